@@ -1,0 +1,61 @@
+# Two commands matter: `make reproduce` and `make test`.  Both first create .venv from requirements.lock.
+PYTHON ?= python3
+JOBS   ?= 2
+
+BIN      := .venv/bin
+STAMP    := .venv/.installed
+CHAPTERS := $(wildcard book/*.ipynb)
+BOOK     := $(BIN)/jupyter-book build --config _config.yml --path-output . -q
+# One thread per process: JOBS processes share the cores, and sums are added in one order everywhere.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce test book lint refresh results clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(STAMP)  ## create .venv and install the locked versions (done once)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "qbp needs Python 3.11 or newer, but '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	@touch $@
+
+reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims, build the book from that
+	$(BIN)/qbp reproduce
+	$(BOOK) _build/reproduced
+	@echo "Read it: _build/html/index.html"
+
+test: $(STAMP)  ## unit tests and doctests, then re-execute every chapter and compare each stored output
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
+	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
+
+book: $(STAMP)  ## build the pages from the committed outputs; a warning is an error
+	$(BOOK) -W -n --keep-going book
+	@echo "Read it: _build/html/index.html"
+
+lint: $(STAMP)  ## ruff on modules, tests and notebooks
+	$(BIN)/ruff check .
+
+refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant to change
+	$(ONE_THREAD) $(BIN)/qbp refresh
+
+results: $(STAMP)  ## recompute the committed result tables (paper profile; long)
+	for reading in as-released as-written; do \
+	  for experiment in curve telecom mnist; do \
+	    case $$reading in as-released) seeds=1; methods=two-stage,no-init,sellier;; \
+	      *) seeds=20; methods=two-stage,two-stage-ridge,no-init,sellier;; esac; \
+	    $(BIN)/qbp run $$experiment --reading $$reading --methods $$methods --seeds $$seeds \
+	      --record-every 10 --save results || exit 1; \
+	  done; \
+	done
+
+clean:  ## remove what was built; .venv stays
+	rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find qbp tests book labs -name __pycache__ -type d -prune -exec rm -rf {} +

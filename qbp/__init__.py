@@ -1,0 +1,49 @@
+"""Two stages against the barren plateau: the core of an executable book.
+
+Floors 0-4, imported here with the experiments on floor 5, need torch and numpy alone; plots, explorers and
+the command line are imported by name when wanted.
+"""
+
+from qbp.ansatz import Circuit, HardwareEfficient, PauliRotations
+from qbp.configs import Experiment
+from qbp.convex import gradient_norm, local_loss, ridge, should_switch
+from qbp.experiments import Result, compare, run
+from qbp.mlp import MLP
+from qbp.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim
+from qbp.problem import History, Problem
+from qbp.refinement import oscillatory_regularizer, refinement_loss
+from qbp.sellier import SellierConfig, sellier
+from qbp.statistics import bootstrap_interval, paired
+from qbp.two_stage import TwoStageConfig, two_stage
+
+__version__ = "0.1.0"
+__all__ = [
+    "MLP",
+    "Circuit",
+    "Experiment",
+    "HardwareEfficient",
+    "History",
+    "PauliRotations",
+    "PauliSum",
+    "Problem",
+    "Projector",
+    "Result",
+    "SellierConfig",
+    "TwoStageConfig",
+    "bootstrap_interval",
+    "compare",
+    "gradient_norm",
+    "heisenberg",
+    "local_loss",
+    "local_observables",
+    "maxcut",
+    "oscillatory_regularizer",
+    "paired",
+    "refinement_loss",
+    "ridge",
+    "run",
+    "sellier",
+    "should_switch",
+    "tfim",
+    "two_stage",
+]

@@ -1,0 +1,185 @@
+"""The paper's claims as data, measured on results; the verdict is a rule (:func:`qbp.statistics.verdict`),
+never an opinion."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qbp import results as tables
+from qbp.experiments import Result
+from qbp.statistics import Interval, relative_change, verdict
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the paper that can be checked: a reduction of a metric from one method to another.
+
+    Attributes:
+        id: short name; the chapters glue the measurement under it.
+        claim: what the paper says, in few words.
+        where: section or figure of the paper.
+        paper: the paper's relative change, None where it gives no figure.
+        experiment, reading: which results speak to it.
+        method, baseline: the mean over seeds of `metric` after the last step is compared between these two.
+        metric: name in the history.
+    """
+
+    id: str
+    claim: str
+    where: str
+    paper: float | None
+    experiment: str
+    reading: str
+    method: str
+    baseline: str
+    metric: str
+
+    @property
+    def command(self) -> str:
+        """The command that measures it again."""
+        methods = f"{self.method},{self.baseline}"
+        return f"qbp run {self.experiment} --methods {methods} --reading {self.reading} --seeds {{n}} --json"
+
+
+def _both_readings(id: str, claim: str, where: str, paper: float | None, *rest: str) -> list[Claim]:
+    experiment, method, baseline, metric = rest
+    return [
+        Claim(f"{id}-{reading}", claim, where, paper, experiment, reading, method, baseline, metric)
+        for reading in ("as-released", "as-written")
+    ]
+
+
+CLAIMS: tuple[Claim, ...] = (
+    *_both_readings(
+        "curve-sellier", "lower MSE than Sellier after 500 steps", "IV.B", -0.273,
+        "curve", "two-stage", "sellier", "train_loss",
+    ),
+    *_both_readings(
+        "curve-no-init", "lower final loss than no initialization", "IV.B, Fig. 1a", None,
+        "curve", "two-stage", "no-init", "train_loss",
+    ),
+    *_both_readings(
+        "mnist-val-loss", "lower validation loss than no initialization", "IV.D", -0.115,
+        "mnist", "two-stage", "no-init", "val_loss",
+    ),
+    *_both_readings(
+        "mnist-grad-var", "lower gradient variance than no initialization", "IV.D", None,
+        "mnist", "two-stage", "no-init", "task_grad_var",
+    ),
+    *_both_readings(
+        "mnist-sellier", "lower validation loss than Sellier", "IV.D, Fig. 1c", None,
+        "mnist", "two-stage", "sellier", "val_loss",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim and its measurement."""
+
+    claim: Claim
+    found: Interval
+
+    @property
+    def verdict(self) -> str:
+        """The verdict by rule."""
+        return verdict(self.found, self.claim.paper)
+
+    @property
+    def paper(self) -> str:
+        """What the paper gives, for a table."""
+        return "lower" if self.claim.paper is None else percent(self.claim.paper)
+
+    @property
+    def ours(self) -> str:
+        """What we measured, with interval and n, for prose and tables."""
+        n = f"n = {self.found.n}"
+        if not np.isfinite(self.found.low):
+            return f"{percent(self.found.mean)} ({n})"
+        return f"{percent(self.found.mean)} [{percent(self.found.low)}, {percent(self.found.high)}] ({n})"
+
+    def json(self) -> dict[str, Any]:
+        """Return the row as plain data; numbers that do not exist are null."""
+        c, f = self.claim, self.found
+        low, high = (None if not np.isfinite(v) else v for v in (f.low, f.high))
+        row = {
+            "id": c.id,
+            "claim": c.claim,
+            "where": c.where,
+            "reading": c.reading,
+            "paper": c.paper,
+            "ours": f.mean,
+        }
+        command = c.command.format(n=f.n)
+        return row | {"low": low, "high": high, "n": f.n, "verdict": self.verdict, "command": command}
+
+
+def measure(results: Mapping[str, Result]) -> list[Row]:
+    """Measure every claim that these results speak to, in the order of :data:`CLAIMS`.
+
+    Args:
+        results: {method: Result} of one experiment in one reading over the same seeds.
+    """
+    some = next(iter(results.values())).config
+    return [
+        Row(
+            claim,
+            relative_change(
+                results[claim.method].final(claim.metric), results[claim.baseline].final(claim.metric)
+            ),
+        )
+        for claim in CLAIMS
+        if (claim.experiment, claim.reading) == (some.experiment, some.reading)
+        and claim.method in results
+        and claim.baseline in results
+    ]
+
+
+def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
+    """Measure the claims on the committed tables."""
+    return [row for name in tables.manifest(directory) for row in measure(tables.load(name, directory))]
+
+
+def glued(notebook: Path) -> dict[str, str]:
+    """Return what a notebook glued under the names of claims, {id: text}."""
+    names = {claim.id for claim in CLAIMS}
+    found = {}
+    for cell in json.loads(notebook.read_text())["cells"]:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name in names:
+                found[name] = "".join(output["data"]["text/plain"]).strip("'")
+    return found
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """Return "the paper says / we measure" as a Markdown table."""
+    lines = [
+        "| the paper says | where | reading | paper | we measure | verdict |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        c = row.claim
+        lines.append(f"| {c.claim} | {c.where} | {c.reading} | {row.paper} | {row.ours} | {row.verdict} |")
+    return "\n".join(lines)
+
+
+def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
+    """Return the claims in two columns: committed, and just run in these notebooks."""
+    run_now = {name: text for notebook in notebooks for name, text in glued(notebook).items()}
+    table = [("claim", "reading", "paper", "committed", "just run here")]
+    table += [(r.claim.claim, r.claim.reading, r.paper, r.ours, run_now.get(r.claim.id, "-")) for r in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    )
+
+
+def percent(change: float) -> str:
+    """Write a relative change, as "-27.3 %"; above a thousand percent as a factor."""
+    return f"{change + 1:.3g} times" if change > 10 else f"{100 * change:+.1f} %"

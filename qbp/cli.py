@@ -1,0 +1,223 @@
+"""The command line: `qbp run`, `qbp claims`, `qbp info` ..., its options built from the fields of the
+configurations."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+import numpy as np
+
+from qbp.configs import EXPERIMENTS, METHODS, Experiment, configurations
+from qbp.experiments import Result, load_data, resolve_device, run
+from qbp.sellier import SellierConfig
+from qbp.two_stage import TwoStageConfig
+
+OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
+TABLES = {"as-written": "", "as-released": "-as-released"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments, by default those of the process.
+
+    Returns:
+        Exit status: 0; 1 a check ran and found a mismatch; 2 bad input; 130 interrupted.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return args.command(args)
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        print(f"qbp {args.name}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"qbp {args.name}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="qbp", description="Two stages against the barren plateau: run, measure, reproduce."
+    )
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    runs = commands.add_parser(
+        "run", help="train methods on one experiment and compare them on the same seeds"
+    )
+    runs.set_defaults(command=_run)
+    runs.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    runs.add_argument(
+        "--methods", default="two-stage,no-init", help=f"comma-separated, of {', '.join(METHODS)}"
+    )
+    _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
+    known = {f.name for f in fields(Experiment)}
+    _add_fields(
+        runs.add_argument_group("Algorithm 1"), [f for f in fields(TwoStageConfig) if f.name not in known]
+    )
+    _add_fields(
+        runs.add_argument_group("Sellier, as released"),
+        [f for f in fields(SellierConfig) if f.name not in known],
+    )
+    runs.add_argument(
+        "--json", action="store_true", help="print one JSON object to standard output and nothing else"
+    )
+    runs.add_argument(
+        "--save", metavar="DIR", help="also write the runs as a table with a manifest into this folder"
+    )
+
+    claims = commands.add_parser("claims", help="the paper's claims, measured on the committed tables")
+    claims.set_defaults(command=_claims)
+    form = claims.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON list and nothing else")
+    form.add_argument("--markdown", action="store_true", help="print the table of README.md")
+
+    again = commands.add_parser("reproduce", help="run every chapter at a profile into a copy of the book")
+    again.set_defaults(command=_reproduce)
+    again.add_argument(
+        "--profile", default="quick", choices=("quick", "paper"), help="quick: seconds a chapter"
+    )
+    again.add_argument("--out", default="_build/reproduced", help="folder of the copy, made anew")
+
+    refresh = commands.add_parser("refresh", help="execute every chapter in place, as it is stored")
+    refresh.set_defaults(command=_refresh)
+
+    info = commands.add_parser("info", help="versions, device, threads, kernel in use")
+    info.set_defaults(command=_info)
+    info.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
+    for f in chosen:
+        kind = next((t for t in (int, float, str) if t is f.type or t in get_args(f.type)), str)
+        default = "" if f.default is None or "default" in f.metadata["help"] else f" (default {f.default})"
+        help_text = f.metadata["help"].replace("%", "%%") + default
+        parser.add_argument(
+            f"--{f.name.replace('_', '-')}", type=kind, default=None, metavar=f.name.upper(), help=help_text
+        )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from qbp.report import run_json
+
+    given = {k: v for k, v in vars(args).items() if v is not None}
+    options = {f.name: given[f.name] for f in fields(Experiment) if f.name in given and f.name not in OWN}
+    known = {f.name for kind in (TwoStageConfig, SellierConfig) for f in fields(kind)}
+    algorithm = {k: v for k, v in given.items() if k in known and k not in options}
+    configs = configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+    resolve_device(configs[0].device)
+    load_data(configs[0])  # a folder that is not there shows before the first step
+    results = _run_with_bar(configs)
+    if args.save:
+        _save(args, results)
+    if args.json:
+        print(json.dumps(run_json(results), allow_nan=False))
+    else:
+        _print_table(results)
+    return 0
+
+
+def _run_with_bar(configs: Sequence[Experiment]) -> dict[str, Result]:
+    from tqdm import tqdm
+
+    total = sum(c.seeds * (c.steps + 1) for c in configs)
+    results = {}
+    with tqdm(total=total, unit="step", unit_scale=True, disable=None, leave=False) as bar:
+        for config in configs:
+            bar.set_description(f"{config.experiment} {config.method}")
+            results[config.method] = run(config, bar.update)
+    return results
+
+
+def _print_table(results: dict[str, Result]) -> None:
+    from qbp.report import summary
+
+    first = next(iter(results.values()))
+    c = first.config
+    shown = [m for m in ("loss", "train_loss", "val_loss", "accuracy") if m in first.history]
+    print(
+        f"{c.experiment}, {c.reading}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}; mean [95 % bootstrap interval]"
+    )
+    print(summary(results, shown).to_string())
+    print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
+
+
+def _save(args: argparse.Namespace, results: dict[str, Result]) -> None:
+    from qbp.results import save
+
+    c = next(iter(results.values())).config
+    words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
+    command = " ".join(["qbp run", args.experiment, *words])
+    where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}[c.experiment]
+    path = save(
+        c.experiment + TABLES[c.reading],
+        results.values(),
+        command=command,
+        target=where,
+        directory=Path(args.save),
+    )
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def _is_option(name: str, value: Any) -> bool:
+    return value not in (None, False) and name not in ("name", "command", "experiment", "json")
+
+
+def _claims(args: argparse.Namespace) -> int:
+    from qbp.claims import committed, markdown
+
+    rows = committed()
+    if not rows:
+        raise ValueError("no committed tables found: run `make results` in a checkout of the book")
+    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else markdown(rows))
+    return 0
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    from qbp.claims import committed, side_by_side
+    from qbp.sweep import reproduce
+
+    notebooks = reproduce(Path(args.out), profile=args.profile)
+    print(side_by_side(committed(), notebooks))
+    return 0
+
+
+def _refresh(args: argparse.Namespace) -> int:
+    from qbp.sweep import refresh
+
+    refresh()
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    found = {
+        "qbp": version("qbp"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": str(resolve_device("auto")),
+        "threads": torch.get_num_threads(),
+        "kernel": "torch",
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
+    print(json.dumps(found) if args.json else "\n".join(f"{k:<8} {v}" for k, v in found.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""An experiment of the paper as a frozen configuration (Section IV), in two readings.
+
+"as-released" is what the released notebook computes: penalties on the weights for its first two methods, its
+start and batches, float32.  "as-written" is what the text says: the data loss as the task of every method.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from qbp import _checks
+from qbp._checks import option
+from qbp.sellier import SellierConfig
+from qbp.two_stage import TwoStageConfig
+
+EXPERIMENTS = {"curve": 250, "telecom": 250, "mnist": 128}  # name -> hidden units (Section IV.B-D)
+METHODS = ("two-stage", "two-stage-ridge", "no-init", "sellier")
+READINGS = ("as-written", "as-released")
+ALIASES = {"random": "no-init"}
+
+RELEASED = {"amplitude": 0.1, "anneal": "before"}
+PINNED: dict[tuple[str, str], dict[str, Any]] = {  # what makes a method the method it is, in each reading
+    ("two-stage", "as-written"): {},
+    ("two-stage", "as-released"): {"stage_1_steps": 102, **RELEASED},
+    ("two-stage-ridge", "as-written"): {"stage_1_steps": 0, "switching": "steps"},
+    ("no-init", "as-written"): {"stage_1_steps": 0, "switching": "steps", "lambda_0": 0.0, "beta_0": 0.0},
+    ("no-init", "as-released"): {"stage_1_steps": 0, "switching": "steps", "lambda_0": 0.3, **RELEASED},
+    ("sellier", "as-written"): {},
+    ("sellier", "as-released"): {},
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that determines a run; fields left at None take the value of the experiment and the reading.
+
+    Example:
+        >>> config = Experiment("curve", method="two-stage", reading="as-released")
+        >>> config.seed, config.dtype, config.algorithm.stage_1_steps
+        (42, 'float32', 102)
+    """
+
+    experiment: str
+    method: str = option("two-stage", "how to train")
+    reading: str = option(
+        "as-written", "as-written: the data loss; as-released: what the released notebook computes"
+    )
+    seeds: int = option(20, "number of runs")
+    seed: int | None = option(
+        None, "seed of the first run; the next ones count up (default 0; 42 as released)"
+    )
+    steps: int = option(500, "training steps of every method")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
+    dtype: str | None = option(None, "float64 or float32 (default float64; float32 as released)")
+    record_every: int | None = option(
+        None, "keep metrics each so many steps (default 1 for curve, 10 otherwise)"
+    )
+    n_hidden: int | None = option(None, "hidden units (default 250; 128 for mnist)")
+    batch_size: int = option(16, "samples in a mini-batch, at most the training set")
+    points: int = option(3, "curve: training points; 3 are the released notebook's")
+    per_class: int | None = option(
+        None, "mnist: training digits per class (default 200; as released 400, or 500 with --mnist)"
+    )
+    mnist: str | None = option(None, "mnist: folder with the four IDX files of the full set")
+    data_seed: int = option(0, "seed of the data: telecom noise, choice of digits; the same for every run")
+    ridge: float = option(1e-3, "two-stage-ridge: strength of eq. 2")
+    phi: float | None = option(
+        None, "phase of R_osc in radians (default uniform on [0, 2 pi) per run; 0 as released)"
+    )
+    algorithm: TwoStageConfig | SellierConfig | Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every field and fill in those left at None."""
+        released = self.reading == "as-released"
+        given = {
+            "method": ALIASES.get(self.method, self.method),
+            "seed": 42 if released else 0,
+            "dtype": "float32" if released else "float64",
+            "record_every": 1 if self.experiment == "curve" else 10,
+            "n_hidden": EXPERIMENTS.get(self.experiment),
+            "per_class": (400 if self.mnist is None else 500) if released else 200,
+        }
+        for name, value in given.items():
+            if name == "method" or getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        _checks.choice("experiment", self.experiment, EXPERIMENTS)
+        _checks.choice("method", self.method, METHODS)
+        _checks.choice("reading", self.reading, READINGS)
+        _checks.choice("dtype", self.dtype, ("float64", "float32"))
+        for name in ("seeds", "record_every", "n_hidden", "batch_size", "per_class"):
+            _checks.integer(name, getattr(self, name))
+        for name in ("seed", "steps", "data_seed"):
+            _checks.integer(name, getattr(self, name), low=0, high=2**63)
+        _checks.integer("points", self.points, low=2)
+        _checks.number("ridge", self.ridge, low=0, strict=True)
+        if self.phi is not None:
+            _checks.number("phi", self.phi)
+        object.__setattr__(self, "algorithm", self._algorithm())
+
+    @property
+    def run_seeds(self) -> range:
+        """The seed of each run: run r of seed S is the run that seed S + r gives alone."""
+        return range(self.seed, self.seed + self.seeds)
+
+    def _algorithm(self) -> TwoStageConfig | SellierConfig:
+        if (self.method, self.reading) not in PINNED:
+            raise ValueError(f"method {self.method!r} is not in the released notebook: take it as-written")
+        pinned = {**PINNED[self.method, self.reading], "steps": self.steps, "record_every": self.record_every}
+        chosen = self.algorithm or {}
+        kind = SellierConfig if self.method == "sellier" else TwoStageConfig
+        if not isinstance(chosen, Mapping):
+            chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+        known = {f.name for f in fields(kind)}
+        for name, value in chosen.items():
+            if name not in known:
+                takes = ", ".join(sorted(known))
+                raise ValueError(
+                    f"algorithm has no field {name!r} for method {self.method}; it takes {takes}"
+                )
+            if name in pinned and value != pinned[name]:
+                raise ValueError(
+                    f"{name} is {pinned[name]!r} in method {self.method} {self.reading}, got {value!r}"
+                )
+        return kind(**{**chosen, **pinned})
+
+
+def configurations(experiment: str, methods: Iterable[str], **options: Any) -> list[Experiment]:
+    """Return the configurations that :func:`compare` runs."""
+    chosen, reading = options.pop("algorithm", None) or {}, options.get("reading", "as-written")
+    if not isinstance(chosen, Mapping):
+        chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+    takes = {f.name for kind in (TwoStageConfig, SellierConfig) for f in fields(kind)}
+    if unknown := chosen.keys() - takes:
+        raise ValueError(
+            f"algorithm has no field {min(unknown)!r} for any method; it takes {', '.join(sorted(takes))}"
+        )
+    configs = []
+    for method in dict.fromkeys(ALIASES.get(name, name) for name in methods):
+        plain = Experiment(experiment, method=method, **options)
+        known = {f.name for f in fields(plain.algorithm)} - PINNED[method, reading].keys()
+        configs.append(
+            Experiment(
+                experiment,
+                method=method,
+                algorithm={k: v for k, v in chosen.items() if k in known},
+                **options,
+            )
+        )
+    return configs

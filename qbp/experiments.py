@@ -1,0 +1,178 @@
+"""Running an experiment: `run(config) -> Result`, and several methods on one footing with `compare`.
+
+Whatever a method minimizes, every method is also measured on the data: `train_loss`, `val_loss`, `accuracy`.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qbp import _checks, datasets, draws
+from qbp.configs import Experiment, configurations
+from qbp.convex import default_threshold, gradient_norm
+from qbp.datasets import Dataset
+from qbp.mlp import MLP
+from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
+from qbp.problem import History
+from qbp.released import ReleasedBatches, convex_penalty, replay_start, replay_starts, task_penalty
+from qbp.sellier import sellier
+from qbp.two_stage import two_stage
+
+CHUNK_BYTES = 2**22  # theta of the runs that go through a step together: small enough to stay in the cache
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left behind.
+
+    Attributes:
+        config: the configuration.
+        theta: parameters after the last step, (runs, n_params), on the device of the run; None if loaded
+            from a table.
+        step: recorded steps, (records,).
+        history: metric -> (runs, records), float64.
+        minibatch_loss: the method's own loss at every step, (runs, steps + 1); None if loaded from a table.
+        diverged: (runs,), true where a value was not finite; its metrics keep their last finite value.
+        seconds: wall-clock time.
+    """
+
+    config: Experiment
+    theta: Tensor | None
+    step: np.ndarray
+    history: dict[str, np.ndarray]
+    minibatch_loss: np.ndarray | None
+    diverged: np.ndarray
+    seconds: float
+
+    def final(self, metric: str) -> np.ndarray:
+        """Return a metric after the last step, (runs,)."""
+        _checks.choice("metric", metric, self.history)
+        return self.history[metric][:, -1]
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn "auto", "cpu", "cuda" ... into a device; raise ValueError if it is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device must be one this machine has, got {device!r} ({str(error).splitlines()[0]})"
+        ) from None
+    if found.type == "meta":
+        raise ValueError("device must be one that holds numbers, got 'meta'")
+    return found
+
+
+def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Result:
+    """Train all runs of a configuration.
+
+    Args:
+        config: what to run.
+        progress: called with the number of run-steps just done, for a progress bar; their total is seeds *
+            (steps + 1).
+
+    Returns:
+        The result; a run that diverged is marked in it, never dropped.
+
+    Raises:
+        ValueError: the device is not there, or the MNIST folder does not hold the files.
+    """
+    began = time.perf_counter()
+    device, dtype = resolve_device(config.device), getattr(torch, config.dtype)
+    data = load_data(config).to(device, dtype)
+    model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs)
+    config = _with_threshold(config, data, model)
+    rows = max(1, CHUNK_BYTES // (model.n_params * dtype.itemsize))
+    chunks = [config.run_seeds[i : i + rows] for i in range(0, config.seeds, rows)]
+    thetas, histories = zip(
+        *(_run_chunk(config, seeds, data, model, progress) for seeds in chunks), strict=True
+    )
+    return Result(
+        config=config,
+        theta=torch.cat(thetas),
+        step=np.array(histories[0].step),
+        history={m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics},
+        minibatch_loss=_rows(h.minibatch_loss for h in histories),
+        diverged=np.concatenate([h.diverged.cpu().numpy() for h in histories]),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def compare(
+    experiment: str, methods: Iterable[str], progress: Callable[[int], Any] | None = None, **options: Any
+) -> dict[str, Result]:
+    """Run several methods on the same seeds, data, batches and budget: {method: Result}.
+
+    Args:
+        experiment: "curve", "telecom" or "mnist".
+        methods: names of methods.
+        progress: as in :func:`run`.
+        options: fields of :class:`Experiment`; `algorithm` here may name fields of any method, each takes
+            those it has and does not fix itself.
+    """
+    return {c.method: run(c, progress) for c in configurations(experiment, methods, **options)}
+
+
+def load_data(config: Experiment) -> Dataset:
+    """Return the data set of a configuration, float64 on the CPU."""
+    released = config.reading == "as-released"
+    if config.experiment == "curve":
+        return datasets.curve(config.points)
+    if config.experiment == "telecom":
+        noise = replay_start("telecom")[1] if released else None  # seed 42 for every run: one data set
+        return datasets.telecom(noise, seed=config.data_seed, as_released=released)
+    return datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
+
+
+def _with_threshold(config: Experiment, data: Dataset, model: MLP) -> Experiment:
+    """Fill in tau_g where eq. 3 reads it and none was given: half the median norm over 100 random starts."""
+    c = config.algorithm
+    if config.method == "sellier" or "threshold" not in c.switching or c.tau_g is not None:
+        return config
+    theta = model.xavier(range(100), data.x.dtype).to(data.x.device).requires_grad_()
+    whole = torch.arange(len(data.train), device=data.x.device)
+    loss = perceptron_problem(model, data, lambda step: whole).convex(theta, whole)
+    (grad,) = torch.autograd.grad(loss.sum(), theta)
+    tau_g = default_threshold(gradient_norm(grad, c.norm))
+    return replace(config, algorithm=replace(c, tau_g=tau_g))
+
+
+def _run_chunk(
+    config: Experiment, seeds: range, data: Dataset, model: MLP, progress: Callable[[int], Any] | None
+) -> tuple[Tensor, History]:
+    device, dtype, released = data.x.device, data.x.dtype, config.reading == "as-released"
+    theta0 = (replay_starts(config.experiment, seeds) if released else model.xavier(seeds)).to(device, dtype)
+    if released:
+        batches = ReleasedBatches(len(data.train), config.batch_size, device)
+    else:
+        batches = MiniBatches(seeds, len(data.train), config.batch_size, device)
+
+    def counted(step: int) -> Tensor:
+        if progress is not None:
+            progress(len(seeds))
+        return batches(step)
+
+    if config.method == "sellier":
+        return sellier(perceptron_problem(model, data, counted), config.algorithm, theta0, model=model)
+    if config.method == "two-stage-ridge":
+        theta0 = ridge_start(model, data, theta0, config.ridge)
+    penalties = (partial(task_penalty, model), partial(convex_penalty, model)) if released else None
+    phi = config.phi
+    if phi is None:
+        phi = (
+            0.0 if released else draws.uniform(seeds, "phi", model.n_params, high=2 * np.pi).to(device, dtype)
+        )
+    return two_stage(perceptron_problem(model, data, counted, penalties), config.algorithm, theta0, phi=phi)
+
+
+def _rows(parts: Iterable[Tensor]) -> np.ndarray:
+    return np.concatenate([part.double().cpu().numpy() for part in parts])

@@ -1,0 +1,127 @@
+"""The paper's two-layer Tanh perceptron, many seeds at once (Section IV.A).
+
+All weights of a run are one flat vector `theta`, laid out W1 (hidden, in), b1, W2 (out, hidden), b2, so that
+Algorithm 1 sees a perceptron exactly as it sees a circuit: parameters (..., n_params) in, losses (...) out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from qbp import _checks, draws
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Linear - Tanh - Linear.
+
+    Args:
+        n_in, n_hidden, n_out: widths, each at least 1.
+
+    Example:
+        >>> MLP(1, 250, 1).n_params
+        751
+    """
+
+    n_in: int
+    n_hidden: int
+    n_out: int
+
+    def __post_init__(self) -> None:
+        """Check the widths."""
+        for name in ("n_in", "n_hidden", "n_out"):
+            _checks.integer(name, getattr(self, name))
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of W1, b1, W2, b2, in the order they lie in `theta`."""
+        return (self.n_hidden, self.n_in), (self.n_hidden,), (self.n_out, self.n_hidden), (self.n_out,)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of weights in each of the four tensors."""
+        return [math.prod(shape) for shape in self.shapes]
+
+    @property
+    def n_params(self) -> int:
+        """Length of `theta`."""
+        return sum(self.sizes)
+
+    def tensors(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """Split theta (..., n_params) into W1, b1, W2, b2, each with the leading axes of `theta`."""
+        _checks.theta(theta, self.n_params)
+        parts = theta.split(self.sizes, dim=-1)
+        return tuple(p.unflatten(-1, s) for p, s in zip(parts, self.shapes, strict=True))
+
+    def features(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Return the hidden layer tanh(W1 x + b1), the feature matrix Phi of eq. 2.
+
+        Args:
+            theta: weights, (..., n_params).
+            x: inputs, (samples, n_in) shared by all runs, or (..., samples, n_in).
+
+        Returns:
+            Real, (..., samples, n_hidden), in [-1, 1].
+        """
+        w1, b1, *_ = self.tensors(theta)
+        if x.ndim == 2:  # one matrix product for all runs: (samples, in) @ (in, runs * hidden)
+            flat = x @ w1.reshape(-1, self.n_in).mT
+            pre = flat.unflatten(-1, w1.shape[:-1]).movedim(0, -2)
+        else:
+            pre = x @ w1.mT
+        return torch.tanh(pre + b1.unsqueeze(-2))
+
+    def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Return the outputs W2 tanh(W1 x + b1) + b2.
+
+        Args:
+            theta, x: as in :meth:`features`.
+
+        Returns:
+            Real, (..., samples, n_out).
+        """
+        _, _, w2, b2 = self.tensors(theta)
+        return self.features(theta, x) @ w2.mT + b2.unsqueeze(-2)
+
+    def with_readout(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """Return `theta` with W2 and b2 replaced by the solution of eq. 2.
+
+        Args:
+            theta: weights, (..., n_params).
+            weights: (..., n_hidden + 1, n_out), the bias in the last row, as :func:`qbp.convex.ridge` gives
+                them.
+        """
+        w1, b1, *_ = theta.split(self.sizes, dim=-1)
+        return torch.cat([w1, b1, weights[..., :-1, :].mT.flatten(-2), weights[..., -1, :]], dim=-1)
+
+    def xavier(self, seeds: Sequence[int], dtype: torch.dtype = torch.float64) -> Tensor:
+        """Draw the paper's start: Xavier uniform with the Tanh gain 5/3, zero biases (Section IV.A).
+
+        Returns:
+            (runs, n_params) on the CPU, row r from ``seeds[r]``.
+        """
+        gain = torch.nn.init.calculate_gain("tanh")
+        parts = []
+        for name, shape in zip(("W1", "b1", "W2", "b2"), self.shapes, strict=True):
+            bound = gain * math.sqrt(6 / sum(shape)) if len(shape) == 2 else 0.0  # weights; biases start at 0
+            parts.append(draws.uniform(seeds, f"start {name}", math.prod(shape), low=-bound, high=bound))
+        return torch.cat(parts, dim=-1).to(dtype)
+
+
+def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """Return the mean over samples and outputs of (output - target)**2: (..., samples, n_out) -> (...)."""
+    return (output - target).square().mean((-2, -1))
+
+
+def cross_entropy(output: Tensor, label: Tensor) -> Tensor:
+    """Return the mean over samples of -log softmax(output)[label] in nats, (..., samples, n_out) -> (...)."""
+    log_p = output.log_softmax(-1)
+    return -log_p.gather(-1, label.expand(log_p.shape[:-1]).unsqueeze(-1)).squeeze(-1).mean(-1)
+
+
+def accuracy(output: Tensor, label: Tensor) -> Tensor:
+    """Return the fraction of samples whose largest output is the label: (..., samples, n_out) -> (...)."""
+    return (output.argmax(-1) == label).to(output.dtype).mean(-1)

@@ -1,0 +1,89 @@
+"""First-order optimizers that treat every run of a batch on its own.
+
+A run that has finished or diverged must stand still while its neighbours go on: its parameters *and* its
+moments and step count. So each update takes a mask, which enters as a coefficient per run (0 or 1), not as a
+second pass over the memory.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Moments(NamedTuple):
+    """State of Adam: steps taken (..., 1), running mean and mean square of the gradient (..., n_params)."""
+
+    count: Tensor
+    mean: Tensor
+    square: Tensor
+
+
+def gradient_descent(
+    theta: Tensor, grad: Tensor, state: None, *, lr: Tensor, active: Tensor, weight_decay: float = 0.0
+) -> tuple[Tensor, None]:
+    """Plain gradient step theta - lr grad, as Algorithm 1 prints it (lines 5 and 10).
+
+    Args:
+        theta, grad: (..., n_params); rows of `grad` that are not active may hold anything.
+        state: none is kept.
+        lr: step size per run, (...).
+        active: boolean, (...); other runs stand still.
+        weight_decay: shrinks theta by lr * weight_decay first.
+
+    Returns:
+        The new theta and None.
+
+    Example:
+        >>> one = torch.ones(2, 1)
+        >>> gradient_descent(one, one, None, lr=torch.tensor([0.5, 0.5]), active=torch.tensor([True,
+        False]))[0] tensor([[0.5000],
+                [1.0000]])
+    """
+    rate = (lr * active).unsqueeze(-1)
+    return theta - rate * (_quiet(grad, active) + weight_decay * theta), None
+
+
+def adam(
+    theta: Tensor,
+    grad: Tensor,
+    state: Moments | None,
+    *,
+    lr: Tensor,
+    active: Tensor,
+    weight_decay: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+) -> tuple[Tensor, Moments]:
+    """Adam (Kingma & Ba 2015) with decoupled weight decay (AdamW; Loshchilov & Hutter 2019), row by row.
+
+    Args:
+        theta, grad, lr, active: as in :func:`gradient_descent`.
+        state: the moments after the last call, None at first.
+        weight_decay: dimensionless, 0 for Adam, 0.01 in the released notebook's AdamW.
+        betas: forgetting factors of the two moments.
+        eps: added to the root of the second, in the unit of the gradient.
+
+    Returns:
+        The new theta and the new moments, both unchanged where not active.
+    """
+    if state is None:
+        state = Moments(torch.zeros_like(theta[..., :1]), torch.zeros_like(theta), torch.zeros_like(theta))
+    on = active.to(theta.dtype).unsqueeze(-1)
+    grad = _quiet(grad, active)
+    count = state.count + on
+    mean = state.mean + (1 - betas[0]) * on * (grad - state.mean)
+    square = state.square + (1 - betas[1]) * on * (grad.square() - state.square)
+    rate = lr.unsqueeze(-1) * on
+    steps = count.clamp(min=1)
+    root = square.sqrt() / (1 - betas[1] ** steps).sqrt() + eps
+    step = rate / (1 - betas[0] ** steps) * mean / root
+    return theta * (1 - rate * weight_decay) - step, Moments(count, mean, square)
+
+
+OPTIMIZERS: dict[str, Callable] = {"gd": gradient_descent, "adam": adam, "adamw": adam}
+
+
+def _quiet(grad: Tensor, active: Tensor) -> Tensor:
+    return torch.where(active.unsqueeze(-1), grad, 0.0)  # 0 * NaN is NaN, so a stopped run's gradient must go

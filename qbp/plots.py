@@ -1,0 +1,163 @@
+"""Result -> Figure.  Draws and labels; every number comes from the results or from `statistics`."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from qbp.datasets import Dataset
+from qbp.experiments import Result
+from qbp.statistics import band
+
+# One colour and one dash per method across the book, told apart without colour vision too (Okabe & Ito 2008).
+STYLES: dict[str, tuple[str, str]] = {
+    "two-stage": ("#0072B2", "-"),
+    "two-stage-ridge": ("#CC79A7", (0, (5, 1.5))),
+    "no-init": ("#D55E00", (0, (1.2, 1.2))),
+    "sellier": ("#009E73", (0, (6, 1.5, 1.2, 1.5))),
+}
+LABELS = {
+    "loss": "the method's own mini-batch loss",
+    "train_loss": "training loss",
+    "val_loss": "validation loss",
+    "accuracy": "validation accuracy",
+    "grad_norm": "gradient norm per parameter",
+    "task_grad_var": "variance over the gradient's components",
+}
+STYLE = {
+    "font.size": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "lines.linewidth": 2.2,
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+}
+
+
+def training_curves(
+    results: Mapping[str, Result],
+    metrics: Sequence[str] = ("train_loss",),
+    *,
+    unit: str = "",
+    log: bool = True,
+) -> Figure:
+    """Draw metrics against the step: the mean over seeds and the 95 % bootstrap band of the mean, a panel
+    per metric.
+
+    Args:
+        results: {method: Result}.
+        metrics: names in the histories.
+        unit: of the losses, for the axis, such as "MSE" or "nats".
+        log: logarithmic vertical axis.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(metrics), figsize=(1.2 + 4.1 * len(metrics), 3.9), squeeze=False)
+        for axis, metric in zip(axes[0], metrics, strict=True):
+            for method, result in results.items():
+                mean, low, high = band(result.history[metric])
+                color, dash = STYLES[method]
+                axis.fill_between(result.step, low, high, color=color, alpha=0.2, linewidth=0)
+                axis.plot(result.step, mean, color=color, linestyle=dash, label=method)
+            axis.set_yscale("log" if log and metric != "accuracy" else "linear")
+            axis.set_xlabel("training step")
+            loss_unit = f" ({unit})" if unit and "loss" in metric else ""
+            axis.set_ylabel(LABELS.get(metric, metric) + loss_unit)
+        _legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def plotted_and_true(results: Mapping[str, Result], *, unit: str = "") -> Figure:
+    """Draw what the released notebook plots beside the training loss of the same models, first seed."""
+    with plt.rc_context(STYLE):
+        figure, (plotted, true) = plt.subplots(1, 2, figsize=(9.4, 3.9))
+        for method, result in results.items():
+            color, dash = STYLES[method]
+            plotted.plot(result.minibatch_loss[0], color=color, linestyle=dash, label=method)
+            true.plot(result.step, result.history["train_loss"][0], color=color, linestyle=dash)
+        plotted.set(title="plotted by the released notebook", ylabel="each method's own quantity")
+        true.set(title="the same models on the data", ylabel=f"training loss ({unit})")
+        for axis in (plotted, true):
+            axis.set_xlabel("training step")
+            axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+        _legend(figure, plotted)
+        plt.close(figure)
+    return figure
+
+
+def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figure:
+    """Draw the curve y = x**2, its training points and what each method's first run has learned."""
+    import torch
+
+    x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.2, 3.9))
+        axis.plot(x, x**2, color="0.6", linewidth=5, alpha=0.5, label="y = x²")
+        for method, result in results.items():
+            color, dash = STYLES[method]
+            axis.plot(
+                x, model(result.theta[0].double(), x).detach(), color=color, linestyle=dash, label=method
+            )
+        axis.plot(
+            data.x[data.train], data.y[data.train], "ko", markersize=7, label="training points", zorder=5
+        )
+        axis.set(xlabel="x (dimensionless)", ylabel="y (dimensionless)")
+        _legend(figure, axis)
+        plt.close(figure)
+    return figure
+
+
+def digits(data: Dataset, per_class: int = 4) -> Figure:
+    """Show the first training digits of each class."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(per_class, 10, figsize=(8, 0.8 * per_class))
+        labels = data.y[data.train]
+        for digit in range(10):
+            shown = data.train[labels == digit][:per_class]
+            for axis, index in zip(axes[:, digit], shown, strict=True):
+                axis.imshow(data.x[index].reshape(28, 28), cmap="gray_r")
+                axis.set_axis_off()
+        plt.close(figure)
+    return figure
+
+
+def landscape(
+    values: np.ndarray,
+    axis_values: np.ndarray,
+    paths: Mapping[str, np.ndarray],
+    *,
+    title: str = "",
+    switch: Mapping[str, int] | None = None,
+) -> Figure:
+    """Draw a loss over two angles as contours, with optimization paths on it.
+
+    Args:
+        values: loss, (points, points), second angle along rows.
+        axis_values: angles in radians, (points,), the same for both.
+        paths: label -> (steps, 2) angles in radians; labels that are methods have the method's colour.
+        title: above the figure.
+        switch: label -> index where Stage 2 begins, marked with a diamond.
+    """
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, axis = plt.subplots(figsize=(6.4, 4.6))
+        filled = axis.contourf(axis_values, axis_values, values, levels=14, cmap="cividis")
+        figure.colorbar(filled, ax=axis, label="loss (dimensionless)")
+        for label, path in paths.items():
+            _, dash = STYLES.get(label, ("white", "-"))
+            axis.plot(path[:, 0], path[:, 1], color="white", linestyle=dash, label=label)
+            axis.plot(*path[0], "o", color="white", markeredgecolor="black", markersize=9)
+            axis.plot(*path[-1], "*", color="white", markeredgecolor="black", markersize=16)
+            if switch and label in switch:
+                axis.plot(*path[switch[label]], "D", color="white", markeredgecolor="black", markersize=8)
+        axis.set(xlabel=r"$\theta_0$ (radians)", ylabel=r"$\theta_1$ (radians)", title=title)
+        plt.close(figure)
+    return figure
+
+
+def _legend(figure: Figure, axis: Axes) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, handlelength=2.8)

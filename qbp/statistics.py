@@ -1,0 +1,165 @@
+"""How sure we are: bootstrap intervals and paired differences over seeds.  Pure functions of arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qbp import _checks
+from qbp.experiments import Result
+
+RESAMPLES = 9999
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over n seeds and its bootstrap interval; low and high are NaN when n is 1."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Mean difference a - b over the same n seeds, its interval, and on how many of them a is below b."""
+
+    mean: float
+    low: float
+    high: float
+    wins: int
+    n: int
+
+
+def bootstrap_interval(values: np.ndarray, confidence: float = 0.95) -> Interval:
+    """Return the mean of one value per seed and its bias-corrected accelerated bootstrap interval (Efron
+    1987).
+
+    The resamples are drawn from a fixed seed, so equal values give equal intervals.
+
+    Args:
+        values: one value per seed, (n,), finite.
+        confidence: level of the interval, in (0, 1).
+
+    Returns:
+        The interval, in the unit of `values`.
+
+    Raises:
+        ValueError: `values` is empty or not one-dimensional, or `confidence` is outside (0, 1).
+
+    Example:
+        >>> bootstrap_interval(np.array([2.0, 2.0, 2.0]))
+        Interval(mean=2.0, low=2.0, high=2.0, n=3)
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"values must have shape (n,) with n at least 1, got {values.shape}")
+    if not 0 < _checks.number("confidence", confidence) < 1:
+        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
+    mean, n = float(values.mean()), len(values)
+    if n == 1 or not np.isfinite(values).all():
+        return Interval(mean, np.nan, np.nan, n)
+    if np.ptp(values) == 0:
+        return Interval(mean, mean, mean, n)
+    from scipy.stats import bootstrap  # slow to import, so not with the package
+
+    shift, scale = (
+        values.min(),
+        np.ptp(values),
+    )  # on [0, 1], so that no spread is too small for the cubes in BCa
+    unit, rng = (values - shift) / scale, np.random.default_rng(0)
+    found = bootstrap((unit,), np.mean, confidence_level=confidence, n_resamples=RESAMPLES, rng=rng)
+    low, high = (float(shift + scale * end) for end in found.confidence_interval)
+    return Interval(mean, low, high, n)
+
+
+def paired(a: Result, b: Result, metric: str) -> Paired:
+    """Compare the final values of two methods seed by seed.
+
+    Args:
+        a, b: results over the same seeds.
+        metric: name of a metric both have.
+
+    Returns:
+        The mean of a - b with its interval; for a loss, a win is a seed where `a` ends lower.
+
+    Raises:
+        ValueError: the seeds differ, or a metric is missing.
+    """
+    if a.config.run_seeds != b.config.run_seeds:
+        raise ValueError(
+            f"a and b must have the same seeds, got {a.config.run_seeds} and {b.config.run_seeds}"
+        )
+    return paired_difference(a.final(metric), b.final(metric))
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
+    """Compare two arrays of one value per seed, (n,) each, in the same order.
+
+    Example:
+        >>> paired_difference(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
+        Paired(mean=-1.0, low=-1.0, high=-1.0, wins=2, n=2)
+    """
+    found = bootstrap_interval(np.asarray(a) - np.asarray(b))
+    return Paired(found.mean, found.low, found.high, int((np.asarray(a) < np.asarray(b)).sum()), found.n)
+
+
+def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
+    """Return the change of the mean, mean(a) / mean(b) - 1, with a paired bootstrap interval over seeds.
+
+    Args:
+        a, b: one value per seed, (n,) each, in the same order; mean(b) is not 0.
+
+    Returns:
+        Dimensionless; -0.25 says that a's mean is a quarter below b's.
+
+    Example:
+        >>> relative_change(np.array([1.0]), np.array([2.0])).mean
+        -0.5
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    ratio = float(a.mean() / b.mean() - 1)
+    if len(a) == 1 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return Interval(ratio, np.nan, np.nan, len(a))
+    pick = np.random.default_rng(0).integers(len(a), size=(RESAMPLES, len(a)))
+    low, high = np.quantile(a[pick].mean(1) / b[pick].mean(1) - 1, [0.025, 0.975])
+    return Interval(ratio, float(low), float(high), len(a))
+
+
+def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, low and high over seeds at each record: the 95 % percentile bootstrap of the mean.
+
+    Args:
+        values: (runs, records).
+
+    Returns:
+        Three arrays (records,); low and high equal the mean when there is one run.
+    """
+    pick = np.random.default_rng(0).integers(len(values), size=(999, len(values)))
+    weights = np.stack([np.bincount(row, minlength=len(values)) for row in pick]) / len(values)
+    low, high = np.quantile(weights @ values, [0.025, 0.975], axis=0)
+    return values.mean(0), low, high
+
+
+def verdict(found: Interval, claimed: float | None = None) -> str:
+    """Judge a claim that something is reduced, from a relative change and its interval; written before the
+    numbers.
+
+    "supported": the whole interval is below 0 and, where the paper gives a figure, its mean is at least as
+    low or the figure lies inside.  "partly": the whole interval is below 0, but the effect is smaller than
+    the figure.  "not supported": the interval reaches 0 or lies above.  "open": there is no interval, as
+    with one seed.
+
+    Args:
+        found: relative change, negative for a reduction.
+        claimed: the paper's figure on the same scale, None if it gives none.
+
+    Example:
+        >>> verdict(Interval(-0.2, -0.25, -0.15, 20), claimed=-0.273)
+        'partly'
+    """
+    if not (np.isfinite(found.low) and np.isfinite(found.high)):
+        return "open"
+    if found.high >= 0:
+        return "not supported"
+    return "supported" if claimed is None or found.low <= claimed else "partly"

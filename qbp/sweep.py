@@ -1,0 +1,127 @@
+"""Chapters as programs: run notebooks with papermill, check their parameters first, keep what is finished."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+BOOK = Path(__file__).resolve().parent.parent / "book"
+
+
+def chapters(book: Path = BOOK) -> list[Path]:
+    """Return the notebooks of the table of contents, in its order."""
+    toc = yaml.safe_load((book / "_toc.yml").read_text())
+    paths = [book / f"{name}.ipynb" for name in _files(toc)]
+    return [path for path in paths if path.is_file()]
+
+
+def known_parameters(notebook: Path) -> set[str]:
+    """Return the names in the cell tagged `parameters`."""
+    import papermill
+
+    return set(papermill.inspect_notebook(str(notebook)))
+
+
+def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> float:
+    """Execute a notebook with these parameters; `target` appears whole or not at all.
+
+    Args:
+        source: the notebook.
+        target: where the executed one goes.
+        parameters: names that the cell tagged `parameters` has.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: a parameter the notebook does not have.
+        papermill.PapermillExecutionError: a cell failed.
+    """
+    import papermill
+
+    known = known_parameters(source)
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise ValueError(
+            f"{source.name} has no parameter {', '.join(unknown)}; it takes {', '.join(sorted(known))}"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f"{target.stem}.new.ipynb")
+    began = time.perf_counter()
+    papermill.execute_notebook(
+        str(source), str(new), dict(parameters), cwd=str(source.parent), progress_bar=False
+    )
+    os.replace(new, target)
+    return time.perf_counter() - began
+
+
+def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[Path]:
+    """Run every chapter into a copy of the book's sources, with a progress bar and a time per chapter.
+
+    Args:
+        out: folder of the copy; made anew.
+        book: the sources.
+        profile: "quick", or "paper" for the number of seeds of the committed results.
+
+    Returns:
+        The executed notebooks.
+    """
+    from tqdm import tqdm
+
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(book, out, ignore=shutil.ignore_patterns("*.ipynb", "_build", ".ipynb_checkpoints"))
+    done = []
+    todo = chapters(book)
+    with tqdm(todo, unit="chapter", desc="chapters") as bar:
+        for source in bar:
+            bar.set_postfix_str(source.stem)
+            seconds = run_notebook(source, out / source.name, {"profile": profile})
+            bar.write(f"{source.stem:<16} {seconds:6.1f} s")
+            hide_parameters(out / source.name)
+            done.append(out / source.name)
+    return done
+
+
+def refresh(book: Path = BOOK) -> None:
+    """Execute every chapter in place, as it is stored: what `make test` then compares with."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    for path in chapters(book):
+        began = time.perf_counter()
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(
+            notebook, timeout=600, resources={"metadata": {"path": str(book)}}, store_widget_state=False
+        ).execute()
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)  # wall-clock times: another diff at every run
+        nbformat.write(notebook, path)
+        print(f"{path.stem:<16} {time.perf_counter() - began:6.1f} s")
+
+
+def hide_parameters(notebook: Path) -> None:
+    """Tag the cell that papermill injected, so that the page folds it like the one it overrides."""
+    import nbformat
+
+    node = nbformat.read(notebook, as_version=4)
+    for cell in node.cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags and "hide-cell" not in tags:
+            cell.metadata["tags"] = [*tags, "hide-cell"]
+    nbformat.write(node, notebook)
+
+
+def _files(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if name in ("root", "file"):
+                yield value
+            else:
+                yield from _files(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _files(item)

@@ -1,0 +1,148 @@
+"""Algorithm 1: Two-Stage Optimization Framework for Overcoming Barren Plateaus."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from qbp import _checks
+from qbp._checks import option
+from qbp.convex import NORMS, SWITCHING, gradient_metrics, gradient_norm, should_switch
+from qbp.optimizers import OPTIMIZERS
+from qbp.problem import History, Problem, Recorder
+from qbp.refinement import anneal_blend, anneal_oscillation, oscillatory_regularizer, refinement_loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoStageConfig:
+    """Every choice Algorithm 1 leaves open, with the paper's value where it gives one."""
+
+    steps: int = option(500, "training steps, both stages together")
+    stage_1_steps: int = option(100, "length of Stage 1 when switching is steps (Section IV.B)")
+    switching: str = option("steps", "reading of eq. 3: steps, threshold, plateau or threshold-or-plateau")
+    norm: str = option(
+        "paper", "gradient norm of eq. 3: paper |g|/dim, rms |g|/sqrt(dim), mean-square |g|^2/dim"
+    )
+    tau_g: float | None = option(
+        None, "threshold of eq. 3 (default of qbp run: half the median over 100 starts)"
+    )
+    stage_1_cap: int = option(250, "longest Stage 1 under the other rules")
+    lambda_0: float = option(0.9, "blend at the start of Stage 2 (eq. 4, Section IV.D)")
+    beta_0: float = option(0.05, "weight of the oscillation at the start of Stage 2 (eq. 4, Section IV.D)")
+    lambda_decay: float = option(0.98, "factor per step of the blend (eq. 6)")
+    beta_decay: float = option(0.99, "factor per step of the oscillation (eq. 7)")
+    anneal: str = option("after", "anneal after the update, as Algorithm 1 lists it, or before the loss")
+    omega: float = option(4.0, "angular frequency of the oscillation (eq. 5)")
+    amplitude: float = option(1.0, "factor of R_osc; a hidden 0.1 in the released notebook")
+    optimizer: str = option("adamw", "gd as in the listing, adam, or adamw as in the released notebook")
+    eta_c: float = option(1e-3, "step size of Stage 1 (line 5)")
+    eta_n: float = option(1e-3, "step size of Stage 2 (line 10)")
+    weight_decay: float | None = option(
+        None, "decoupled weight decay (default 0.01 for adamw, 0 for the others)"
+    )
+    record_every: int = option(1, "keep metrics each so many steps")
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if self.weight_decay is None:
+            object.__setattr__(self, "weight_decay", 0.01 if self.optimizer == "adamw" else 0.0)
+        for name in ("steps", "stage_1_steps", "stage_1_cap"):
+            _checks.integer(name, getattr(self, name), low=0)
+        _checks.integer("record_every", self.record_every)
+        for name in ("lambda_0", "lambda_decay", "beta_decay"):
+            _checks.number(name, getattr(self, name), low=0, high=1)
+        for name in ("beta_0", "omega", "amplitude"):
+            _checks.number(name, getattr(self, name))
+        for name in ("eta_c", "eta_n", "weight_decay"):
+            _checks.number(name, getattr(self, name), low=0)
+        for name, options in CHOICES.items():
+            _checks.choice(name, getattr(self, name), options)
+        if self.tau_g is not None:
+            _checks.number("tau_g", self.tau_g, low=0)
+
+
+CHOICES = {
+    "switching": SWITCHING,
+    "norm": NORMS,
+    "anneal": ("after", "before"),
+    "optimizer": tuple(OPTIMIZERS),
+}
+
+
+def two_stage(
+    problem: Problem, config: TwoStageConfig, theta0: Tensor, *, phi: Tensor | float = 0.0
+) -> tuple[Tensor, History]:
+    """Run Algorithm 1 on a batch of runs, each with its own switch, annealing and end.
+
+    Args:
+        problem: the losses and the batches; circuits and perceptrons alike.
+        config: steps, rates and schedules.
+        theta0: starts, (..., n_params), finite; one run per row.
+        phi: phases of the oscillation in radians, broadcast against `theta0`.
+
+    Returns:
+        theta after the last update, (..., n_params), and its :class:`~qbp.problem.History`. A run that
+        diverges stands still at its last finite point and is marked; the others go on.
+
+    Raises:
+        TypeError, ValueError: `theta0` is no real tensor or holds NaN; `phi` does not broadcast to it.
+    """
+    _checks.theta(theta0, theta0.shape[-1] if theta0.ndim else 0, "theta0")
+    if isinstance(phi, Tensor):
+        if torch.broadcast_shapes(phi.shape, theta0.shape) != theta0.shape:
+            raise ValueError(f"phi must broadcast to theta0 {tuple(theta0.shape)}, got {tuple(phi.shape)}")
+        _checks.finite("phi", phi)
+    with _checks.trusted():
+        return _algorithm_1(problem, config, theta0, phi)
+
+
+# fmt: off
+def _algorithm_1(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor | float):
+    update, moments, norms = OPTIMIZERS[c.optimizer], None, []
+    theta = last = theta0.detach()                                           # line 1: theta_0
+    lam, beta = (torch.full_like(theta[..., 0], v) for v in (c.lambda_0, c.beta_0))  # line 2
+    eta_c, eta_n = (torch.full_like(lam, v) for v in (c.eta_c, c.eta_n))
+    stage_1 = torch.ones_like(lam, dtype=torch.bool)
+    log = Recorder(c.steps, c.record_every, like=lam)
+    for step in range(c.steps + 1):  # lines 3 and 7: one budget; a mask says in which loop a run is
+        batch = problem.batches(step)
+        theta = theta.detach().requires_grad_()
+        convex = problem.convex(theta, batch)                                # line 4: L_convex, eq. 1
+        stage_1 = stage_1 & ~_over(norms, convex, theta, step, c)            # lines 3, 6: eq. 3
+        lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "before"), c)
+        lam_t, beta_t = torch.where(stage_1, 1, lam), torch.where(stage_1, 0, beta)  # Stage 1 is 1, 0
+        osc = c.amplitude * oscillatory_regularizer(theta, omega=c.omega, phi=phi)   # line 8: eq. 5
+        energy = problem.energy(theta, batch)                                # line 9: <H>, or the data loss
+        loss = refinement_loss(energy, convex, osc, lam_t, beta_t)           # line 9: L_refine, eq. 4
+        (grad,) = torch.autograd.grad(loss.sum(), theta)  # the sum, so each run has its own gradient
+        alive = log.watch(loss, grad.sum(-1))             # a diverged run goes back one step and stays
+        theta = last = torch.where(alive.unsqueeze(-1), theta.detach(), last)
+        log.loss(loss)
+        if log.due(step):
+            terms = {"loss": loss, "energy": energy, "convex": convex, "osc": osc}
+            state = {"lam": lam_t, "beta": beta_t, "stage": 2 - stage_1.to(lam.dtype)}
+            log.add(step, terms | state | gradient_metrics(grad) | problem.evaluate(theta))
+        if step == c.steps:
+            break
+        eta = torch.where(stage_1, eta_c, eta_n)                             # lines 5 and 10: the update
+        theta, moments = update(theta, grad, moments, lr=eta, active=alive, weight_decay=c.weight_decay)
+        lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "after"), c)  # line 11: eq. 6, 7
+    return theta, log.history()                                              # line 13: theta*
+# fmt: on
+
+
+def _over(norms: list[Tensor], convex: Tensor, theta: Tensor, step: int, c: TwoStageConfig) -> Tensor:
+    """Return the mask of the runs whose Stage 1 is over; only eq. 3 itself costs a gradient of L_convex."""
+    if c.switching == "steps" or step >= c.stage_1_cap:
+        longest = c.stage_1_steps if c.switching == "steps" else c.stage_1_cap
+        return torch.full_like(convex, step >= longest, dtype=torch.bool)
+    (grad,) = torch.autograd.grad(convex.sum(), theta, retain_graph=True)
+    norms.append(gradient_norm(grad, c.norm))
+    rule = {"rule": c.switching, "steps": c.stage_1_steps, "cap": c.stage_1_cap, "tau_g": c.tau_g}
+    return should_switch(torch.stack(norms, -1), **rule)
+
+
+def _anneal(lam: Tensor, beta: Tensor, now: Tensor, c: TwoStageConfig) -> tuple[Tensor, Tensor]:
+    """Anneal the runs that are in Stage 2 now."""
+    lower_lam, lower_beta = anneal_blend(lam, c.lambda_decay), anneal_oscillation(beta, c.beta_decay)
+    return torch.where(now, lower_lam, lam), torch.where(now, lower_beta, beta)
