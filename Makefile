@@ -10,7 +10,7 @@ BOOK     := $(BIN)/jupyter-book build --config _config.yml --path-output . -q
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test book lint refresh results clean
+.PHONY: help install reproduce test book browser lint refresh results clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +39,9 @@ test: $(STAMP)  ## unit tests and doctests, then re-execute every chapter and co
 book: $(STAMP)  ## build the pages from the committed outputs; a warning is an error
 	$(BOOK) -W -n --keep-going book
 	@echo "Read it: _build/html/index.html"
+
+browser: $(STAMP)  ## open every built page in Chromium: no script error, no foreign request, sliders move
+	$(BIN)/python -m pytest -m browser tests/test_browser.py
 
 lint: $(STAMP)  ## ruff on modules, tests and notebooks
 	$(BIN)/ruff check .

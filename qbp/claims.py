@@ -119,7 +119,7 @@ class Row:
 
 
 def measure(results: Mapping[str, Result]) -> list[Row]:
-    """Measure every claim that these results speak to, in the order of :data:`CLAIMS`.
+    """Measure every claim that these results speak to, in the order of CLAIMS.
 
     Args:
         results: {method: Result} of one experiment in one reading over the same seeds.
@@ -152,7 +152,8 @@ def glued(notebook: Path) -> dict[str, str]:
         for output in cell.get("outputs", []):
             name = output.get("metadata", {}).get("scrapbook", {}).get("name")
             if name in names:
-                found[name] = "".join(output["data"]["text/plain"]).strip("'")
+                text = next(v for kind, v in output["data"].items() if kind.endswith("text/plain"))
+                found[name] = "".join(text).strip("'")
     return found
 
 
@@ -182,4 +183,4 @@ def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
 
 def percent(change: float) -> str:
     """Write a relative change, as "-27.3 %"; above a thousand percent as a factor."""
-    return f"{change + 1:.3g} times" if change > 10 else f"{100 * change:+.1f} %"
+    return f"{change + 1:.3g} times" if change > 10 else f"{round(100 * change, 1) + 0.0:+.1f} %"  # no -0.0

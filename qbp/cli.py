@@ -145,9 +145,8 @@ def _print_table(results: dict[str, Result]) -> None:
     first = next(iter(results.values()))
     c = first.config
     shown = [m for m in ("loss", "train_loss", "val_loss", "accuracy") if m in first.history]
-    print(
-        f"{c.experiment}, {c.reading}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}; mean [95 % bootstrap interval]"
-    )
+    runs = f"{c.experiment}, {c.reading}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
 

@@ -99,7 +99,7 @@ class Experiment:
 
     @property
     def run_seeds(self) -> range:
-        """The seed of each run: run r of seed S is the run that seed S + r gives alone."""
+        """The seed of each run, where run r of seed S is the run that seed S + r gives alone."""
         return range(self.seed, self.seed + self.seeds)
 
     def _algorithm(self) -> TwoStageConfig | SellierConfig:
@@ -110,6 +110,7 @@ class Experiment:
         kind = SellierConfig if self.method == "sellier" else TwoStageConfig
         if not isinstance(chosen, Mapping):
             chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+            chosen = {k: v for k, v in chosen.items() if k not in ("steps", "record_every")}  # fields of ours
         known = {f.name for f in fields(kind)}
         for name, value in chosen.items():
             if name not in known:
@@ -125,7 +126,7 @@ class Experiment:
 
 
 def configurations(experiment: str, methods: Iterable[str], **options: Any) -> list[Experiment]:
-    """Return the configurations that :func:`compare` runs."""
+    """Return the configurations that :func:`qbp.experiments.compare` runs."""
     chosen, reading = options.pop("algorithm", None) or {}, options.get("reading", "as-written")
     if not isinstance(chosen, Mapping):
         chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}

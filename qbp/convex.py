@@ -24,7 +24,7 @@ def local_loss(circuit: Circuit, theta: Tensor, observables: Sequence[Observable
     Args:
         circuit: prepares psi(theta).
         theta: angles in radians, (..., n_params).
-        observables: the restricted set O_i, m of them, such as :func:`qbp.local_observables` gives.
+        observables: the restricted set O_i, m of them, as from :func:`qbp.observables.local_observables`.
         targets: their target expectations b_i, dimensionless, (..., m).
 
     Returns:
@@ -37,8 +37,8 @@ def local_loss(circuit: Circuit, theta: Tensor, observables: Sequence[Observable
         >>> from qbp.ansatz import HardwareEfficient
         >>> from qbp.observables import local_observables
         >>> circuit = HardwareEfficient(1, 1, rotations=("ry",))
-        >>> local_loss(circuit, torch.zeros(1).double(), local_observables(1, "Z"),
-        torch.tensor([-1.0]).double()) tensor(4., dtype=torch.float64)
+        >>> local_loss(circuit, torch.zeros(1), local_observables(1, "Z"), torch.tensor([-1.0]))
+        tensor(4.)
     """
     if targets.ndim == 0 or targets.shape[-1] != len(observables):
         raise ValueError(f"targets must have shape (..., {len(observables)}), got {tuple(targets.shape)}")
@@ -71,7 +71,7 @@ def ridge(features: Tensor, targets: Tensor, strength: float) -> Tensor:
     if min(features.ndim, targets.ndim) < 2 or features.shape[-2] != targets.shape[-2]:
         shapes = f"features {tuple(features.shape)} and targets {tuple(targets.shape)}"
         raise ValueError(f"ridge takes (..., samples, columns) with the same samples, got {shapes}")
-    phi = torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
+    phi = torch.cat([features, features.new_ones(*features.shape[:-1], 1)], dim=-1)
     k, batch = phi.shape[-1], torch.broadcast_shapes(phi.shape[:-2], targets.shape[:-2])
     damping = strength**0.5 * torch.eye(k, dtype=phi.dtype, device=phi.device).expand(*batch, k, k)
     stacked = torch.cat([phi.expand(*batch, *phi.shape[-2:]), damping], dim=-2)
@@ -142,8 +142,9 @@ def should_switch(
         Boolean, (...): true where the present step belongs to Stage 2.
 
     Example:
-        >>> should_switch(torch.tensor([[0.1, 0.5], [0.1, 0.2]]), rule="threshold", tau_g=0.3, steps=100,
-        cap=100) tensor([ True, False])
+        >>> norms = torch.tensor([[0.1, 0.5], [0.1, 0.2]])
+        >>> should_switch(norms, rule="threshold", tau_g=0.3, steps=100, cap=100)
+        tensor([ True, False])
     """
     _checks.choice("rule", rule, SWITCHING)
     if "threshold" in rule and tau_g is None:

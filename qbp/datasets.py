@@ -54,7 +54,7 @@ class Dataset:
 
     @property
     def n_outputs(self) -> int:
-        """Outputs a model needs: the number of classes, or of target columns."""
+        """Outputs a model needs, the number of classes or of target columns."""
         return self.n_classes if self.is_classification else self.y.shape[-1]
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> "Dataset":
@@ -215,15 +215,11 @@ def _idx(folder: Path, *names: str) -> list[np.ndarray]:
         head = 4 + 4 * len(shape)
         if raw[:4] != bytes([0, 0, 8, len(shape)]) or len(raw) != head + math.prod(shape):
             raise ValueError(
-                f"the MNIST path has {str(files[0])!r}, which is no whole IDX file of bytes in {len(shape)} dimensions"
+                f"the MNIST path has {str(files[0])!r}, no whole IDX file of bytes in {len(shape)} dimensions"
             )
-        arrays.append(
-            np.frombuffer(raw, np.uint8, offset=head).reshape(
-                shape[0], *[math.prod(shape[1:])][: len(shape) - 1]
-            )
-        )
+        flat = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else shape  # an image is a row of pixels
+        arrays.append(np.frombuffer(raw, np.uint8, offset=head).reshape(flat))
     if len(arrays[0]) != len(arrays[1]):
-        raise ValueError(
-            f"the MNIST path {str(folder)!r} has {len(arrays[0])} images in {names[0]} for {len(arrays[1])} labels"
-        )
+        counts = f"{len(arrays[0])} images in {names[0]} for {len(arrays[1])} labels"
+        raise ValueError(f"the MNIST path {str(folder)!r} has {counts}")
     return arrays

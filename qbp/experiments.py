@@ -19,11 +19,12 @@ from qbp.convex import default_threshold, gradient_norm
 from qbp.datasets import Dataset
 from qbp.mlp import MLP
 from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
-from qbp.problem import History
+from qbp.problem import History, Problem
 from qbp.released import ReleasedBatches, convex_penalty, replay_start, replay_starts, task_penalty
-from qbp.sellier import sellier
-from qbp.two_stage import two_stage
+from qbp.sellier import SellierConfig, sellier
+from qbp.two_stage import TwoStageConfig, two_stage
 
+THRESHOLD_STARTS = 100  # random starts behind the default tau_g
 CHUNK_BYTES = 2**22  # theta of the runs that go through a step together: small enough to stay in the cache
 
 
@@ -90,17 +91,20 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
     device, dtype = resolve_device(config.device), getattr(torch, config.dtype)
     data = load_data(config).to(device, dtype)
     model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs)
-    config = _with_threshold(config, data, model)
+    algorithm = _algorithm(config, data, model)
     rows = max(1, CHUNK_BYTES // (model.n_params * dtype.itemsize))
     chunks = [config.run_seeds[i : i + rows] for i in range(0, config.seeds, rows)]
     thetas, histories = zip(
-        *(_run_chunk(config, seeds, data, model, progress) for seeds in chunks), strict=True
+        *(_run_chunk(config, algorithm, seeds, data, model, progress) for seeds in chunks), strict=True
     )
+    history = {m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics}
+    if algorithm != config.algorithm:  # the paper gives no threshold: keep the one that was taken
+        history["tau_g"] = np.full_like(history["loss"], algorithm.tau_g)
     return Result(
         config=config,
         theta=torch.cat(thetas),
         step=np.array(histories[0].step),
-        history={m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics},
+        history=history,
         minibatch_loss=_rows(h.minibatch_loss for h in histories),
         diverged=np.concatenate([h.diverged.cpu().numpy() for h in histories]),
         seconds=time.perf_counter() - began,
@@ -116,8 +120,8 @@ def compare(
         experiment: "curve", "telecom" or "mnist".
         methods: names of methods.
         progress: as in :func:`run`.
-        options: fields of :class:`Experiment`; `algorithm` here may name fields of any method, each takes
-            those it has and does not fix itself.
+        options: fields of :class:`~qbp.configs.Experiment`; `algorithm` here may name fields of any method,
+            each takes those it has and does not fix itself.
     """
     return {c.method: run(c, progress) for c in configurations(experiment, methods, **options)}
 
@@ -133,21 +137,36 @@ def load_data(config: Experiment) -> Dataset:
     return datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
 
 
-def _with_threshold(config: Experiment, data: Dataset, model: MLP) -> Experiment:
-    """Fill in tau_g where eq. 3 reads it and none was given: half the median norm over 100 random starts."""
+def _algorithm(config: Experiment, data: Dataset, model: MLP) -> TwoStageConfig | SellierConfig:
+    """Return the algorithm's configuration, with tau_g filled in where eq. 3 reads it and none was given."""
     c = config.algorithm
     if config.method == "sellier" or "threshold" not in c.switching or c.tau_g is not None:
-        return config
-    theta = model.xavier(range(100), data.x.dtype).to(data.x.device).requires_grad_()
-    whole = torch.arange(len(data.train), device=data.x.device)
-    loss = perceptron_problem(model, data, lambda step: whole).convex(theta, whole)
-    (grad,) = torch.autograd.grad(loss.sum(), theta)
-    tau_g = default_threshold(gradient_norm(grad, c.norm))
-    return replace(config, algorithm=replace(c, tau_g=tau_g))
+        return c
+    problem = _problem(config, data, model, lambda step: None)
+    whole, norms = torch.arange(len(data.train), device=data.x.device), []
+    for first in range(0, THRESHOLD_STARTS, 10):  # ten at a time: the whole training set goes through each
+        theta = model.xavier(range(first, first + 10), data.x.dtype).to(data.x.device).requires_grad_()
+        (grad,) = torch.autograd.grad(problem.convex(theta, whole).sum(), theta)
+        norms.append(gradient_norm(grad, c.norm))
+    return replace(c, tau_g=default_threshold(torch.cat(norms)))
+
+
+def _problem(config: Experiment, data: Dataset, model: MLP, batches: Callable[[int], Any]) -> Problem:
+    """Return the losses of a method, on the data or, where the notebook has them, on the weights alone."""
+    if config.reading == "as-released" and config.method != "sellier":
+        return perceptron_problem(
+            model, data, batches, (partial(task_penalty, model), partial(convex_penalty, model))
+        )
+    return perceptron_problem(model, data, batches)
 
 
 def _run_chunk(
-    config: Experiment, seeds: range, data: Dataset, model: MLP, progress: Callable[[int], Any] | None
+    config: Experiment,
+    algorithm: TwoStageConfig | SellierConfig,
+    seeds: range,
+    data: Dataset,
+    model: MLP,
+    progress: Callable[[int], Any] | None,
 ) -> tuple[Tensor, History]:
     device, dtype, released = data.x.device, data.x.dtype, config.reading == "as-released"
     theta0 = (replay_starts(config.experiment, seeds) if released else model.xavier(seeds)).to(device, dtype)
@@ -161,17 +180,16 @@ def _run_chunk(
             progress(len(seeds))
         return batches(step)
 
+    problem = _problem(config, data, model, counted)
     if config.method == "sellier":
-        return sellier(perceptron_problem(model, data, counted), config.algorithm, theta0, model=model)
+        return sellier(problem, algorithm, theta0, model=model)
     if config.method == "two-stage-ridge":
         theta0 = ridge_start(model, data, theta0, config.ridge)
-    penalties = (partial(task_penalty, model), partial(convex_penalty, model)) if released else None
     phi = config.phi
     if phi is None:
-        phi = (
-            0.0 if released else draws.uniform(seeds, "phi", model.n_params, high=2 * np.pi).to(device, dtype)
-        )
-    return two_stage(perceptron_problem(model, data, counted, penalties), config.algorithm, theta0, phi=phi)
+        drawn = draws.uniform(seeds, "phi", model.n_params, high=2 * np.pi)
+        phi = 0.0 if released else drawn.to(device, dtype)
+    return two_stage(problem, algorithm, theta0, phi=phi)
 
 
 def _rows(parts: Iterable[Tensor]) -> np.ndarray:

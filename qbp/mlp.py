@@ -95,7 +95,8 @@ class MLP:
                 them.
         """
         w1, b1, *_ = theta.split(self.sizes, dim=-1)
-        return torch.cat([w1, b1, weights[..., :-1, :].mT.flatten(-2), weights[..., -1, :]], dim=-1)
+        w2, b2 = weights.split([self.n_hidden, 1], dim=-2)
+        return torch.cat([w1, b1, w2.mT.flatten(-2), b2.squeeze(-2)], dim=-1)
 
     def xavier(self, seeds: Sequence[int], dtype: torch.dtype = torch.float64) -> Tensor:
         """Draw the paper's start: Xavier uniform with the Tanh gain 5/3, zero biases (Section IV.A).

@@ -77,7 +77,7 @@ class PauliSum(Observable):
         return {mask: phases if phases.imag.any() else phases.real.copy() for mask, phases in groups.items()}
 
     def apply(self, state: Tensor) -> Tensor:
-        """Return ``H|state>``, shape (..., 2**n_qubits); argument and errors as for :meth:`expectation`."""
+        """Return ``H|state>``, shape (..., 2**n_qubits); as for :meth:`Observable.expectation`."""
         state = self._checked(state)
         return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self._groups.items())
 

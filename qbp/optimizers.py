@@ -36,10 +36,9 @@ def gradient_descent(
         The new theta and None.
 
     Example:
-        >>> one = torch.ones(2, 1)
-        >>> gradient_descent(one, one, None, lr=torch.tensor([0.5, 0.5]), active=torch.tensor([True,
-        False]))[0] tensor([[0.5000],
-                [1.0000]])
+        >>> one, lr, active = torch.ones(2, 1), torch.tensor([0.5, 0.5]), torch.tensor([True, False])
+        >>> gradient_descent(one, one, None, lr=lr, active=active)[0].flatten()
+        tensor([0.5000, 1.0000])
     """
     rate = (lr * active).unsqueeze(-1)
     return theta - rate * (_quiet(grad, active) + weight_decay * theta), None

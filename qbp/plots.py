@@ -125,35 +125,44 @@ def digits(data: Dataset, per_class: int = 4) -> Figure:
     return figure
 
 
-def landscape(
-    values: np.ndarray,
-    axis_values: np.ndarray,
+def landscapes(
+    maps: Mapping[str, np.ndarray],
+    angles: np.ndarray,
     paths: Mapping[str, np.ndarray],
     *,
-    title: str = "",
-    switch: Mapping[str, int] | None = None,
+    switch: int | None = None,
 ) -> Figure:
-    """Draw a loss over two angles as contours, with optimization paths on it.
+    """Draw losses over two angles as contours, a panel each, with optimization paths on them.
 
     Args:
-        values: loss, (points, points), second angle along rows.
-        axis_values: angles in radians, (points,), the same for both.
-        paths: label -> (steps, 2) angles in radians; labels that are methods have the method's colour.
-        title: above the figure.
-        switch: label -> index where Stage 2 begins, marked with a diamond.
+        maps: title -> loss (points, points), the second angle along the rows.
+        angles: in radians, (points,), the same for both axes.
+        paths: method -> angles in radians, (steps, 2); a circle at the start, a star at the end.
+        switch: step at which the first path enters Stage 2, marked with a diamond.
     """
     with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, axis = plt.subplots(figsize=(6.4, 4.6))
-        filled = axis.contourf(axis_values, axis_values, values, levels=14, cmap="cividis")
-        figure.colorbar(filled, ax=axis, label="loss (dimensionless)")
-        for label, path in paths.items():
-            _, dash = STYLES.get(label, ("white", "-"))
-            axis.plot(path[:, 0], path[:, 1], color="white", linestyle=dash, label=label)
-            axis.plot(*path[0], "o", color="white", markeredgecolor="black", markersize=9)
-            axis.plot(*path[-1], "*", color="white", markeredgecolor="black", markersize=16)
-            if switch and label in switch:
-                axis.plot(*path[switch[label]], "D", color="white", markeredgecolor="black", markersize=8)
-        axis.set(xlabel=r"$\theta_0$ (radians)", ylabel=r"$\theta_1$ (radians)", title=title)
+        figure, axes = plt.subplots(1, len(maps), figsize=(0.6 + 4.6 * len(maps), 4.4), squeeze=False)
+        for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
+            filled = axis.contourf(angles, angles, values, levels=8, cmap="Greys")
+            figure.colorbar(filled, ax=axis, label="loss (dimensionless)", format="%.1f")
+            for number, (label, path) in enumerate(paths.items()):
+                color, dash = STYLES[label]
+                mark = {"color": color, "markeredgecolor": "white", "linestyle": "none", "zorder": 4 - number}
+                axis.plot(*path.T, color="white", linewidth=5)
+                axis.plot(*path.T, color=color, linestyle=dash, linewidth=2.6, label=label)
+                axis.plot(*path[0], "o", markersize=10, **mark)
+                axis.plot(*path[-1], "*", markersize=19, **mark)
+                if switch is not None and number == 0:
+                    axis.plot(*path[switch], "D", markersize=9, **mark)
+            limits = (float(angles[0]), float(angles[-1]))
+            axis.set(
+                xlabel="angle θ₀ (radians)",
+                ylabel="angle θ₁ (radians)",
+                title=title,
+                xlim=limits,
+                ylim=limits,
+            )
+        _legend(figure, axes[0, 0])
         plt.close(figure)
     return figure
 

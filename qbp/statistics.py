@@ -163,3 +163,19 @@ def verdict(found: Interval, claimed: float | None = None) -> str:
     if found.high >= 0:
         return "not supported"
     return "supported" if claimed is None or found.low <= claimed else "partly"
+
+
+def steps_to_target(values: np.ndarray, step: np.ndarray, target: float) -> np.ndarray:
+    """Return the first recorded step at which each run is at or below a target, infinity where it never is.
+
+    Args:
+        values: (runs, records).
+        step: recorded steps, (records,).
+        target: in the unit of `values`.
+
+    Example:
+        >>> steps_to_target(np.array([[3.0, 1.0], [3.0, 2.0]]), np.array([0, 10]), 1.5)
+        array([10., inf])
+    """
+    hit = np.asarray(values) <= target
+    return np.where(hit.any(1), np.asarray(step, dtype=float)[hit.argmax(1)], np.inf)

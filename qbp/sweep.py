@@ -39,7 +39,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> f
 
     Raises:
         ValueError: a parameter the notebook does not have.
-        papermill.PapermillExecutionError: a cell failed.
+        RuntimeError: a cell failed (papermill's own error).
     """
     import papermill
 

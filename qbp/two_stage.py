@@ -1,6 +1,7 @@
 """Algorithm 1: Two-Stage Optimization Framework for Overcoming Barren Plateaus."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -87,18 +88,20 @@ def two_stage(
     Raises:
         TypeError, ValueError: `theta0` is no real tensor or holds NaN; `phi` does not broadcast to it.
     """
-    _checks.theta(theta0, theta0.shape[-1] if theta0.ndim else 0, "theta0")
+    _checks.theta(theta0, (0, *getattr(theta0, "shape", ()))[-1], "theta0")
     if isinstance(phi, Tensor):
         if torch.broadcast_shapes(phi.shape, theta0.shape) != theta0.shape:
             raise ValueError(f"phi must broadcast to theta0 {tuple(theta0.shape)}, got {tuple(phi.shape)}")
         _checks.finite("phi", phi)
+        phi = phi.to(theta0)  # a float64 phase would carry a float32 run along
     with _checks.trusted():
-        return _algorithm_1(problem, config, theta0, phi)
+        return algorithm(problem, config, theta0, phi)
 
 
 # fmt: off
-def _algorithm_1(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor | float):
-    update, moments, norms = OPTIMIZERS[c.optimizer], None, []
+def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor | float):
+    """Algorithm 1, line by line; :func:`two_stage` checks the arguments first."""
+    update, moments, norms = partial(OPTIMIZERS[c.optimizer], weight_decay=c.weight_decay), None, []
     theta = last = theta0.detach()                                           # line 1: theta_0
     lam, beta = (torch.full_like(theta[..., 0], v) for v in (c.lambda_0, c.beta_0))  # line 2
     eta_c, eta_n = (torch.full_like(lam, v) for v in (c.eta_c, c.eta_n))
@@ -122,10 +125,10 @@ def _algorithm_1(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tenso
             terms = {"loss": loss, "energy": energy, "convex": convex, "osc": osc}
             state = {"lam": lam_t, "beta": beta_t, "stage": 2 - stage_1.to(lam.dtype)}
             log.add(step, terms | state | gradient_metrics(grad) | problem.evaluate(theta))
-        if step == c.steps:
+        if step == c.steps:                                                  # line 12: end while
             break
-        eta = torch.where(stage_1, eta_c, eta_n)                             # lines 5 and 10: the update
-        theta, moments = update(theta, grad, moments, lr=eta, active=alive, weight_decay=c.weight_decay)
+        eta = torch.where(stage_1, eta_c, eta_n)
+        theta, moments = update(theta, grad, moments, lr=eta, active=alive)  # lines 5, 10
         lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "after"), c)  # line 11: eq. 6, 7
     return theta, log.history()                                              # line 13: theta*
 # fmt: on

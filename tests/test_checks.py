@@ -23,7 +23,11 @@ NAN = float("nan")
         (lambda: _checks.number("ridge", NAN), ValueError, ["ridge", "finite", "got nan"]),
         (lambda: _checks.number("ridge", 0, low=0, strict=True), ValueError, ["above 0", "got 0"]),
         (lambda: _checks.number("ridge", -1, low=0), ValueError, ["at least 0", "got -1"]),
-        (lambda: _checks.number("ridge", 3, low=0, high=1), ValueError, ["at least 0 and at most 1", "got 3"]),
+        (
+            lambda: _checks.number("ridge", 3, low=0, high=1),
+            ValueError,
+            ["at least 0 and at most 1", "got 3"],
+        ),
         (lambda: _checks.number("ridge", 3, high=1), ValueError, ["at most 1", "got 3"]),
         (lambda: _checks.choice("norm", "L1", ("paper", "rms")), ValueError, ["norm", "paper, rms", "'L1'"]),
         (lambda: _checks.theta([0.0], 1), TypeError, ["theta", "real floating-point tensor", "'list'"]),

