@@ -58,6 +58,7 @@ results: $(STAMP)  ## recompute the committed result tables (paper profile; long
 	      --record-every 10 --save results || exit 1; \
 	  done; \
 	done
+	$(BIN)/qbp readme
 
 clean:  ## remove what was built; .venv stays
 	rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis

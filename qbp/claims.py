@@ -4,6 +4,7 @@ never an opinion."""
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,9 @@ def measure(results: Mapping[str, Result]) -> list[Row]:
 
 
 def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
-    """Measure the claims on the committed tables."""
-    return [row for name in tables.manifest(directory) for row in measure(tables.load(name, directory))]
+    """Measure the claims on the committed tables, in the order of CLAIMS."""
+    rows = [row for name in tables.manifest(directory) for row in measure(tables.load(name, directory))]
+    return sorted(rows, key=lambda row: CLAIMS.index(row.claim))
 
 
 def glued(notebook: Path) -> dict[str, str]:
@@ -157,16 +159,26 @@ def glued(notebook: Path) -> dict[str, str]:
     return found
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """Return "the paper says / we measure" as a Markdown table."""
-    lines = [
-        "| the paper says | where | reading | paper | we measure | verdict |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        c = row.claim
-        lines.append(f"| {c.claim} | {c.where} | {c.reading} | {row.paper} | {row.ours} | {row.verdict} |")
-    return "\n".join(lines)
+class Table:
+    """ "The paper says / we measure", for a cell's last line: HTML on a page, Markdown as text."""
+
+    HEAD = ("the paper says", "where", "reading", "paper", "we measure", "verdict")
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.cells = [
+            (r.claim.claim, r.claim.where, r.claim.reading, r.paper, r.ours, r.verdict) for r in rows
+        ]
+
+    def __repr__(self) -> str:
+        lines = [self.HEAD, ["---"] * len(self.HEAD), *self.cells]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in line) + "</tr>" for line in self.cells
+        )
+        return f'<table class="qbp-claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:

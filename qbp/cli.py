@@ -91,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     refresh = commands.add_parser("refresh", help="execute every chapter in place, as it is stored")
     refresh.set_defaults(command=_refresh)
 
+    readme = commands.add_parser("readme", help="fill in the computed parts of README.md")
+    readme.set_defaults(command=_readme)
+
     info = commands.add_parser("info", help="versions, device, threads, kernel in use")
     info.set_defaults(command=_info)
     info.add_argument("--json", action="store_true", help="print one JSON object")
@@ -173,12 +176,12 @@ def _is_option(name: str, value: Any) -> bool:
 
 
 def _claims(args: argparse.Namespace) -> int:
-    from qbp.claims import committed, markdown
+    from qbp.claims import Table, committed
 
     rows = committed()
     if not rows:
         raise ValueError("no committed tables found: run `make results` in a checkout of the book")
-    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else markdown(rows))
+    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else Table(rows))
     return 0
 
 
@@ -195,6 +198,13 @@ def _refresh(args: argparse.Namespace) -> int:
     from qbp.sweep import refresh
 
     refresh()
+    return 0
+
+
+def _readme(args: argparse.Namespace) -> int:
+    from qbp.readme import update
+
+    update()
     return 0
 
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from qbp.datasets import Dataset
 from qbp.experiments import Result
@@ -24,7 +25,7 @@ LABELS = {
     "val_loss": "validation loss",
     "accuracy": "validation accuracy",
     "grad_norm": "gradient norm per parameter",
-    "task_grad_var": "variance over the gradient's components",
+    "task_grad_var": "variance of gradient components",
 }
 STYLE = {
     "font.size": 12,
@@ -62,7 +63,8 @@ def training_curves(
                 color, dash = STYLES[method]
                 axis.fill_between(result.step, low, high, color=color, alpha=0.2, linewidth=0)
                 axis.plot(result.step, mean, color=color, linestyle=dash, label=method)
-            axis.set_yscale("log" if log and metric != "accuracy" else "linear")
+            if log and metric != "accuracy":
+                _log_axis(axis)
             axis.set_xlabel("training step")
             loss_unit = f" ({unit})" if unit and "loss" in metric else ""
             axis.set_ylabel(LABELS.get(metric, metric) + loss_unit)
@@ -95,7 +97,7 @@ def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figur
 
     x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
     with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(6.2, 3.9))
+        figure, axis = plt.subplots(figsize=(8, 4.2))
         axis.plot(x, x**2, color="0.6", linewidth=5, alpha=0.5, label="y = x²")
         for method, result in results.items():
             color, dash = STYLES[method]
@@ -106,7 +108,7 @@ def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figur
             data.x[data.train], data.y[data.train], "ko", markersize=7, label="training points", zorder=5
         )
         axis.set(xlabel="x (dimensionless)", ylabel="y (dimensionless)")
-        _legend(figure, axis)
+        _legend(figure, axis, columns=3)
         plt.close(figure)
     return figure
 
@@ -167,6 +169,17 @@ def landscapes(
     return figure
 
 
-def _legend(figure: Figure, axis: Axes) -> None:
+def _log_axis(axis: Axes) -> None:
+    """Make the vertical axis logarithmic, with plain numbers at 1, 2 and 5 if it spans under two decades."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    if high < 100 * low:
+        plain = FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
+        axis.yaxis.set_major_formatter(plain)
+        axis.yaxis.set_minor_formatter(plain)
+
+
+def _legend(figure: Figure, axis: Axes, columns: int = 4) -> None:
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, handlelength=2.8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False, handlelength=2.8)

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from qbp.experiments import Result
 from qbp.statistics import bootstrap_interval, paired
 
@@ -22,11 +20,9 @@ def summary(results: dict[str, Result], metrics: Iterable[str]) -> "pd.DataFrame
     for method, result in results.items():
         row = {"seeds": len(result.config.run_seeds), "diverged": int(result.diverged.sum())}
         for metric in metrics:
-            found = bootstrap_interval(result.final(metric))
-            interval = "" if np.isnan(found.low) else f" [{found.low:.3g}, {found.high:.3g}]"
-            row[metric] = f"{found.mean:.3g}{interval}"
+            row[metric] = f"{bootstrap_interval(result.final(metric)):#.3g}"
         rows[method] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def run_json(results: dict[str, Result]) -> dict[str, Any]:

@@ -12,23 +12,29 @@ RESAMPLES = 9999
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over n seeds and its bootstrap interval; low and high are NaN when n is 1."""
+    """A mean over n seeds and its bootstrap interval; low and high are NaN when n is 1.
+
+    Example:
+        >>> f"{Interval(0.5, 0.25, 0.75, 20):.2f}"
+        '0.50 [0.25, 0.75]'
+    """
 
     mean: float
     low: float
     high: float
     n: int
+
+    def __format__(self, spec: str) -> str:
+        """Write "mean [low, high]", each as the format says; the mean alone where there is no interval."""
+        mean, low, high = (format(value, spec) for value in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]" if np.isfinite(self.low) else mean
 
 
 @dataclass(frozen=True)
-class Paired:
+class Paired(Interval):
     """Mean difference a - b over the same n seeds, its interval, and on how many of them a is below b."""
 
-    mean: float
-    low: float
-    high: float
     wins: int
-    n: int
 
 
 def bootstrap_interval(values: np.ndarray, confidence: float = 0.95) -> Interval:
@@ -98,10 +104,10 @@ def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
 
     Example:
         >>> paired_difference(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
-        Paired(mean=-1.0, low=-1.0, high=-1.0, wins=2, n=2)
+        Paired(mean=-1.0, low=-1.0, high=-1.0, n=2, wins=2)
     """
     found = bootstrap_interval(np.asarray(a) - np.asarray(b))
-    return Paired(found.mean, found.low, found.high, int((np.asarray(a) < np.asarray(b)).sum()), found.n)
+    return Paired(found.mean, found.low, found.high, found.n, int((np.asarray(a) < np.asarray(b)).sum()))
 
 
 def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:

@@ -1,0 +1,51 @@
+"""The parts of README.md that are computed: the claims table, the headline figure, the line counts."""
+
+import re
+from pathlib import Path
+
+from qbp import claims, plots, results
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = {  # floors 0 to 4: what a reader of the algorithm reads
+    "two_stage": "Algorithm 1",
+    "convex": "eq. 1-3: local loss, ridge, switching",
+    "refinement": "eq. 4-7: blend, oscillation, annealing",
+    "sellier": "Sellier's wave packets, as released",
+    "released": "the released notebook's penalties and random stream",
+    "statevector": "state evolution",
+    "observables": "Pauli sums, Hamiltonians",
+    "ansatz": "circuits",
+    "mlp": "the perceptrons",
+    "perceptron": "their problems: data, batches, losses",
+    "optimizers": "gradient descent and Adam, row by row",
+    "datasets": "curve, telecom, reduced MNIST",
+    "problem": "what a method is given and gives back",
+    "draws": "random draws keyed by seed, purpose, step",
+}
+
+
+def line_counts() -> str:
+    """Return the core's modules with their lines, docstrings included, as a Markdown table."""
+    counts = {name: len((ROOT / "qbp" / f"{name}.py").read_text().splitlines()) for name in CORE}
+    rows = [f"| `qbp/{name}.py` | {CORE[name]} | {count} |" for name, count in counts.items()]
+    return "\n".join(
+        ["| module | holds | lines |", "|---|---|---|", *rows, f"| | | {sum(counts.values())} |"]
+    )
+
+
+def filled(text: str) -> str:
+    """Return README's text with what stands between its markers computed anew."""
+    for name, block in {"claims": repr(claims.Table(claims.committed())), "lines": line_counts()}.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text, found = re.subn(pattern, lambda m, b=block: m[1] + b + "\n" + m[2], text, flags=re.DOTALL)
+        if found != 1:
+            raise ValueError(f"README.md must have one pair of markers for {name}, got {found}")
+    return text
+
+
+def update(root: Path = ROOT) -> None:
+    """Write README.md and the figure it shows, results/headline.png."""
+    path = root / "README.md"
+    path.write_text(filled(path.read_text()))
+    figure = plots.training_curves(results.load("mnist"), ["train_loss", "val_loss"], unit="nats")
+    figure.savefig(root / "results" / "headline.png", dpi=110, metadata={"Software": None})
