@@ -110,16 +110,22 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
         )
 
 
-def _run(args: argparse.Namespace) -> int:
-    from qbp.report import run_json
-
+def _configs(args: argparse.Namespace) -> list[Experiment]:
     given = {k: v for k, v in vars(args).items() if v is not None}
     options = {f.name: given[f.name] for f in fields(Experiment) if f.name in given and f.name not in OWN}
     known = {f.name for kind in (TwoStageConfig, SellierConfig) for f in fields(kind)}
     algorithm = {k: v for k, v in given.items() if k in known and k not in options}
-    configs = configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+    return configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from qbp.report import run_json
+
+    configs = _configs(args)
     resolve_device(configs[0].device)
     load_data(configs[0])  # a folder that is not there shows before the first step
+    if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
+        raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
     results = _run_with_bar(configs)
     if args.save:
         _save(args, results)

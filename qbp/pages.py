@@ -58,7 +58,7 @@ class Beside:
         self.rows = [(n, text, []) for n, text in LISTING.items()]
         for line in inspect.getsource(function).splitlines():
             code, _, comment = line.partition("#")
-            for part in re.findall(r"lines? ((?:\d+(?:, | and )?)+)", comment):
+            for part in re.findall(r"\blines? ((?:\d+(?:, | and )?)+)", comment):
                 for number in re.findall(r"\d+", part):
                     self.rows[int(number) - 1][2].append(code.strip())
 

@@ -68,7 +68,7 @@ def training_curves(
             axis.set_xlabel("training step")
             loss_unit = f" ({unit})" if unit and "loss" in metric else ""
             axis.set_ylabel(LABELS.get(metric, metric) + loss_unit)
-        _legend(figure, axes[0, 0])
+        _legend(figure, axes[0, 0], columns=4 if len(metrics) > 1 else 2)
         plt.close(figure)
     return figure
 
@@ -121,7 +121,7 @@ def digits(data: Dataset, per_class: int = 4) -> Figure:
         for digit in range(10):
             shown = data.train[labels == digit][:per_class]
             for axis, index in zip(axes[:, digit], shown, strict=True):
-                axis.imshow(data.x[index].reshape(28, 28), cmap="gray_r")
+                axis.imshow(data.x[index].reshape(28, 28).numpy(), cmap="gray_r")
                 axis.set_axis_off()
         plt.close(figure)
     return figure

@@ -39,7 +39,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> f
 
     Raises:
         ValueError: a parameter the notebook does not have.
-        RuntimeError: a cell failed (papermill's own error).
+        Exception: a cell failed (papermill's own error); how far it came stays beside `target`, as *.new.ipynb.
     """
     import papermill
 
@@ -63,15 +63,21 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[P
     """Run every chapter into a copy of the book's sources, with a progress bar and a time per chapter.
 
     Args:
-        out: folder of the copy; made anew.
+        out: folder of the copy; an earlier copy is replaced.
         book: the sources.
-        profile: "quick", or "paper" for the number of seeds of the committed results.
+        profile: "quick", or "paper" for the number of seeds of the committed results; given to the chapters
+            that have this parameter.
 
     Returns:
         The executed notebooks.
+
+    Raises:
+        ValueError: `out` holds something else than an earlier copy, and is left as it is.
     """
     from tqdm import tqdm
 
+    if _holds_other_things(out, book):
+        raise ValueError(f"out must be a new folder or an earlier copy of the book, got {str(out)!r}")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(book, out, ignore=shutil.ignore_patterns("*.ipynb", "_build", ".ipynb_checkpoints"))
     done = []
@@ -79,7 +85,8 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[P
     with tqdm(todo, unit="chapter", desc="chapters") as bar:
         for source in bar:
             bar.set_postfix_str(source.stem)
-            seconds = run_notebook(source, out / source.name, {"profile": profile})
+            chosen = {"profile": profile} if "profile" in known_parameters(source) else {}
+            seconds = run_notebook(source, out / source.name, chosen)
             bar.write(f"{source.stem:<16} {seconds:6.1f} s")
             hide_parameters(out / source.name)
             done.append(out / source.name)
@@ -95,11 +102,17 @@ def refresh(book: Path = BOOK) -> None:
         began = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(
-            notebook, timeout=600, resources={"metadata": {"path": str(book)}}, store_widget_state=False
+            notebook,
+            timeout=600,
+            resources={"metadata": {"path": str(book)}},
+            store_widget_state=False,
+            coalesce_streams=True,  # how often a kernel flushes is another diff at every run
         ).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # wall-clock times: another diff at every run
-        nbformat.write(notebook, path)
+        new = path.with_name(f"{path.stem}.new.ipynb")
+        nbformat.write(notebook, new)
+        os.replace(new, path)
         print(f"{path.stem:<16} {time.perf_counter() - began:6.1f} s")
 
 
@@ -113,6 +126,14 @@ def hide_parameters(notebook: Path) -> None:
         if "injected-parameters" in tags and "hide-cell" not in tags:
             cell.metadata["tags"] = [*tags, "hide-cell"]
     nbformat.write(node, notebook)
+
+
+def _holds_other_things(out: Path, book: Path) -> bool:
+    """Tell whether clearing `out` would take more away than a copy of the book's sources."""
+    ours, here = book.resolve(), out.resolve()
+    if ours.is_relative_to(here) or here.is_relative_to(ours) or (out.exists() and not out.is_dir()):
+        return True
+    return out.is_dir() and any(out.iterdir()) and not (out / "_toc.yml").is_file()
 
 
 def _files(node: Any) -> Iterator[str]:

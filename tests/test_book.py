@@ -1,0 +1,265 @@
+"""The book as files: chapters have the agreed shape, numbers come from runs, commands can be typed."""
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import yaml
+
+from qbp import cli, readme
+from qbp.sweep import chapters, known_parameters
+
+ROOT = Path(__file__).parents[1]
+BOOK = ROOT / "book"
+NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted(BOOK.glob("*.ipynb"))}
+GLUED = re.compile(r"\{glue:\w*\}`([^`:]+)(?::[^`]*)?`")
+
+# Numbers that prose may type, because they do not come from a run of ours.
+TYPED = {
+    **dict.fromkeys(["27.3", "11.5"], "the paper's results"),
+    **dict.fromkeys(["0.98", "0.99", "0.9", "0.05"], "the paper's schedule; 0.05 is a tolerance as well"),
+    **dict.fromkeys(["2", "0.49"], "1 - 0.98 in per cent; 0.9 * 0.98**30"),
+    **dict.fromkeys(["0.1", "0.001"], "the released notebook's factor of R_osc and its step size"),
+    **dict.fromkeys(["2.303", "2.3"], "ln 10: ten equal outputs"),
+    "95": "per cent: the level of the intervals",
+    **dict.fromkeys(["3.11", "4.0"], "versions of Python and of a license"),
+}
+
+
+def code_cells(name):
+    return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
+
+
+def prose(name):
+    return "\n\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+
+
+def data(name):
+    """Yield (kind, text) of every stored output that is not a picture."""
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            found = {"stream": output.text} if output.output_type == "stream" else output.data
+            for kind, text in found.items():
+                if not kind.startswith("image/"):
+                    yield kind, re.sub(r"[A-Za-z0-9+/=]{200,}", "", text)  # without pictures in the HTML
+
+
+def test_the_table_of_contents_lists_every_source_once():
+    listed = re.findall(r"^ *(?:- file|root): (\S+)$", (BOOK / "_toc.yml").read_text(), re.MULTILINE)
+    sources = [path.stem for kind in ("*.ipynb", "*.md") for path in BOOK.glob(kind)]
+    assert sorted(listed) == sorted(sources) and yaml.safe_load((BOOK / "_toc.yml").read_text())["root"]
+    assert {path.stem for path in chapters()} == NOTEBOOKS.keys() and NOTEBOOKS
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_chapter_has_one_cell_of_parameters_that_papermill_explains(name):
+    tagged = [cell for cell in code_cells(name) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1 and tagged[0] is code_cells(name)[0]
+    body, lines = ast.parse(tagged[0].source).body, tagged[0].source.splitlines()
+    assert len(body) == len(lines) and all(isinstance(node, ast.Assign) for node in body)
+    values = {node.targets[0].id: ast.literal_eval(node.value) for node in body}  # plain literals alone
+    found = papermill.inspect_notebook(str(BOOK / f"{name}.ipynb"))
+    assert found.keys() == values.keys()
+    for parameter, entry in found.items():
+        assert len(entry["help"]) > 10, f"{parameter} is not explained"
+        assert ast.literal_eval(entry["default"]) == values[parameter]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_chapter_tells_and_the_package_computes(name):
+    for cell in code_cells(name):
+        assert len(cell.source.splitlines()) <= 15, cell.source
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.ClassDef)
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 5, f"{node.name} belongs in the package"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_chapter_is_stored_as_one_run_from_top_to_bottom_left_it(name):
+    notebook = NOTEBOOKS[name]
+    assert notebook.metadata.kernelspec.name == "python3"
+    counts = [cell.execution_count for cell in code_cells(name)]
+    assert counts == list(range(1, len(counts) + 1))
+    outputs = [output for cell in code_cells(name) for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    assert not any("execution" in cell.metadata for cell in notebook.cells)  # wall-clock times
+    assert "papermill" not in notebook.metadata and "widgets" not in notebook.metadata
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_output_holds_a_path_of_the_machine_that_ran_it(name):
+    for kind, text in data(name):
+        found = re.search(r".{0,40}(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\|site-packages).{0,40}", text)
+        assert not found, (kind, found.group())
+        assert str(ROOT) not in text
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_glued_number_is_glued_in_the_same_chapter(name):
+    outputs = [output for cell in code_cells(name) for output in cell.outputs]
+    keys = [o.metadata.scrapbook.name for o in outputs if "scrapbook" in o.get("metadata", {})]
+    used = set(GLUED.findall(prose(name)))
+    assert used <= set(keys), f"not glued: {used - set(keys)}"
+    assert len(set(keys)) == len(keys), "one name, two numbers"
+    assert "{glue" not in re.sub(GLUED, "", prose(name))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_figure_has_a_caption_with_its_command_and_an_alternative_text(name):
+    labels = []
+    for cell in code_cells(name):
+        shown = [output.get("data", {}) for output in cell.outputs]
+        if any("image/png" in found and "text/html" not in found for found in shown):
+            figure, image = (cell.metadata["mystnb"][part] for part in ("figure", "image"))
+            assert any(commands_in(figure["caption"])), figure["caption"]
+            assert len(image["alt"]) > 20 and figure["name"].startswith("fig-")
+            labels.append(figure["name"])
+        elif any("image/png" in found for found in shown):  # an explorer carries its own
+            page = next(found["text/html"] for found in shown if "text/html" in found)
+            assert re.search(r'(alt|aria-label)="[^"]{20,}', page)
+    assert len(set(labels)) == len(labels)
+    assert set(re.findall(r"\{numref}`(fig-[\w-]+)`", prose(name))) <= set(labels)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_result_is_typed_in_prose(name):
+    text = re.sub(r"^(`{3,})(\w*)\n.*?^\1", "", prose(name), flags=re.DOTALL | re.MULTILINE)  # code
+    text = re.sub(r"`[^`\n]*`", "", text)
+    for match in re.finditer(r"(?<![\w.])(\d+\.\d+)|(?<![\w.])(\d+)\s?%", text):
+        number = match[1] or match[2]
+        around = text[max(0, match.start() - 60) : match.end() + 20]
+        assert number in TYPED, f"{number} is typed, not glued: ...{around}"
+
+
+def test_every_typed_number_is_still_needed():
+    everything = "\n".join(map(prose, NOTEBOOKS))
+    assert [
+        number for number in TYPED if not re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", everything)
+    ] == []
+
+
+# ---------------------------------------------------------------------------------------------- commands
+
+ELSEWHERE = {"make reproduce", "make test"}  # the two that run everything, this test too
+
+
+def commands_in(text):
+    """Yield the command lines of a text: fenced bash blocks, and inline code that starts like one."""
+    for block in re.findall(r"^ *```bash\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+        for line in textwrap.dedent(block).splitlines():
+            if command := line.partition("#")[0].strip():
+                yield command
+    for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if re.match(r"(\.venv/bin/)?(qbp (run|claims|info|reproduce|refresh)|papermill|make) ?", code):
+            yield code
+
+
+PAGES = {
+    path.name: path.read_text() for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *BOOK.glob("*.md")]
+}
+PAGES |= {f"{name}.ipynb": prose(name) for name in NOTEBOOKS}
+for _name in NOTEBOOKS:
+    _captions = [
+        cell.metadata["mystnb"]["figure"]["caption"]
+        for cell in code_cells(_name)
+        if "mystnb" in cell.metadata
+    ]
+    PAGES[f"{_name}.ipynb"] += "\n\n".join(["", *_captions])
+COMMANDS = sorted({" ".join(command.split()) for text in PAGES.values() for command in commands_in(text)})
+
+
+def test_pages_show_commands():
+    assert len(COMMANDS) > 8 and {"make reproduce", "make test"} <= set(COMMANDS)
+    assert any("papermill" in c for c in COMMANDS) and any("qbp run" in c for c in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_can_be_typed_as_it_stands(command, capsys):
+    program, *words = shlex.split(command)
+    program = program.removeprefix(".venv/bin/")
+    if program == "make":
+        assert re.search(rf"^{words[0]}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif program == "qbp":
+        args = cli._parser().parse_args(words)  # a wrong one exits
+        configs = cli._configs(args) if args.name == "run" else []
+        quick = args.name in ("info", "claims") or (configs and len(configs) * configs[0].seeds <= 3)
+        if quick and all(config.experiment != "mnist" for config in configs):  # under ten seconds
+            assert cli.main(words) == 0 and capsys.readouterr().out
+    elif program == "papermill":
+        notebook = next(word for word in words if word.startswith("book/"))
+        given = {words[i + 1]: words[i + 2] for i, word in enumerate(words) if word == "-p"}
+        assert given.keys() <= known_parameters(ROOT / notebook)
+        if "--help-notebook" in words:
+            done = run_python("-m", "papermill", *words)
+            assert done.returncode == 0 and "seeds" in done.stdout and "number of" in done.stdout
+        else:
+            assert [word for word in words if word.endswith(".ipynb")][1:]  # somewhere to go
+    else:
+        assert program in ("bash", "git", "cd"), f"no test knows how to check {command!r}"
+
+
+@pytest.mark.parametrize("number", range(len(re.findall(r"^```python\n", PAGES["README.md"], re.MULTILINE))))
+def test_readmes_python_runs(number):
+    block = re.findall(r"^```python\n(.*?)^```", PAGES["README.md"], re.DOTALL | re.MULTILINE)[number]
+    exec(compile(block, "README.md", "exec"), {})
+
+
+def test_what_readme_computes_is_up_to_date():
+    assert readme.filled(PAGES["README.md"]) == PAGES["README.md"]
+
+
+def test_readme_links_to_files_that_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", PAGES["README.md"]):
+        assert (ROOT / target).exists(), target
+
+
+# ------------------------------------------------------------------------------- the proof that nbval looks
+
+
+def run_python(*words, **options):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, **options)
+
+
+def other_digit(text):
+    """Change the last digit of a text."""
+    at = max(index for index, character in enumerate(text) if character.isdigit())
+    return text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :]
+
+
+def test_a_changed_digit_in_a_stored_output_is_a_failure(tmp_path):
+    """The shortest chapter as it is stored passes; with one digit changed in one output it does not."""
+    source = NOTEBOOKS["index"]
+    whole = nbformat.writes(source)
+    changes = {"text/plain": "execute_result", "text/html": "execute_result", "glued": "display_data"}
+    for change, kind in changes.items():
+        copy = nbformat.reads(whole, as_version=4)
+        outputs = [o for c in copy.cells if c.cell_type == "code" for o in c.outputs if o.output_type == kind]
+        key = "application/papermill.record/text/plain" if change == "glued" else change
+        output = next(o for o in outputs if key in o.data)
+        output.data[key] = other_digit(output.data[key])
+        nbformat.write(copy, tmp_path / f"changed-{change.replace('/', '-')}.ipynb")
+    (tmp_path / "unchanged.ipynb").write_text(whole)
+    nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", ROOT / "tests/nbval.cfg"]
+    options = ["-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml"]
+    done = run_python(
+        "-m", "pytest", *options, *nbval, "--rootdir", tmp_path, *sorted(tmp_path.glob("*.ipynb"))
+    )
+    failed = re.findall(r"^FAILED (\S+)\.ipynb::", done.stdout, re.MULTILINE)
+    assert sorted(name.rsplit("/")[-1] for name in failed) == [
+        "changed-glued",
+        "changed-text-html",
+        "changed-text-plain",
+    ], done.stdout[-3000:]
+    cells = len(code_cells("index"))
+    assert done.returncode == 1 and f"3 failed, {4 * cells - 3} passed" in done.stdout

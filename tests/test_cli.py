@@ -1,0 +1,235 @@
+"""The command line: one line for bad input, one object for --json, and the notebook's numbers."""
+
+import contextlib
+import io
+import json
+import math
+import re
+from dataclasses import fields
+
+import pytest
+import torch
+
+import qbp
+from qbp import cli, experiments, results
+from qbp.sellier import SellierConfig
+
+QUICK = ["--seeds", "1", "--steps", "2", "--n-hidden", "4", "--device", "cpu"]
+
+
+class Said:
+    """What a command returned and printed."""
+
+    def __init__(self, *words):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                self.status = cli.main([str(word) for word in words])
+            except SystemExit as exit:  # argparse
+                self.status = exit.code
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").write_text("mine")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def released():
+    options = ["--methods", "two-stage,no-init,sellier", "--reading", "as-released", "--seeds", "1"]
+    return Said("run", "curve", *options, "--device", "cpu", "--json")
+
+
+BAD = {
+    "iris": "experiment must be one of curve, telecom, mnist, got 'iris'",
+    "curve --methods two-stage,annealing": "method must be one of .*sellier, got 'annealing'",
+    "curve --methods ,": "method must be one of .*, got ''",
+    "curve --steps -1": "steps must be at least 0.*got -1",
+    "curve --steps 1e3": "invalid int value: '1e3'",
+    "curve --seeds 0": "seeds must be at least 1, got 0",
+    "curve --seed -1": "seed must be at least 0.*got -1",
+    "curve --beta-0 nan": "beta_0 must be a finite number, got nan",
+    "curve --eta-c inf": "eta_c must be a finite number.*got inf",
+    "curve --lambda-0 1.5": "lambda_0 must be .*got 1.5",
+    "curve --phi nan": "phi must be .*got nan",
+    "curve --reading as-told": "reading must be one of as-written, as-released, got 'as-told'",
+    "curve --methods two-stage-ridge --reading as-released": "'two-stage-ridge' is not in the released notebook",
+    "curve --device cuda": "device must be one this machine has, got 'cuda'",
+    "curve --device abacus": "device must be one this machine has, got 'abacus'",
+    "mnist --mnist no/such/folder": "folder with the four IDX files, got 'no/such/folder'",
+    "mnist --per-class 500": "per_class must be .*got 500",
+    "curve --qubits 3": "unrecognized arguments: --qubits 3",
+    "curve --save a-file": "--save must be a folder, got 'a-file'",
+    "curve --save a-file/below": "--save must be a folder, got 'a-file/below'",
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_bad_input_is_one_line_exit_2_and_nothing_written(words, here, monkeypatch):
+    empty = torch.empty
+
+    def no_cuda(*size, **options):
+        if str(options.get("device", "")).startswith("cuda"):
+            raise RuntimeError("no GPU here\nand a second line")
+        return empty(*size, **options)
+
+    monkeypatch.setattr(torch, "empty", no_cuda)  # so that the test says the same where there is a GPU
+    monkeypatch.setattr(cli, "run", None)  # no step is taken
+    save = [] if "--save" in words else ["--save", "out"]
+    said = Said("run", *words.split(), *save, "--json")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1), said.err
+    assert said.err.startswith("qbp") and ": error: " in said.err
+    with pytest.raises(ValueError, match=BAD[words]):
+        raise ValueError(said.err)
+    assert [path.name for path in here.iterdir()] == ["a-file"] and (here / "a-file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "walk",
+        "run",
+        "claims --json --markdown",
+        "reproduce --profile slow",
+        "reproduce --out .",
+        "info --js 1",
+    ],
+)
+def test_bad_commands_are_refused_the_same_way(words, here):
+    said = Said(*words.split())
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1), said.err
+    assert [path.name for path in here.iterdir()] == ["a-file"]
+
+
+def test_bad_input_of_the_library_is_one_clear_error():
+    circuit = qbp.HardwareEfficient(2, 1)
+    bad = torch.zeros(circuit.n_params, dtype=torch.float64)
+    bad[1] = math.nan
+    calls = {
+        "n_qubits must be at least 1.*got 0": lambda: qbp.HardwareEfficient(0, 1),
+        "theta must be finite": lambda: circuit.expectation(bad, qbp.tfim(2)),
+        r"theta must have .*4.*got": lambda: circuit.expectation(torch.zeros(3), qbp.tfim(2)),
+    }
+    for message, call in calls.items():
+        with pytest.raises(ValueError, match=message) as raised:
+            call()
+        assert "\n" not in str(raised.value)
+
+
+def test_the_notebooks_stored_numbers_come_out_of_the_command_line(released):
+    assert released.status == 0
+    found = json.loads(released.out)
+    at = {step: index for index, step in enumerate(found["step"])}
+    loss = found["methods"]["two-stage"]["history"]["loss"]
+    printed = {step: f"{loss[at[step]]:.5f}" for step in (150, 200, 250, 300)}
+    assert printed == {150: "0.00635", 200: "0.00126", 250: "0.00016", 300: "0.00001"}
+    finals = {name: method["final"]["train_loss"] for name, method in found["methods"].items()}
+    assert list(finals) == ["two-stage", "no-init", "sellier"]
+    assert finals["sellier"]["mean"] < finals["two-stage"]["mean"]  # the paper has it the other way round
+
+
+def test_json_is_one_object_and_nothing_else(released):
+    assert released.out.count("\n") == 1 and released.out.endswith("}\n")
+    found = json.loads(released.out, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
+    assert (found["experiment"], found["reading"], found["seeds"]) == ("curve", "as-released", 1)
+    assert found["methods"]["two-stage"]["final"]["loss"]["low"] is None  # one seed
+    assert released.err == ""  # the bar shows on a terminal only
+
+
+def test_a_table_for_a_reader():
+    said = Said("run", "curve", "--methods", "two-stage,no-init", *QUICK)
+    head, columns, *rows, last = said.out.splitlines()
+    assert said.status == 0 and head.startswith("curve, as-written, 2 steps, seeds 0-0; mean [95 %")
+    assert columns.split() == ["seeds", "diverged", "loss", "train_loss", "val_loss"]
+    assert [row.split()[0] for row in rows] == ["two-stage", "no-init"] and last.endswith(" s on cpu")
+
+
+def test_options_reach_the_configuration():
+    words = "run mnist --methods two-stage,sellier --beta-0 0.2 --kinetic 0.3 --record-every 5 --per-class 7"
+    two, packets = cli._configs(cli._parser().parse_args(words.split()))
+    assert (two.per_class, two.record_every, two.algorithm.record_every, two.algorithm.beta_0) == (
+        7,
+        5,
+        5,
+        0.2,
+    )
+    assert packets.algorithm.kinetic == 0.3 and two.experiment == packets.experiment == "mnist"
+
+
+def test_save_writes_a_table_with_its_manifest_and_its_command(here):
+    methods = ["--methods", "two-stage,sellier"]
+    said = Said("run", "curve", *methods, *QUICK, "--tau-g", "0.5", "--save", "made/tables", "--json")
+    assert said.status == 0 and said.err.strip().endswith("curve.parquet")
+    folder = here / "made/tables"
+    assert {path.name for path in folder.iterdir()} == {"curve.parquet", "MANIFEST.json"}
+    back = results.load("curve", folder)
+    values = json.loads(said.out)["methods"]["sellier"]["final"]["val_loss"]["values"]
+    assert back["sellier"].final("val_loss").tolist() == values
+    program, *words = results.manifest(folder)["curve"]["command"].split()
+    again = cli._configs(cli._parser().parse_args(words))
+    assert program == "qbp" and [results.key(c) for c in again] == [
+        results.key(r.config) for r in back.values()
+    ]
+    said = Said(
+        "run", "curve", "--methods", "no-init", "--reading", "as-released", *QUICK[:4], "--save", folder
+    )
+    assert said.status == 0 and results.manifest(folder).keys() == {"curve", "curve-as-released"}
+
+
+def test_an_interrupt_is_130_and_one_line(monkeypatch, here):
+    def interrupted(config, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run", interrupted)
+    said = Said("run", "curve", *QUICK, "--json", "--save", "out")
+    assert (said.status, said.out, said.err) == (130, "", "qbp run: interrupted\n")
+    assert not (here / "out").exists()
+
+
+def test_help_names_every_command_and_every_field():
+    said = Said("--help")
+    assert said.status == 0
+    for command in ("run", "claims", "reproduce", "refresh", "info"):
+        assert re.search(rf"^    {command}\b", said.out, re.MULTILINE)
+        assert Said(command, "--help").status == 0
+    text = Said("run", "--help").out
+    for kind in (qbp.Experiment, qbp.TwoStageConfig, SellierConfig):
+        for field in fields(kind):
+            if field.name not in ("experiment", "method", "algorithm"):  # spelled otherwise
+                assert f"--{field.name.replace('_', '-')} " in text, field.name
+    for name in (*qbp.configs.METHODS, *qbp.configs.EXPERIMENTS):
+        assert name in text
+
+
+def test_info(monkeypatch):
+    said = Said("info", "--json")
+    found = json.loads(said.out)
+    assert said.status == 0 and said.err == "" and found["torch"] == torch.__version__
+    assert found.keys() >= {"qbp", "python", "numpy", "device", "threads", "kernel"}
+    assert found["device"] == str(experiments.resolve_device("auto"))
+    plain = Said("info").out.splitlines()
+    assert [line.split()[0] for line in plain] == list(found)
+
+
+def test_claims():
+    said = Said("claims", "--json")
+    rows = json.loads(said.out)
+    assert said.status == 0 and said.err == ""
+    documented = {"id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "command"}
+    for row in rows:
+        assert row.keys() == documented | {"reading"}
+        assert row["verdict"] in ("supported", "partly", "not supported", "untestable", "open")
+        assert row["command"].startswith("qbp run ")
+    table = Said("claims").out.splitlines()
+    assert len(table) == len(rows) + 2 and all(line.startswith("|") for line in table)
+    assert Said("claims", "--markdown").out.splitlines() == table
+
+
+def test_claims_without_tables_is_one_line(monkeypatch):
+    monkeypatch.setattr("qbp.claims.committed", list)
+    said = Said("claims")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1) and "make results" in said.err

@@ -1,0 +1,141 @@
+"""Figures: labelled, with the legend outside, one style per method in all of them, and none left open."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+import qbp
+from qbp import datasets, plots
+from qbp.configs import METHODS
+from qbp.plots import LABELS, STYLES
+
+SMALL = {"device": "cpu", "n_hidden": 5, "steps": 6, "seeds": 2}
+METRICS = ["train_loss", "val_loss", "task_grad_var", "accuracy"]
+
+
+@pytest.fixture(scope="module")
+def curve():
+    return qbp.compare("curve", METHODS, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return qbp.compare("mnist", ["two-stage", "no-init"], per_class=5, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def figures(curve, digits):
+    angles = np.linspace(0, 1, 5)
+    path = np.stack([angles, angles], -1)
+    maps = {"left": np.add.outer(angles, angles), "right": np.outer(angles, angles)}
+    released = ["two-stage", "no-init", "sellier"]
+    return {
+        "training_curves": plots.training_curves(digits, METRICS, unit="nats"),
+        "one_panel": plots.training_curves(curve, unit="MSE", log=False),
+        "plotted_and_true": plots.plotted_and_true({m: curve[m] for m in released}, unit="MSE"),
+        "fits": plots.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
+        "landscapes": plots.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
+        "digits": plots.digits(datasets.mnist(5), per_class=3),
+    }
+
+
+NAMES = ["training_curves", "one_panel", "plotted_and_true", "fits", "landscapes", "digits"]
+DRAWN = [name for name in NAMES if name != "digits"]
+
+
+def panels(figure):
+    return [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_draws_and_none_is_left_open(figures, name, tmp_path):
+    assert plt.get_fignums() == []
+    figures[name].savefig(tmp_path / "figure.png")  # a warning is an error
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_axes_say_what_they_show_and_in_which_unit(figures, name):
+    for axis in panels(figures[name]):
+        assert axis.get_xlabel() and axis.get_ylabel()
+        assert (
+            "step" in axis.get_xlabel() or "(" in axis.get_xlabel()
+        )  # steps are counted; the rest has a unit
+        if "loss" in axis.get_ylabel():
+            assert any(unit in axis.get_ylabel() for unit in ("(MSE)", "(nats)"))
+    for axis in set(figures[name].axes) - set(panels(figures[name])):
+        assert "(" in axis.get_ylabel()  # a colour bar has its unit too
+
+
+def test_panels_of_training_curves_name_their_metric(figures):
+    labels = [axis.get_ylabel() for axis in figures["training_curves"].axes]
+    assert labels[:2] == ["training loss (nats)", "validation loss (nats)"]
+    assert labels[2:] == [LABELS["task_grad_var"], LABELS["accuracy"]]
+    assert [axis.get_yscale() for axis in figures["training_curves"].axes] == ["log"] * 3 + ["linear"]
+    assert figures["one_panel"].axes[0].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_legend_stands_outside_the_axes(figures, name):
+    figure = figures[name]
+    figure.canvas.draw()
+    assert all(axis.get_legend() is None for axis in figure.axes)
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1  # and inside the figure
+
+
+def styles(figure):
+    """Yield (method, colour, dash) of the lines that carry a method's name."""
+    for axis in panels(figure):
+        for line in axis.get_lines():
+            if line.get_label() in STYLES:
+                yield line.get_label(), to_hex(line.get_color()), line._unscaled_dash_pattern
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_method_has_its_style_in_every_figure(figures, name):
+    found = list(styles(figures[name]))
+    assert found
+    for method, color, dash in found:
+        expected = plt.Line2D([], [], color=STYLES[method][0], linestyle=STYLES[method][1])
+        assert (color, dash) == (STYLES[method][0].lower(), expected._unscaled_dash_pattern), method
+    shown = {text.get_text() for text in figures[name].legends[0].get_texts()}
+    assert {method for method, *_ in found} <= shown
+
+
+def test_styles_tell_methods_apart_by_colour_and_by_dash():
+    assert STYLES.keys() == set(METHODS)
+    assert len({color for color, _ in STYLES.values()}) == len({dash for _, dash in STYLES.values()}) == 4
+
+
+def test_lines_are_the_means_over_seeds_and_bands_hold_them(curve, figures):
+    axis = figures["one_panel"].axes[0]
+    lines = {line.get_label(): line for line in axis.get_lines()}
+    for method, result in curve.items():
+        np.testing.assert_allclose(lines[method].get_ydata(), result.history["train_loss"].mean(0))
+        np.testing.assert_array_equal(lines[method].get_xdata(), result.step)
+    assert len(axis.collections) == len(curve)
+
+
+def test_one_run_draws_without_a_warning(tmp_path):
+    one = qbp.compare("curve", ["two-stage"], **{**SMALL, "seeds": 1, "steps": 0})
+    for figure in (plots.training_curves(one), plots.plotted_and_true(one, unit="MSE")):
+        figure.savefig(tmp_path / "one.png")
+    plots.fits(one, datasets.curve(), qbp.MLP(1, 5, 1)).savefig(tmp_path / "one.png")
+    assert plt.get_fignums() == []
+
+
+def test_drawing_changes_no_setting(curve):
+    before = dict(plt.rcParams)
+    plots.training_curves(curve)
+    assert dict(plt.rcParams) == before and torch.get_default_dtype() == torch.float32
+
+
+def test_digits_shows_a_column_per_class(figures):
+    axes = figures["digits"].axes
+    assert len(axes) == 30 and all(axis.images[0].get_array().shape == (28, 28) for axis in axes)

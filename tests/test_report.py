@@ -1,0 +1,133 @@
+"""What a program and a page read: the shape of the JSON, and the summary's cells."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import qbp
+from qbp.report import run_json, summary
+from qbp.statistics import bootstrap_interval
+
+
+def result(method, runs, *, seed=0, diverged=None):
+    """A result made by hand: `val_loss` is given run by run, the other metrics are 1."""
+    runs = np.array(runs, dtype=float)
+    n, records = runs.shape
+    return qbp.Result(
+        config=qbp.Experiment("curve", method=method, seeds=n, seed=seed, steps=10 * (records - 1)),
+        theta=torch.zeros(n, 2),
+        step=np.arange(0, 10 * records, 10),
+        history={
+            "loss": np.ones_like(runs),
+            "val_loss": runs,
+            **({"lam": runs} if method != "sellier" else {}),
+        },
+        minibatch_loss=None,
+        diverged=np.zeros(n, dtype=bool) if diverged is None else np.array(diverged),
+        seconds=0.25,
+    )
+
+
+A = result("two-stage", [[9, 1], [9, 2], [9, 6]])
+B = result("no-init", [[9, 2], [9, 4], [9, 5]], diverged=[False, True, False])
+C = result("sellier", [[5, 5], [5, 5], [5, 5]])
+
+
+def test_the_object_of_a_run_has_the_documented_shape():
+    found = run_json({"two-stage": A, "no-init": B, "sellier": C})
+    assert json.loads(json.dumps(found, allow_nan=False)) == found  # plain data, no NaN
+    assert {k: v for k, v in found.items() if k not in ("methods", "paired")} == {
+        "experiment": "curve",
+        "reading": "as-written",
+        "seeds": 3,
+        "seed": 0,
+        "steps": 10,
+        "device": "cpu",
+        "seconds": 0.75,
+        "step": [0, 10],
+    }
+    assert list(found["methods"]) == ["two-stage", "no-init", "sellier"]
+    for method in found["methods"].values():
+        assert method.keys() == {"final", "history", "diverged"}
+        assert method["final"].keys() == method["history"].keys()
+        for final in method["final"].values():
+            assert final.keys() == {"mean", "low", "high", "values"} and len(final["values"]) == 3
+        assert all(len(means) == 2 for means in method["history"].values())
+    assert list(found["paired"]) == ["two-stage - no-init", "two-stage - sellier", "no-init - sellier"]
+    for pair in found["paired"].values():
+        for metric in pair.values():
+            assert metric.keys() == {"mean", "low", "high", "wins", "n"}
+
+
+def test_the_numbers_of_a_run_are_those_of_its_results():
+    found = run_json({"two-stage": A, "no-init": B, "sellier": C})
+    two = found["methods"]["two-stage"]
+    interval = bootstrap_interval(np.array([1.0, 2.0, 6.0]))
+    assert two["final"]["val_loss"] == {
+        "mean": 3.0,
+        "low": interval.low,
+        "high": interval.high,
+        "values": [1.0, 2.0, 6.0],
+    }
+    assert two["history"]["val_loss"] == [9.0, 3.0] and two["diverged"] == 0
+    assert found["methods"]["no-init"]["diverged"] == 1
+    pair = found["paired"]["two-stage - no-init"]
+    assert pair.keys() == {"loss", "val_loss", "lam"}
+    assert (pair["val_loss"]["wins"], pair["val_loss"]["n"]) == (2, 3)
+    assert pair["val_loss"]["mean"] == pytest.approx((-1 - 2 + 1) / 3)
+    assert pair["val_loss"]["low"] < pair["val_loss"]["mean"] < pair["val_loss"]["high"]
+    assert found["paired"]["two-stage - sellier"].keys() == {"loss", "val_loss"}  # what both have
+
+
+def test_one_seed_has_no_interval():
+    one = run_json({"two-stage": result("two-stage", [[2, 1]]), "no-init": result("no-init", [[2, 3]])})
+    assert one["methods"]["two-stage"]["final"]["val_loss"] == {
+        "mean": 1.0,
+        "low": None,
+        "high": None,
+        "values": [1.0],
+    }
+    pair = one["paired"]["two-stage - no-init"]["val_loss"]
+    assert pair == {"mean": -2.0, "low": None, "high": None, "wins": 1, "n": 1}
+    json.dumps(one, allow_nan=False)
+
+
+def test_what_is_not_finite_is_null():
+    broken = result("two-stage", [[1, np.nan], [1, np.inf]])
+    final = run_json({"two-stage": broken})["methods"]["two-stage"]
+    assert final["final"]["val_loss"] == {"mean": None, "low": None, "high": None, "values": [None, None]}
+    assert final["history"]["val_loss"] == [1.0, None]
+
+
+def test_a_run_that_diverged_shows_in_both():
+    options = {"seeds": 2, "steps": 30, "n_hidden": 5, "record_every": 30, "device": "cpu"}
+    wild = {"optimizer": "gd", "eta_n": 1e9}
+    config = qbp.Experiment("curve", method="no-init", algorithm=wild, **options)
+    found = {"no-init": qbp.run(config)}
+    assert run_json(found)["methods"]["no-init"]["diverged"] == 2
+    json.dumps(run_json(found), allow_nan=False)
+    assert summary(found, ["train_loss"]).loc["no-init", "diverged"] == 2
+
+
+def test_a_summary_has_a_row_per_method_with_mean_and_interval():
+    table = summary({"two-stage": A, "no-init": B, "sellier": C}, ["val_loss"])
+    assert list(table.index) == ["two-stage", "no-init", "sellier"]
+    assert list(table.columns) == ["seeds", "diverged", "val_loss"]
+    assert table["seeds"].tolist() == [3, 3, 3] and table["diverged"].tolist() == [0, 1, 0]
+    assert (
+        table.loc["two-stage", "val_loss"].startswith("3.00 [")
+        and "[5.00, 5.00]" in table.loc["sellier", "val_loss"]
+    )
+    alone = summary({"two-stage": result("two-stage", [[2, 0.12345]])}, ["val_loss"])
+    assert alone.loc["two-stage", "val_loss"] == "0.123"  # no interval from one seed
+    with pytest.raises(ValueError, match="metric must be one of"):
+        summary({"two-stage": A}, ["val_los"])
+
+
+def test_results_of_other_seeds_are_not_paired():
+    other = dataclasses.replace(result("no-init", [[1, 1]] * 3, seed=7))
+    with pytest.raises(ValueError, match="a and b must have the same seeds"):
+        run_json({"two-stage": A, "no-init": other})
