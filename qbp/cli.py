@@ -3,6 +3,7 @@ configurations."""
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import Field, fields
@@ -36,13 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        return args.command(args)
+        status = args.command(args)
+        sys.stdout.flush()
+        return status
     except (ValueError, TypeError, ModuleNotFoundError) as error:
         print(f"qbp {args.name}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"qbp {args.name}: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # as in `qbp run ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,33 +125,41 @@ def _configs(args: argparse.Namespace) -> list[Experiment]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from qbp.report import run_json
-
     configs = _configs(args)
     resolve_device(configs[0].device)
     load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
         raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
-    results = _run_with_bar(configs)
-    if args.save:
-        _save(args, results)
-    if args.json:
-        print(json.dumps(run_json(results), allow_nan=False))
-    else:
-        _print_table(results)
+    results = {}
+    try:
+        _run_with_bar(configs, results)
+    except KeyboardInterrupt:
+        if results:  # the methods that are done are whole
+            _report(args, results, partial=True)
+        raise
+    _report(args, results)
     return 0
 
 
-def _run_with_bar(configs: Sequence[Experiment]) -> dict[str, Result]:
+def _run_with_bar(configs: Sequence[Experiment], results: dict[str, Result]) -> None:
     from tqdm import tqdm
 
     total = sum(c.seeds * (c.steps + 1) for c in configs)
-    results = {}
     with tqdm(total=total, unit="step", unit_scale=True, disable=None, leave=False) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
             results[config.method] = run(config, bar.update)
-    return results
+
+
+def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
+    from qbp.report import run_json
+
+    if args.save:
+        _save(args, results, "-partial" if partial else "")
+    if args.json:
+        print(json.dumps(run_json(results), allow_nan=False))
+    else:
+        _print_table(results)
 
 
 def _print_table(results: dict[str, Result]) -> None:
@@ -160,7 +174,7 @@ def _print_table(results: dict[str, Result]) -> None:
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
 
 
-def _save(args: argparse.Namespace, results: dict[str, Result]) -> None:
+def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> None:
     from qbp.results import save
 
     c = next(iter(results.values())).config
@@ -168,7 +182,7 @@ def _save(args: argparse.Namespace, results: dict[str, Result]) -> None:
     command = " ".join(["qbp run", args.experiment, *words])
     where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}[c.experiment]
     path = save(
-        c.experiment + TABLES[c.reading],
+        c.experiment + TABLES[c.reading] + suffix,
         results.values(),
         command=command,
         target=where,

@@ -78,8 +78,9 @@ class Experiment:
             "dtype": "float32" if released else "float64",
             "record_every": 1 if self.experiment == "curve" else 10,
             "n_hidden": EXPERIMENTS.get(self.experiment),
-            "per_class": (400 if self.mnist is None else 500) if released else 200,
         }
+        if self.experiment == "mnist":
+            given["per_class"] = (400 if self.mnist is None else 500) if released else 200
         for name, value in given.items():
             if name == "method" or getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -87,8 +88,14 @@ class Experiment:
         _checks.choice("method", self.method, METHODS)
         _checks.choice("reading", self.reading, READINGS)
         _checks.choice("dtype", self.dtype, ("float64", "float32"))
-        for name in ("seeds", "record_every", "n_hidden", "batch_size", "per_class"):
+        for name, owner in {"points": "curve", "per_class": "mnist", "mnist": "mnist"}.items():
+            value, unset = getattr(self, name), type(self).__dataclass_fields__[name].default
+            if self.experiment != owner and value != unset:
+                raise ValueError(f"{name} is an option of {owner}, got {value!r} for {self.experiment}")
+        for name in ("seeds", "record_every", "n_hidden", "batch_size"):
             _checks.integer(name, getattr(self, name))
+        if self.per_class is not None:
+            _checks.integer("per_class", self.per_class)
         for name in ("seed", "steps", "data_seed"):
             _checks.integer(name, getattr(self, name), low=0, high=2**63)
         _checks.integer("points", self.points, low=2)
@@ -135,10 +142,11 @@ def configurations(experiment: str, methods: Iterable[str], **options: Any) -> l
         raise ValueError(
             f"algorithm has no field {min(unknown)!r} for any method; it takes {', '.join(sorted(takes))}"
         )
-    configs = []
+    configs, taken = [], set()
     for method in dict.fromkeys(ALIASES.get(name, name) for name in methods):
         plain = Experiment(experiment, method=method, **options)
         known = {f.name for f in fields(plain.algorithm)} - PINNED[method, reading].keys()
+        taken |= known & chosen.keys()
         configs.append(
             Experiment(
                 experiment,
@@ -147,4 +155,6 @@ def configurations(experiment: str, methods: Iterable[str], **options: Any) -> l
                 **options,
             )
         )
+    if untaken := chosen.keys() - taken:
+        raise ValueError(f"{min(untaken)} is fixed in or foreign to each of the methods asked for")
     return configs

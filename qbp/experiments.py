@@ -3,8 +3,9 @@
 Whatever a method minimizes, every method is also measured on the data: `train_loss`, `val_loss`, `accuracy`.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from qbp.sellier import SellierConfig, sellier
 from qbp.two_stage import TwoStageConfig, two_stage
 
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
+SMALL_BYTES = 2**20  # below this much theta in a step, one thread is faster than two
 CHUNK_BYTES = 2**22  # theta of the runs that go through a step together: small enough to stay in the cache
 
 
@@ -92,11 +94,11 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
     data = load_data(config).to(device, dtype)
     model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs)
     algorithm = _algorithm(config, data, model)
-    rows = max(1, CHUNK_BYTES // (model.n_params * dtype.itemsize))
+    rows = min(config.seeds, max(1, CHUNK_BYTES // (model.n_params * dtype.itemsize)))
     chunks = [config.run_seeds[i : i + rows] for i in range(0, config.seeds, rows)]
-    thetas, histories = zip(
-        *(_run_chunk(config, algorithm, seeds, data, model, progress) for seeds in chunks), strict=True
-    )
+    with _threads(1 if rows * model.n_params * dtype.itemsize < SMALL_BYTES else torch.get_num_threads()):
+        done = [_run_chunk(config, algorithm, seeds, data, model, progress) for seeds in chunks]
+    thetas, histories = zip(*done, strict=True)
     history = {m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics}
     if algorithm != config.algorithm:  # the paper gives no threshold: keep the one that was taken
         history["tau_g"] = np.full_like(history["loss"], algorithm.tau_g)
@@ -109,6 +111,17 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
         diverged=np.concatenate([h.diverged.cpu().numpy() for h in histories]),
         seconds=time.perf_counter() - began,
     )
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Use so many threads inside: waking a second one costs small tensors more than it gives."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def compare(

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+QUIET_KERNEL = ["--IPKernelApp.log_level=40"]  # errors only: a local kernel warns that it is unencrypted
 BOOK = Path(__file__).resolve().parent.parent / "book"
 
 
@@ -39,7 +40,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> f
 
     Raises:
         ValueError: a parameter the notebook does not have.
-        Exception: a cell failed (papermill's own error); how far it came stays beside `target`, as *.new.ipynb.
+        Exception: a cell failed (papermill's own error); what it did stays beside `target` as *.new.ipynb.
     """
     import papermill
 
@@ -53,7 +54,12 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> f
     new = target.with_name(f"{target.stem}.new.ipynb")
     began = time.perf_counter()
     papermill.execute_notebook(
-        str(source), str(new), dict(parameters), cwd=str(source.parent), progress_bar=False
+        str(source),
+        str(new),
+        dict(parameters),
+        cwd=str(source.parent),
+        progress_bar=False,
+        extra_arguments=QUIET_KERNEL,
     )
     os.replace(new, target)
     return time.perf_counter() - began
@@ -104,6 +110,7 @@ def refresh(book: Path = BOOK) -> None:
         NotebookClient(
             notebook,
             timeout=600,
+            extra_arguments=QUIET_KERNEL,
             resources={"metadata": {"path": str(book)}},
             store_widget_state=False,
             coalesce_streams=True,  # how often a kernel flushes is another diff at every run

@@ -23,8 +23,8 @@ def small(method="two-stage", **options):
 
 def test_defaults_follow_experiment_and_reading():
     table = {
-        ("curve", "as-written"): (0, "float64", 1, 250, 200),
-        ("telecom", "as-released"): (42, "float32", 10, 250, 400),
+        ("curve", "as-written"): (0, "float64", 1, 250, None),
+        ("telecom", "as-released"): (42, "float32", 10, 250, None),
         ("mnist", "as-written"): (0, "float64", 10, 128, 200),
     }
     for (experiment, reading), expected in table.items():
@@ -85,7 +85,10 @@ def test_configurations_are_values():
         ({"seed": 2**64}, ValueError, "seed must be .*at most"),
         ({"record_every": 0}, ValueError, "record_every must be at least 1, got 0"),
         ({"n_hidden": 0}, ValueError, "n_hidden must be at least 1, got 0"),
-        ({"per_class": 0}, ValueError, "per_class must be at least 1, got 0"),
+        ({"experiment": "mnist", "per_class": 0}, ValueError, "per_class must be at least 1, got 0"),
+        ({"per_class": 5}, ValueError, "per_class is an option of mnist, got 5 for curve"),
+        ({"experiment": "telecom", "points": 5}, ValueError, "points is an option of curve, got 5"),
+        ({"mnist": "folder"}, ValueError, "mnist is an option of mnist, got 'folder' for curve"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"points": 1}, ValueError, "points must be at least 2"),
         ({"ridge": 0}, ValueError, "ridge must be .*above 0"),
@@ -273,7 +276,8 @@ def test_every_experiment_runs_in_both_readings():
             ("as-written", METHODS),
             ("as-released", ("two-stage", "no-init", "sellier")),
         ):
-            options = {"reading": reading, "seeds": 2, "steps": 2, "per_class": 5}
+            options = {"reading": reading, "seeds": 2, "steps": 2}
+            options |= {"per_class": 5} if experiment == "mnist" else {}
             options |= {"n_hidden": 8} if reading == "as-written" else {}
             for method, result in compare(experiment, methods, **options).items():
                 assert result.step.tolist() == [0, 2] and not result.diverged.any(), (experiment, method)
