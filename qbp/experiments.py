@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, datasets, draws
-from qbp.configs import Experiment, configurations
+from qbp.configs import Algorithm, Experiment, configurations
 from qbp.convex import default_threshold, gradient_norm
 from qbp.datasets import Dataset
 from qbp.mlp import MLP
 from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
 from qbp.problem import History, Problem
 from qbp.released import ReleasedBatches, convex_penalty, replay_start, replay_starts, task_penalty
-from qbp.sellier import SellierConfig, sellier
-from qbp.two_stage import TwoStageConfig, two_stage
+from qbp.sellier import sellier
+from qbp.sellier_waves import WaveConfig
+from qbp.two_stage import two_stage
 
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
-CHUNK_BYTES = 2**22  # theta of the runs that go through a step together: small enough to stay in the cache
+CHUNK_BYTES = 2**22  # state of the runs that go through a step together: small enough to stay in the cache
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
     data = load_data(config).to(device, dtype)
     model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs)
     algorithm = _algorithm(config, data, model)
-    rows = max(1, CHUNK_BYTES // (model.n_params * dtype.itemsize))
+    floats = algorithm.floats_per_weight if isinstance(algorithm, WaveConfig) else 1
+    rows = max(1, CHUNK_BYTES // (model.n_params * floats * dtype.itemsize))
     chunks = [config.run_seeds[i : i + rows] for i in range(0, config.seeds, rows)]
     thetas, histories = zip(
         *(_run_chunk(config, algorithm, seeds, data, model, progress) for seeds in chunks), strict=True
@@ -137,7 +139,7 @@ def load_data(config: Experiment) -> Dataset:
     return datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
 
 
-def _algorithm(config: Experiment, data: Dataset, model: MLP) -> TwoStageConfig | SellierConfig:
+def _algorithm(config: Experiment, data: Dataset, model: MLP) -> Algorithm:
     """Return the algorithm's configuration, with tau_g filled in where eq. 3 reads it and none was given."""
     c = config.algorithm
     if config.method == "sellier" or "threshold" not in c.switching or c.tau_g is not None:
@@ -162,7 +164,7 @@ def _problem(config: Experiment, data: Dataset, model: MLP, batches: Callable[[i
 
 def _run_chunk(
     config: Experiment,
-    algorithm: TwoStageConfig | SellierConfig,
+    algorithm: Algorithm,
     seeds: range,
     data: Dataset,
     model: MLP,
