@@ -13,6 +13,7 @@ from qbp.observables import PauliSum, Projector, heisenberg, local_observables, 
 from qbp.problem import History, Problem
 from qbp.refinement import oscillatory_regularizer, refinement_loss
 from qbp.sellier import SellierConfig, sellier
+from qbp.sellier_waves import WaveConfig
 from qbp.statistics import bootstrap_interval, paired
 from qbp.two_stage import TwoStageConfig, two_stage
 
@@ -30,6 +31,7 @@ __all__ = [
     "Result",
     "SellierConfig",
     "TwoStageConfig",
+    "WaveConfig",
     "bootstrap_interval",
     "compare",
     "gradient_norm",

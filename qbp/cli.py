@@ -12,12 +12,19 @@ from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from qbp.configs import EXPERIMENTS, METHODS, Experiment, configurations
+from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment, configurations
 from qbp.experiments import Result, load_data, resolve_device, run
 from qbp.sellier import SellierConfig
+from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 
 OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
+KINDS: dict[str, type[Algorithm]] = {
+    "Algorithm 1": TwoStageConfig,
+    "Sellier, as described": WaveConfig,
+    "Sellier, as released": SellierConfig,
+}
+RELEASED = {f.name: f.default for f in fields(SellierConfig)}
 TABLES = {"as-written": "", "as-released": "-as-released"}
 
 
@@ -67,13 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
     known = {f.name for f in fields(Experiment)}
-    _add_fields(
-        runs.add_argument_group("Algorithm 1"), [f for f in fields(TwoStageConfig) if f.name not in known]
-    )
-    _add_fields(
-        runs.add_argument_group("Sellier, as released"),
-        [f for f in fields(SellierConfig) if f.name not in known],
-    )
+    for title, kind in KINDS.items():  # a name that two kinds share is one option; help shows both defaults
+        new = [f for f in fields(kind) if f.name not in known]
+        _add_fields(runs.add_argument_group(title), new)
+        known |= {f.name for f in new}
     runs.add_argument(
         "--json", action="store_true", help="print one JSON object to standard output and nothing else"
     )
@@ -110,6 +114,8 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
     for f in chosen:
         kind = next((t for t in (int, float, str) if t is f.type or t in get_args(f.type)), str)
         default = "" if f.default is None or "default" in f.metadata["help"] else f" (default {f.default})"
+        if f.default != RELEASED.get(f.name, f.default):
+            default = f" (default {f.default}; as released {RELEASED[f.name]})"
         help_text = f.metadata["help"].replace("%", "%%") + default
         parser.add_argument(
             f"--{f.name.replace('_', '-')}", type=kind, default=None, metavar=f.name.upper(), help=help_text
@@ -119,7 +125,7 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
 def _configs(args: argparse.Namespace) -> list[Experiment]:
     given = {k: v for k, v in vars(args).items() if v is not None}
     options = {f.name: given[f.name] for f in fields(Experiment) if f.name in given and f.name not in OWN}
-    known = {f.name for kind in (TwoStageConfig, SellierConfig) for f in fields(kind)}
+    known = {f.name for kind in KINDS.values() for f in fields(kind)}
     algorithm = {k: v for k, v in given.items() if k in known and k not in options}
     return configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
 

@@ -15,19 +15,20 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, datasets, draws
-from qbp.configs import Experiment, configurations
+from qbp.configs import Algorithm, Experiment, configurations
 from qbp.convex import default_threshold, gradient_norm
 from qbp.datasets import Dataset
 from qbp.mlp import MLP
 from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
 from qbp.problem import History, Problem
 from qbp.released import ReleasedBatches, convex_penalty, replay_start, replay_starts, task_penalty
-from qbp.sellier import SellierConfig, sellier
-from qbp.two_stage import TwoStageConfig, two_stage
+from qbp.sellier import sellier
+from qbp.sellier_waves import WaveConfig
+from qbp.two_stage import two_stage
 
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
+CHUNK_BYTES = 2**22  # state of the runs that go through a step together: small enough to stay in the cache
 SMALL_BYTES = 2**20  # below this much theta in a step, one thread is faster than two
-CHUNK_BYTES = 2**22  # theta of the runs that go through a step together: small enough to stay in the cache
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,14 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
     data = load_data(config).to(device, dtype)
     model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs)
     algorithm = _algorithm(config, data, model)
-    rows = min(config.seeds, max(1, CHUNK_BYTES // (model.n_params * dtype.itemsize)))
+    row_bytes = (
+        model.n_params
+        * dtype.itemsize
+        * (algorithm.floats_per_weight if isinstance(algorithm, WaveConfig) else 1)
+    )
+    rows = min(config.seeds, max(1, CHUNK_BYTES // row_bytes))
     chunks = [config.run_seeds[i : i + rows] for i in range(0, config.seeds, rows)]
-    with _threads(1 if rows * model.n_params * dtype.itemsize < SMALL_BYTES else torch.get_num_threads()):
+    with _threads(1 if rows * row_bytes < SMALL_BYTES else torch.get_num_threads()):
         done = [_run_chunk(config, algorithm, seeds, data, model, progress) for seeds in chunks]
     thetas, histories = zip(*done, strict=True)
     history = {m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics}
@@ -150,7 +156,7 @@ def load_data(config: Experiment) -> Dataset:
     return datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
 
 
-def _algorithm(config: Experiment, data: Dataset, model: MLP) -> TwoStageConfig | SellierConfig:
+def _algorithm(config: Experiment, data: Dataset, model: MLP) -> Algorithm:
     """Return the algorithm's configuration, with tau_g filled in where eq. 3 reads it and none was given."""
     c = config.algorithm
     if config.method == "sellier" or "threshold" not in c.switching or c.tau_g is not None:
@@ -175,7 +181,7 @@ def _problem(config: Experiment, data: Dataset, model: MLP, batches: Callable[[i
 
 def _run_chunk(
     config: Experiment,
-    algorithm: TwoStageConfig | SellierConfig,
+    algorithm: Algorithm,
     seeds: range,
     data: Dataset,
     model: MLP,

@@ -1,22 +1,24 @@
-"""Sellier's training by wave packets (2023), as the released notebook has it.
+"""Sellier's training by wave packets (2023) [6]: the loop, and the form the released notebook has.
 
-One wave function per weight *tensor* moves on a grid under the time-dependent Schroedinger equation in a
-potential whose slope is the mean gradient of that tensor; every element of the tensor is then set to the
-same number, the packet's mean position.  By Ehrenfest's theorem a packet in a linear potential moves like a
-particle without friction, until it meets the edge of the box.
+As described, each weight has a packet of its own: :mod:`qbp.sellier_waves`.  As released, one wave function
+per weight *tensor* moves on a grid under the time-dependent Schroedinger equation in a potential whose slope
+is the mean gradient of that tensor; every element of the tensor is then set to the same number, the packet's
+mean position.  By Ehrenfest's theorem a packet in a linear potential moves like a particle without friction,
+until it meets the edge of the box.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from qbp import _checks
+from qbp import _checks, sellier_waves
 from qbp._checks import option
 from qbp.convex import gradient_metrics
 from qbp.mlp import MLP
 from qbp.problem import History, Problem, Recorder
+from qbp.sellier_waves import WaveConfig
+from qbp.wave_packets import gaussian, normalized, positions, split_step, wave_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +54,12 @@ class SellierConfig:
 
 def grid(config: SellierConfig, like: Tensor) -> Tensor:
     """Return the positions x, (points,), with the dtype and device of `like`."""
-    index = torch.arange(config.points, dtype=like.dtype, device=like.device)
-    return index * (config.box / config.points)
+    return positions(config.points, config.box, like)
 
 
 def packet(config: SellierConfig, like: Tensor) -> Tensor:
     """Return the normalized Gaussian at the centre of the box, width box / 5, complex, (points,)."""
-    x = grid(config, like)
-    psi = torch.exp(-0.5 * ((x - config.box / 2) / (config.box / 5)) ** 2)
-    return torch.complex(psi, torch.zeros_like(psi)) / torch.linalg.vector_norm(psi)
+    return gaussian(grid(config, like), config.box / 2, config.box / 5)
 
 
 def evolve_packet(psi: Tensor, slope: Tensor, config: SellierConfig) -> Tensor:
@@ -75,16 +74,11 @@ def evolve_packet(psi: Tensor, slope: Tensor, config: SellierConfig) -> Tensor:
         Packets of norm 1, (..., points).
     """
     x = grid(config, slope)
-    k = (
-        2
-        * math.pi
-        * torch.fft.fftfreq(config.points, config.box / config.points, dtype=x.dtype, device=x.device)
-    )
+    k = wave_numbers(config.points, config.box, x)
     kick = torch.exp(-1j * config.dt * config.force * slope.clamp(-1, 1).unsqueeze(-1) * x)
     drift = torch.exp(-0.5j * config.dt * config.kinetic**2 * k**2)
     for _ in range(config.substeps):
-        psi = torch.fft.ifft(drift * torch.fft.fft(kick * psi))
-        psi = psi / torch.linalg.vector_norm(psi, dim=-1, keepdim=True)
+        psi = normalized(split_step(psi, kick, drift))
     return psi
 
 
@@ -103,25 +97,39 @@ def collapsed(psi: Tensor, model: MLP, config: SellierConfig) -> Tensor:
     )
 
 
-def sellier(problem: Problem, config: SellierConfig, theta0: Tensor, *, model: MLP) -> tuple[Tensor, History]:
-    """Train perceptrons by wave packets, as released: every weight tensor becomes one number at the first
-    step.
+def start(theta: Tensor, config: SellierConfig, model: MLP) -> Tensor:
+    """Return one packet per weight tensor, the same for all runs and starts: (..., 4, points)."""
+    return packet(config, theta).expand(*theta.shape[:-1], len(model.sizes), config.points)
+
+
+def advance(psi: Tensor, grad: Tensor, config: SellierConfig, model: MLP) -> Tensor:
+    """Evolve the packets by the mean gradient of each tensor: (..., 4, points)."""
+    slope = torch.stack([g.mean(-1) for g in grad.split(model.sizes, -1)], -1)
+    return evolve_packet(psi, slope, config)
+
+
+def sellier(
+    problem: Problem, config: WaveConfig | SellierConfig, theta0: Tensor, *, model: MLP
+) -> tuple[Tensor, History]:
+    """Train perceptrons by wave packets, as described or as released.
 
     Args:
         problem: its `energy` is the loss; `convex` is not used.
-        config: grid and constants.
-        theta0: the shared starts, (..., n_params); only the first gradient sees them.
+        config: grid and constants; its class says which. As released, only the first gradient sees the
+            start, then every weight tensor becomes one number.
+        theta0: the shared starts, (..., n_params).
         model: tells which weights form a tensor.
 
     Returns:
         theta after the last step, (..., n_params), and the history.
 
     Raises:
-        TypeError, ValueError: `theta0` has another length or holds NaN.
+        TypeError, ValueError: `theta0` has another length, holds NaN, or lies outside the box of the waves.
     """
     _checks.theta(theta0, model.n_params, "theta0")
+    described = isinstance(config, WaveConfig)
     theta = last = theta0.detach()
-    psi = packet(config, theta).expand(*theta.shape[:-1], len(model.sizes), config.points)
+    state = sellier_waves.start(theta, config) if described else start(theta, config, model)
     log = Recorder(config.steps, config.record_every, like=theta[..., 0])
     with _checks.trusted():
         for step in range(config.steps + 1):
@@ -132,13 +140,20 @@ def sellier(problem: Problem, config: SellierConfig, theta0: Tensor, *, model: M
             theta = last = torch.where(alive.unsqueeze(-1), theta.detach(), last)
             log.loss(energy)
             if log.due(step):
-                log.add(
-                    step,
-                    {"loss": energy, "energy": energy, **gradient_metrics(grad), **problem.evaluate(theta)},
-                )
+                found = {
+                    "loss": energy,
+                    "energy": energy,
+                    **gradient_metrics(grad),
+                    **problem.evaluate(theta),
+                }
+                log.add(step, found | (sellier_waves.metrics(state, config) if described else {}))
             if step == config.steps:
                 break
-            slope = torch.stack([g.mean(-1) for g in grad.split(model.sizes, -1)], -1)
-            psi = torch.where(alive[..., None, None], evolve_packet(psi, slope, config), psi)
-            theta = torch.where(alive.unsqueeze(-1), collapsed(psi, model, config), theta)
+            if described:
+                moved = sellier_waves.advance(state, theta, grad, config, model)
+            else:
+                moved = advance(state, grad, config, model)
+            state = torch.where(alive[..., None, None], moved, state)
+            read = sellier_waves.read(state, config) if described else collapsed(state, model, config)
+            theta = torch.where(alive.unsqueeze(-1), read, theta)
     return theta, log.history()

@@ -8,12 +8,13 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import qbp
-from qbp import datasets
+from qbp import datasets, sellier_waves
 from qbp.convex import SWITCHING
 from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
 from qbp.problem import Problem
 from qbp.released import convex_penalty, task_penalty
 from qbp.sellier import SellierConfig, evolve_packet, packet, sellier
+from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig, two_stage
 
 STEPS = 25  # past the two windows of the plateau rule
@@ -86,6 +87,18 @@ def test_sellier_ridge_and_penalties_run_on_meta(name):
     assert {t.device.type for t in found} == {"meta"} and {t.dtype for t in found} == {torch.float32}
 
 
+@pytest.mark.parametrize("name", ["curve", "mnist"])
+@pytest.mark.parametrize("time", ["real", "imaginary"])
+@pytest.mark.parametrize("form", ["wave", "closure"])
+def test_sellier_as_described_runs_on_meta(name, form, time):
+    problem, theta0, model = PROBLEMS[name]("meta", torch.float32)
+    config = WaveConfig(steps=3, form=form, time=time)
+    theta, history = sellier(problem, config, theta0, model=model)
+    found = [theta, history.minibatch_loss, history.diverged, *history.metrics.values()]
+    assert {t.device.type for t in found} == {"meta"} and theta.shape == theta0.shape
+    assert {t.dtype for t in found} == {torch.float32, torch.bool}
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_forward_on_a_faked_gpu(dtype):
     with FakeTensorMode():
@@ -109,5 +122,10 @@ def test_forward_on_a_faked_gpu(dtype):
         ]
         assert {t.device.type for t in real} == {"cuda"} and {t.dtype for t in real} == {dtype}
         assert real[2].shape == (2, 4, 9) and real[3].shape == (2, 4, 1)
+        for c in (WaveConfig(), WaveConfig(form="closure"), WaveConfig(time="imaginary")):
+            state = sellier_waves.advance(sellier_waves.start(weights, c), weights, weights, c, model)
+            assert state.device.type == "cuda" and state.dtype == dtype.to_complex()
+            kept = [sellier_waves.read(state, c), *sellier_waves.metrics(state, c).values()]
+            assert {t.device.type for t in kept} == {"cuda"} and {t.dtype for t in kept} == {dtype}
         moved = evolve_packet(psi, slope, config)
         assert moved.device.type == "cuda" and moved.dtype == dtype.to_complex() and moved.shape == psi.shape

@@ -151,7 +151,8 @@ def test_chunks_change_nothing_and_run_r_of_seed_s_is_seed_s_plus_r(method, monk
     result = run(small(method, seed=5))
     alone = run(small(method, seed=7, seeds=1))
     same(rows(result, slice(2, 3)), alone)
-    monkeypatch.setattr(experiments, "CHUNK_BYTES", 2 * 8 * result.theta.shape[1])  # two runs at a time
+    floats = getattr(result.config.algorithm, "floats_per_weight", 1)
+    monkeypatch.setattr(experiments, "CHUNK_BYTES", 2 * 8 * floats * result.theta.shape[1])  # two at a time
     counted = []
     same(run(small(method, seed=5), progress=counted.append), result)
     assert counted == [2] * 21 + [1] * 21  # their total is seeds * (steps + 1)
