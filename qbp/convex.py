@@ -5,7 +5,8 @@ The paper calls both losses convex.  Eq. 2 is convex in its unknowns `w`.  Eq. 1
 its angles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,6 +79,41 @@ def ridge(features: Tensor, targets: Tensor, strength: float) -> Tensor:
     padded = torch.cat([targets, targets.new_zeros(*targets.shape[:-2], k, targets.shape[-1])], dim=-2)
     q, r = torch.linalg.qr(stacked)
     return torch.linalg.solve_triangular(r, q.mT @ padded, upper=True)
+
+
+def ridge_hessian(features: Tensor, strength: float) -> Tensor:
+    """Return the second derivatives of eq. 2 in w, 2 (Phi^T Phi + strength I), the same at every w.
+
+    Args:
+        features: Phi without the constant column, (..., samples, n_features).
+        strength: as in :func:`ridge`.
+
+    Returns:
+        (..., n_features + 1, n_features + 1), symmetric; no eigenvalue below 2 strength: eq. 2 is convex.
+
+    Example:
+        >>> ridge_hessian(torch.tensor([[1.0]]), 0.5)
+        tensor([[3., 2.],
+                [2., 3.]])
+    """
+    phi = torch.cat([features, features.new_ones(*features.shape[:-1], 1)], dim=-1)
+    return 2 * (phi.mT @ phi + strength * torch.eye(phi.shape[-1], dtype=phi.dtype, device=phi.device))
+
+
+def midpoint_gap(function: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """Return f((a + b) / 2) - (f(a) + f(b)) / 2: a convex f has it at or below 0 for every pair of points.
+
+    One pair above 0 proves that f is not convex (the test of eq. 1 in the angles).
+
+    Args:
+        function: (..., n) -> (...).
+        a, b: points, (..., n).
+
+    Example:
+        >>> midpoint_gap(lambda x: x.square().sum(-1), torch.tensor([-1.0]), torch.tensor([1.0]))
+        tensor(-1.)
+    """
+    return function((a + b) / 2) - (function(a) + function(b)) / 2
 
 
 def gradient_norm(grad: Tensor, norm: str = "paper") -> Tensor:
@@ -158,6 +194,25 @@ def should_switch(
         now, before = norms[..., -window:].mean(-1), norms[..., -2 * window : -window].mean(-1)
         over = over | ((now - before).abs() <= tolerance * before)
     return over
+
+
+def exit_step(norms: Tensor, **rule: Any) -> Tensor:
+    """Return the step at which a rule ends Stage 1 on a recorded history of gradient norms  (eq. 3).
+
+    Args:
+        norms: norms at steps 0, 1, ..., (..., steps).
+        rule: the keywords of :func:`should_switch`.
+
+    Returns:
+        The first step of Stage 2, (...), in steps; infinity where the record ends before.
+
+    Example:
+        >>> exit_step(torch.tensor([0.1, 0.2, 0.5]), rule="threshold", tau_g=0.2, steps=100, cap=100)
+        tensor(1.)
+    """
+    over = [should_switch(norms[..., : t + 1], **rule) for t in range(norms.shape[-1])]
+    over = torch.stack(over, dim=-1).to(norms.dtype)
+    return torch.where(over.amax(-1) > 0, over.argmax(-1).to(norms.dtype), torch.inf)
 
 
 def default_threshold(norms: Tensor) -> float:

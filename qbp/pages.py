@@ -3,7 +3,7 @@
 import html
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 LISTING = {  # Algorithm 1 as the paper prints it
     1: "Initialize parameters θ₀ randomly",
@@ -52,15 +52,17 @@ class Beside:
 
     Args:
         function: source with comments such as ``# line 8: eq. 5`` or ``# lines 3, 6``.
+        lines: which lines of the listing, all of them by default.
     """
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable, lines: Iterable[int] = tuple(LISTING)) -> None:
         self.rows = [(n, text, []) for n, text in LISTING.items()]
         for line in inspect.getsource(function).splitlines():
             code, _, comment = line.partition("#")
             for part in re.findall(r"\blines? ((?:\d+(?:, | and )?)+)", comment):
                 for number in re.findall(r"\d+", part):
                     self.rows[int(number) - 1][2].append(code.strip())
+        self.rows = [self.rows[number - 1] for number in lines]
 
     def __repr__(self) -> str:
         return "\n".join(f"{n:>2}: {text:<76} | {' ; '.join(code)}" for n, text, code in self.rows)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -27,6 +28,14 @@ LABELS = {
     "grad_norm": "gradient norm per parameter",
     "task_grad_var": "variance of gradient components",
 }
+# What is no method: a loss, a term of one, a rule.  None of these colours or markers means a method.
+PLAIN = [
+    ("black", "-"),
+    ("#56B4E9", (0, (5, 1.5))),
+    ("#E69F00", (0, (1.2, 1.2))),
+    ("0.55", (0, (6, 1.5, 1.2, 1.5))),
+]
+MARKERS = [("s", 9), ("o", 9), ("^", 10), ("D", 16)]  # the last is drawn hollow around another
 STYLE = {
     "font.size": 12,
     "axes.spines.top": False,
@@ -113,6 +122,83 @@ def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figur
     return figure
 
 
+def lines(
+    panels: Mapping[str, Mapping[str, np.ndarray]],
+    x: np.ndarray,
+    *,
+    xlabel: str,
+    ylabel: str,
+    points: tuple[np.ndarray, np.ndarray] | None = None,
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw functions of one variable, a panel each with a shared vertical axis.
+
+    Args:
+        panels: title -> {label: values (points,)}; a label that names a method has its style, the others have
+            the same style in every panel.
+        x: (points,), the same for all.
+        xlabel, ylabel: with the unit.
+        points: data (x, y), drawn as dots in every panel.
+        ylim: limits of the vertical axis, where the panels of several figures are compared.
+    """
+    others = [name for name in dict.fromkeys(k for p in panels.values() for k in p) if name not in STYLES]
+    styles = STYLES | {name: PLAIN[i % len(PLAIN)] for i, name in enumerate(others)}
+    with plt.rc_context(STYLE):
+        size = (1.6 + (3.9 if len(panels) > 1 else 5.6) * len(panels), 3.9)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
+        handles = {}
+        for axis, (title, functions) in zip(axes[0], panels.items(), strict=True):
+            for label, values in functions.items():
+                color, dash = styles[label]
+                (handles[label],) = axis.plot(x, values, color=color, linestyle=dash, label=label)
+            if points is not None:
+                (handles["data"],) = axis.plot(*points, "ko", markersize=6, label="data", zorder=5)
+            axis.set(xlabel=xlabel, title=title)
+            axis.yaxis.set_tick_params(labelleft=True)
+            axis.set_ylabel(ylabel)
+        if ylim is not None:
+            axes[0, 0].set_ylim(ylim)
+        _legend(figure, handles, columns=3 if len(panels) == 1 else 4)
+        plt.close(figure)
+    return figure
+
+
+def exits(
+    histories: Mapping[str, np.ndarray],
+    steps: Mapping[str, Mapping[str, float]],
+    thresholds: Mapping[str, float],
+) -> Figure:
+    """Draw recorded gradient norms with the step at which each rule of eq. 3 ends Stage 1.
+
+    Args:
+        histories: title -> norms at steps 0, 1, ..., (steps,).
+        steps: title -> {rule: exit step}; infinity is not drawn.
+        thresholds: title -> tau_g, a dashed line.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(histories), figsize=(1.6 + 4.2 * len(histories), 4), squeeze=False)
+        handles = {}
+        for axis, (title, norms) in zip(axes[0], histories.items(), strict=True):
+            axis.plot(norms, color="0.45", linewidth=1.8)
+            tau = axis.axhline(thresholds[title], color="#56B4E9", linestyle=PLAIN[1][1], label="τ_g")
+            handles["τ_g"] = tau
+            for (rule, step), (marker, size) in zip(steps[title].items(), MARKERS, strict=False):
+                at = [int(step)] if np.isfinite(step) else []
+                fill = "none" if marker == "D" else "black"
+                look = {
+                    "markersize": size,
+                    "markerfacecolor": fill,
+                    "markeredgecolor": "black",
+                    "label": rule,
+                }
+                (handles[rule],) = axis.plot(at, norms[at], marker, zorder=4, clip_on=False, **look)
+            _log_axis(axis)
+            axis.set(xlabel="step of Stage 1", ylabel="‖∇L_convex‖ / dim (per unit of θ)", title=title)
+        _legend(figure, handles, columns=5)
+        plt.close(figure)
+    return figure
+
+
 def digits(data: Dataset, per_class: int = 4) -> Figure:
     """Show the first training digits of each class."""
     with plt.rc_context(STYLE):
@@ -180,6 +266,14 @@ def _log_axis(axis: Axes) -> None:
         axis.yaxis.set_minor_formatter(plain)
 
 
-def _legend(figure: Figure, axis: Axes, columns: int = 4) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False, handlelength=2.8)
+def _legend(figure: Figure, source: Axes | Mapping[str, Artist], columns: int = 4) -> None:
+    if isinstance(source, Axes):
+        source = dict(zip(*reversed(source.get_legend_handles_labels()), strict=True))
+    figure.legend(
+        source.values(),
+        source.keys(),
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        handlelength=2.8,
+    )

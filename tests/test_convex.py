@@ -1,5 +1,6 @@
 """Eq. 1-3 against dense matrices, normal equations and a scalar reading of the switching rule."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -13,10 +14,13 @@ import qbp
 from qbp.convex import (
     SWITCHING,
     default_threshold,
+    exit_step,
     gradient_metrics,
     gradient_norm,
     local_loss,
+    midpoint_gap,
     ridge,
+    ridge_hessian,
     should_switch,
 )
 
@@ -187,3 +191,42 @@ def test_should_switch_bad_input():
         should_switch(torch.ones(1), rule="threshold", steps=1, cap=1)
     with pytest.raises(ValueError, match="window must be at least 1, got 0"):
         should_switch(torch.ones(1), rule="plateau", steps=1, cap=1, window=0)
+
+
+def test_exit_step_is_the_step_at_which_the_algorithm_leaves_stage_1():
+    """Replayed on the norms of a run that never left, every rule exits where a run under it does."""
+    observables, targets = qbp.local_observables(3), random(9, seed=1)
+    problem = qbp.Problem(
+        energy=lambda theta, batch: theta.square().sum(-1),
+        convex=lambda theta, batch: local_loss(CIRCUIT, theta, observables, targets),
+    )
+    shared = {"steps": 40, "optimizer": "gd", "eta_c": 0.02, "stage_1_cap": 35}
+    theta0, tau_g = random(3, CIRCUIT.n_params), 0.1
+    recorded = qbp.two_stage(problem, qbp.TwoStageConfig(stage_1_steps=41, **shared), theta0)[1]
+    found = set()
+    for rule in SWITCHING:
+        config = qbp.TwoStageConfig(switching=rule, tau_g=tau_g, stage_1_steps=25, **shared)
+        stage = qbp.two_stage(problem, config, theta0)[1].metrics["stage"]
+        options = {"rule": rule, "steps": 25, "cap": 35, "tau_g": tau_g}
+        exits = exit_step(recorded.metrics["grad_norm"], **options)
+        assert exits.tolist() == (stage == 2).double().argmax(-1).tolist()
+        found |= set(exits.tolist())
+    assert len(found) > 2
+    assert exit_step(torch.ones(2, 5), rule="steps", steps=9, cap=9).tolist() == [math.inf] * 2
+
+
+def test_ridge_hessian_is_the_second_derivative_of_eq_2():
+    features, w, y = random(5, 2), random(3, seed=1), random(5, seed=2)
+
+    def loss(w):
+        return (features @ w[:-1] + w[-1] - y).square().sum() + 0.3 * w.square().sum()
+
+    found = ridge_hessian(features, 0.3)
+    torch.testing.assert_close(found, torch.autograd.functional.hessian(loss, w))
+    assert torch.linalg.eigvalsh(found).min() >= 2 * 0.3
+
+
+def test_midpoint_gap_of_a_square_is_minus_a_quarter_of_the_squared_distance():
+    a, b = random(4, 3), random(4, 3, seed=1)
+    gap = midpoint_gap(lambda x: (x - 1).square().sum(-1), a, b)
+    torch.testing.assert_close(gap, -(a - b).square().sum(-1) / 4)

@@ -79,3 +79,7 @@ def test_beside_reads_numbers_from_comments_and_shows_them(form):
     else:
         assert shown.count('<th scope="row">') == 13 and "<code>x = x &lt; 1</code>" in shown
         assert pages.LISTING[1] in shown and "x = x < 1" not in shown
+
+
+def test_beside_shows_the_lines_that_are_asked_for():
+    assert [number for number, _, _ in Beside(algorithm, lines=range(3, 7)).rows] == [3, 4, 5, 6]

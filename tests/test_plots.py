@@ -31,6 +31,10 @@ def figures(curve, digits):
     path = np.stack([angles, angles], -1)
     maps = {"left": np.add.outer(angles, angles), "right": np.outer(angles, angles)}
     released = ["two-stage", "no-init", "sellier"]
+    two = {"left": {"f": angles, "g": angles**2}, "right": {"g": angles}}
+    fit = {"": {"truth": angles, "no-init": angles**2}}
+    norms, tau = np.array([0.1, 0.4, 0.3, 0.2]), {"a": 0.2, "b": 0.05}
+    left = {"steps": 3.0, "threshold": 1.0, "plateau": 3.0, "threshold-or-plateau": 1.0}
     return {
         "training_curves": plots.training_curves(digits, METRICS, unit="nats"),
         "one_panel": plots.training_curves(curve, unit="MSE", log=False),
@@ -38,11 +42,17 @@ def figures(curve, digits):
         "fits": plots.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
         "landscapes": plots.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
         "digits": plots.digits(datasets.mnist(5), per_class=3),
+        "lines": plots.lines(two, angles, xlabel="x (radians)", ylabel="local loss (dimensionless)"),
+        "fit": plots.lines(
+            fit, angles, xlabel="x (radians)", ylabel="y (m)", points=(angles, angles), ylim=(0, 2)
+        ),
+        "exits": plots.exits({"a": norms, "b": norms}, {"a": left, "b": {**left, "plateau": np.inf}}, tau),
     }
 
 
-NAMES = ["training_curves", "one_panel", "plotted_and_true", "fits", "landscapes", "digits"]
-DRAWN = [name for name in NAMES if name != "digits"]
+METHODS_SHOWN = ["training_curves", "one_panel", "plotted_and_true", "fits", "landscapes", "fit"]
+DRAWN = [*METHODS_SHOWN, "lines", "exits"]
+NAMES = [*DRAWN, "digits"]
 
 
 def panels(figure):
@@ -65,7 +75,7 @@ def test_axes_say_what_they_show_and_in_which_unit(figures, name):
             "step" in axis.get_xlabel() or "(" in axis.get_xlabel()
         )  # steps are counted; the rest has a unit
         if "loss" in axis.get_ylabel():
-            assert any(unit in axis.get_ylabel() for unit in ("(MSE)", "(nats)"))
+            assert any(unit in axis.get_ylabel() for unit in ("(MSE)", "(nats)", "(dimensionless)"))
     for axis in set(figures[name].axes) - set(panels(figures[name])):
         assert "(" in axis.get_ylabel()  # a colour bar has its unit too
 
@@ -97,7 +107,7 @@ def styles(figure):
                 yield line.get_label(), to_hex(line.get_color()), line._unscaled_dash_pattern
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", METHODS_SHOWN)
 def test_a_method_has_its_style_in_every_figure(figures, name):
     found = list(styles(figures[name]))
     assert found
@@ -139,3 +149,17 @@ def test_drawing_changes_no_setting(curve):
 def test_digits_shows_a_column_per_class(figures):
     axes = figures["digits"].axes
     assert len(axes) == 30 and all(axis.images[0].get_array().shape == (28, 28) for axis in axes)
+
+
+def test_lines_keep_their_style_from_panel_to_panel_and_never_borrow_a_methods(figures):
+    left, right = figures["lines"].axes
+    look = {line.get_label(): line.get_color() for line in left.get_lines()}
+    assert look["g"] == right.get_lines()[0].get_color() != look["f"]
+    assert not {color for color, _ in plots.PLAIN} & {color for color, _ in STYLES.values()}
+
+
+def test_exits_marks_each_rule_on_the_curve_and_no_exit_that_is_not_there(figures):
+    for axis, missing in zip(figures["exits"].axes, (None, "plateau"), strict=True):
+        marks = {line.get_label(): line.get_xydata().tolist() for line in axis.get_lines()}
+        assert marks["threshold"] == [[1.0, 0.4]] and marks["steps"] == [[3.0, 0.2]]
+        assert marks["plateau"] == ([] if missing else [[3.0, 0.2]])
