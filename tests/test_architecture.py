@@ -18,7 +18,7 @@ FLOORS = [
     {"ansatz", "mlp"},
     {"convex", "refinement", "noise", "optimizers", "released", "problem"},
     {"two_stage", "sellier", "perceptron", "mitigation", "least_squares", "plateau", "pauli_walk"},
-    {"configs", "experiments", "statistics"},
+    {"configs", "experiments", "statistics", "curves"},
     {"results", "report", "sweep", "claims", "__init__"},
     {"plots", "explorers", "pages", "_svg", "readme"},
     {"cli"},
