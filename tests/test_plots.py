@@ -26,7 +26,12 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def figures(curve, digits):
+def telecom():
+    return qbp.compare("telecom", ["two-stage", "no-init"], **SMALL)
+
+
+@pytest.fixture(scope="module")
+def figures(curve, digits, telecom):
     angles = np.linspace(0, 1, 5)
     path = np.stack([angles, angles], -1)
     maps = {"left": np.add.outer(angles, angles), "right": np.outer(angles, angles)}
@@ -36,12 +41,25 @@ def figures(curve, digits):
         "one_panel": plots.training_curves(curve, unit="MSE", log=False),
         "plotted_and_true": plots.plotted_and_true({m: curve[m] for m in released}, unit="MSE"),
         "fits": plots.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
+        "figure_1_released": plots.figure_1_released({"curve": curve, "telecom": telecom}, inset=(3, 6)),
+        "figure_1": plots.figure_1({"curve": curve, "telecom": telecom, "mnist": digits}),
+        "forecasts": plots.forecasts(telecom, datasets.telecom(), qbp.MLP(12, 5, 1), length=50),
         "landscapes": plots.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
         "digits": plots.digits(datasets.mnist(5), per_class=3),
     }
 
 
-NAMES = ["training_curves", "one_panel", "plotted_and_true", "fits", "landscapes", "digits"]
+NAMES = [
+    "training_curves",
+    "one_panel",
+    "plotted_and_true",
+    "fits",
+    "figure_1_released",
+    "figure_1",
+    "forecasts",
+    "landscapes",
+    "digits",
+]
 DRAWN = [name for name in NAMES if name != "digits"]
 
 
@@ -139,3 +157,31 @@ def test_drawing_changes_no_setting(curve):
 def test_digits_shows_a_column_per_class(figures):
     axes = figures["digits"].axes
     assert len(axes) == 30 and all(axis.images[0].get_array().shape == (28, 28) for axis in axes)
+
+
+def test_forecasts_are_the_models_outputs_at_the_end_of_validation(telecom, figures):
+    data = datasets.telecom()
+    lines = {line.get_label(): line.get_ydata() for line in figures["forecasts"].axes[0].get_lines()}
+    last = data.val[-50:]
+    np.testing.assert_array_equal(lines["series"], data.y[last, 0])
+    model = qbp.MLP(12, 5, 1)
+    for method, result in telecom.items():
+        np.testing.assert_allclose(lines[method], model(result.theta, data.x)[0, last, 0])
+
+
+def test_figure_1_as_released_shows_each_methods_own_loss_and_its_late_steps(curve, figures):
+    axis = figures["figure_1_released"].axes[0]
+    (zoom,) = axis.child_axes
+    assert axis.get_ylabel() == "each method's own quantity" and "3-6" in zoom.get_title()
+    for line, late, result in zip(axis.get_lines(), zoom.get_lines(), curve.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), result.minibatch_loss[0])
+        np.testing.assert_array_equal(late.get_xydata(), line.get_xydata()[3:7])
+
+
+def test_figure_1_has_one_metric_in_its_unit_on_log_axes(digits, figures):
+    axes = figures["figure_1"].axes
+    assert [axis.get_ylabel() for axis in axes] == [f"training loss ({u})" for u in ("MSE", "MSE", "nats")]
+    assert {axis.get_yscale() for axis in axes} == {"log"}
+    for line, result in zip(axes[2].get_lines(), digits.values(), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), result.history["train_loss"].mean(0))
+    assert len(axes[2].collections) == len(digits)
