@@ -64,6 +64,14 @@ CLAIMS: tuple[Claim, ...] = (
         "curve", "two-stage", "no-init", "train_loss",
     ),
     *_both_readings(
+        "telecom-no-init", "lower final loss than no initialization", "IV.C, Fig. 1b", None,
+        "telecom", "two-stage", "no-init", "train_loss",
+    ),
+    *_both_readings(
+        "telecom-sellier", "lower final loss than Sellier, which \"plateaus prematurely\"", "IV.C, Fig. 1b",
+        None, "telecom", "two-stage", "sellier", "train_loss",
+    ),
+    *_both_readings(
         "mnist-val-loss", "lower validation loss than no initialization", "IV.D", -0.115,
         "mnist", "two-stage", "no-init", "val_loss",
     ),

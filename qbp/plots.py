@@ -36,6 +36,7 @@ PLAIN = [
     ("0.55", (0, (6, 1.5, 1.2, 1.5))),
 ]
 MARKERS = [("s", 9), ("o", 9), ("^", 10), ("D", 16)]  # the last is drawn hollow around another
+UNITS = {"curve": "MSE", "telecom": "MSE", "mnist": "nats"}  # of each experiment's task loss
 STYLE = {
     "font.size": 12,
     "axes.spines.top": False,
@@ -68,10 +69,7 @@ def training_curves(
         figure, axes = plt.subplots(1, len(metrics), figsize=(1.2 + 4.1 * len(metrics), 3.9), squeeze=False)
         for axis, metric in zip(axes[0], metrics, strict=True):
             for method, result in results.items():
-                mean, low, high = band(result.history[metric])
-                color, dash = STYLES[method]
-                axis.fill_between(result.step, low, high, color=color, alpha=0.2, linewidth=0)
-                axis.plot(result.step, mean, color=color, linestyle=dash, label=method)
+                _draw_band(axis, method, result, metric)
             if log and metric != "accuracy":
                 _log_axis(axis)
             axis.set_xlabel("training step")
@@ -96,6 +94,60 @@ def plotted_and_true(results: Mapping[str, Result], *, unit: str = "") -> Figure
             axis.set_xlabel("training step")
             axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
         _legend(figure, plotted)
+        plt.close(figure)
+    return figure
+
+
+def figure_1_released(
+    results: Mapping[str, Mapping[str, Result]], inset: tuple[int, int] = (300, 500)
+) -> Figure:
+    """Draw Figure 1 as the released notebook plots it: each method's own quantity at every step, first run,
+    on one axis per experiment, with an inset of the late steps.
+
+    Args:
+        results: {experiment: {method: Result}} as released, with mini-batch losses.
+        inset: first and last step of the inset.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
+        for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
+            zoom = axis.inset_axes((0.36, 0.55, 0.62, 0.36))
+            for method, result in methods.items():
+                color, dash = STYLES[method]
+                loss, late = result.minibatch_loss[0], slice(inset[0], inset[1] + 1)
+                axis.plot(loss, color=color, linestyle=dash, linewidth=1.6, label=method)
+                zoom.plot(np.arange(len(loss))[late], loss[late], color=color, linestyle=dash, linewidth=1.6)
+            top = axis.get_ylim()[1]
+            axis.set(
+                title=experiment,
+                xlabel="training step",
+                ylim=(min(-0.03 * top, axis.get_ylim()[0]), 2.3 * top),
+            )
+            axis.set_ylabel("each method's own quantity")
+            zoom.set_title(f"steps {inset[0]}-{inset[1]}", fontsize=10)
+            zoom.tick_params(labelsize=9)
+        _legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def figure_1(results: Mapping[str, Mapping[str, Result]], metric: str = "train_loss") -> Figure:
+    """Draw Figure 1 so that it can be compared: one metric for all methods on a logarithmic axis, the mean
+    over seeds and the 95 % bootstrap band of the mean, a panel per experiment.
+
+    Args:
+        results: {experiment: {method: Result}}.
+        metric: a loss in the histories.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
+        for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
+            for method, result in methods.items():
+                _draw_band(axis, method, result, metric)
+            _log_axis(axis)
+            axis.set(title=experiment, xlabel="training step")
+            axis.set_ylabel(f"{LABELS[metric]} ({UNITS[experiment]})")
+        _legend(figure, axes[0, 0])
         plt.close(figure)
     return figure
 
@@ -199,6 +251,29 @@ def exits(
     return figure
 
 
+def forecasts(results: Mapping[str, Result], data: Dataset, model: Callable, *, length: int = 256) -> Figure:
+    """Draw the end of a series' validation part and what each method's first run forecasts for it.
+
+    Args:
+        results: {method: Result} with theta.
+        data: windows and targets in the order of time.
+        model: (theta, windows) -> forecasts.
+        length: how many steps to show.
+    """
+    time = data.val[-length:]
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(8, 3.9))
+        axis.plot(time, data.y[time, 0], color="0.6", linewidth=5, alpha=0.5, label="series")
+        for method, result in results.items():
+            color, dash = STYLES[method]
+            forecast = model(result.theta[0].detach().cpu().double(), data.x[time])[:, 0]
+            axis.plot(time, forecast, color=color, linestyle=dash, label=method)
+        axis.set(xlabel="time step", ylabel="signal (standard deviations)")
+        _legend(figure, axis)
+        plt.close(figure)
+    return figure
+
+
 def digits(data: Dataset, per_class: int = 4) -> Figure:
     """Show the first training digits of each class."""
     with plt.rc_context(STYLE):
@@ -253,6 +328,14 @@ def landscapes(
         _legend(figure, axes[0, 0])
         plt.close(figure)
     return figure
+
+
+def _draw_band(axis: Axes, method: str, result: Result, metric: str) -> None:
+    """Draw the mean over seeds of a metric and the bootstrap band of the mean, in the method's style."""
+    mean, low, high = band(result.history[metric])
+    color, dash = STYLES[method]
+    axis.fill_between(result.step, low, high, color=color, alpha=0.2, linewidth=0)
+    axis.plot(result.step, mean, color=color, linestyle=dash, label=method)
 
 
 def _log_axis(axis: Axes) -> None:

@@ -6,9 +6,12 @@ MANIFEST.json says for each table what produced it; a table whose bytes do not m
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import platform
+import re
+import tokenize
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from importlib.metadata import version
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 DIRECTORY = Path(__file__).resolve().parent.parent / "results"
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
-ABOVE = {"results", "report", "sweep", "claims", "readme", "plots", "explorers", "pages", "_svg", "cli"}
-ABOVE |= {"__init__"}  # the modules on floor 6 and higher
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
 
 
@@ -42,12 +43,39 @@ def key(config: Experiment) -> str:
 
 
 def core_digest() -> str:
-    """Return a hash of the package's source files that can change a number, 16 hex digits."""
-    sources = sorted(f for f in Path(__file__).parent.glob("*.py") if f.stem not in ABOVE)
+    """Return a hash of the code that can change a number: `experiments` and all it imports, 16 hex digits.
+
+    Comments, docstrings and layout do not enter.
+    """
+    package, seen, todo = Path(__file__).parent, set(), ["experiments"]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            found = re.findall(
+                r"^\s*from qbp(?:\.(\w+))? import (.*)", (package / f"{name}.py").read_text(), re.M
+            )
+            todo += [
+                m for module, names in found for m in ([module] if module else re.findall(r"\w+", names))
+            ]
     digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes().replace(b"\r\n", b"\n"))
+    for name in sorted(seen):
+        digest.update(f"{name}\0{_code(package / f'{name}.py')}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def _code(path: Path) -> str:
+    """Return a source's tokens, without what Python does not execute."""
+    kept, fresh = [], True  # fresh: at the start of a statement, where a lone string is a docstring
+    tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    for token, after in itertools.pairwise(tokens):
+        docstring = fresh and token.type == tokenize.STRING and after.type == tokenize.NEWLINE
+        if token.type not in layout and not docstring:
+            kept.append(token.string)
+        if token.type != tokenize.COMMENT:
+            fresh = token.type in layout
+    return " ".join(kept)
 
 
 def to_frame(result: Result) -> "pd.DataFrame":

@@ -27,7 +27,7 @@ FLOORS = [
         "plateau",
         "pauli_walk",
     },
-    {"configs", "experiments", "statistics"},
+    {"configs", "experiments", "statistics", "curves"},
     {"results", "report", "sweep", "claims", "__init__"},
     {"plots", "explorers", "pages", "_svg", "readme"},
     {"cli"},

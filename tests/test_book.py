@@ -29,6 +29,7 @@ TYPED = {
     **dict.fromkeys(["2", "0.49"], "1 - 0.98 in per cent; 0.9 * 0.98**30"),
     **dict.fromkeys(["0.1", "0.001"], "the released notebook's factor of R_osc and its step size"),
     **dict.fromkeys(["2.303", "2.3"], "ln 10: ten equal outputs"),
+    **dict.fromkeys(["0.03", "0.6", "0.007", "0.8", "0.2"], "the released notebook's telecom series"),
     "95": "per cent: the level of the intervals",
     **dict.fromkeys(["3.11", "4.0"], "versions of Python and of a license"),
 }

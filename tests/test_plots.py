@@ -26,7 +26,12 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def figures(curve, digits):
+def telecom():
+    return qbp.compare("telecom", ["two-stage", "no-init"], **SMALL)
+
+
+@pytest.fixture(scope="module")
+def figures(curve, digits, telecom):
     angles = np.linspace(0, 1, 5)
     path = np.stack([angles, angles], -1)
     maps = {"left": np.add.outer(angles, angles), "right": np.outer(angles, angles)}
@@ -40,6 +45,9 @@ def figures(curve, digits):
         "one_panel": plots.training_curves(curve, unit="MSE", log=False),
         "plotted_and_true": plots.plotted_and_true({m: curve[m] for m in released}, unit="MSE"),
         "fits": plots.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
+        "figure_1_released": plots.figure_1_released({"curve": curve, "telecom": telecom}, inset=(3, 6)),
+        "figure_1": plots.figure_1({"curve": curve, "telecom": telecom, "mnist": digits}),
+        "forecasts": plots.forecasts(telecom, datasets.telecom(), qbp.MLP(12, 5, 1), length=50),
         "landscapes": plots.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
         "digits": plots.digits(datasets.mnist(5), per_class=3),
         "lines": plots.lines(two, angles, xlabel="x (radians)", ylabel="local loss (dimensionless)"),
@@ -50,7 +58,17 @@ def figures(curve, digits):
     }
 
 
-METHODS_SHOWN = ["training_curves", "one_panel", "plotted_and_true", "fits", "landscapes", "fit"]
+METHODS_SHOWN = [
+    "training_curves",
+    "one_panel",
+    "plotted_and_true",
+    "fits",
+    "figure_1_released",
+    "figure_1",
+    "forecasts",
+    "landscapes",
+    "fit",
+]
 DRAWN = [*METHODS_SHOWN, "lines", "exits"]
 NAMES = [*DRAWN, "digits"]
 
@@ -163,3 +181,31 @@ def test_exits_marks_each_rule_on_the_curve_and_no_exit_that_is_not_there(figure
         marks = {line.get_label(): line.get_xydata().tolist() for line in axis.get_lines()}
         assert marks["threshold"] == [[1.0, 0.4]] and marks["steps"] == [[3.0, 0.2]]
         assert marks["plateau"] == ([] if missing else [[3.0, 0.2]])
+
+
+def test_forecasts_are_the_models_outputs_at_the_end_of_validation(telecom, figures):
+    data = datasets.telecom()
+    lines = {line.get_label(): line.get_ydata() for line in figures["forecasts"].axes[0].get_lines()}
+    last = data.val[-50:]
+    np.testing.assert_array_equal(lines["series"], data.y[last, 0])
+    model = qbp.MLP(12, 5, 1)
+    for method, result in telecom.items():
+        np.testing.assert_allclose(lines[method], model(result.theta, data.x)[0, last, 0])
+
+
+def test_figure_1_as_released_shows_each_methods_own_loss_and_its_late_steps(curve, figures):
+    axis = figures["figure_1_released"].axes[0]
+    (zoom,) = axis.child_axes
+    assert axis.get_ylabel() == "each method's own quantity" and "3-6" in zoom.get_title()
+    for line, late, result in zip(axis.get_lines(), zoom.get_lines(), curve.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), result.minibatch_loss[0])
+        np.testing.assert_array_equal(late.get_xydata(), line.get_xydata()[3:7])
+
+
+def test_figure_1_has_one_metric_in_its_unit_on_log_axes(digits, figures):
+    axes = figures["figure_1"].axes
+    assert [axis.get_ylabel() for axis in axes] == [f"training loss ({u})" for u in ("MSE", "MSE", "nats")]
+    assert {axis.get_yscale() for axis in axes} == {"log"}
+    for line, result in zip(axes[2].get_lines(), digits.values(), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), result.history["train_loss"].mean(0))
+    assert len(axes[2].collections) == len(digits)

@@ -1,4 +1,4 @@
-"""Intervals against known cases, coverage by simulation, pairs against arithmetic."""
+"""Intervals against known cases, coverage by simulation, pairs and curves against arithmetic."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from qbp.statistics import Interval, band, bootstrap_interval, paired, paired_difference, relative_change
+from qbp.curves import common_target, decay_fit, smoothness
+from qbp.statistics import (
+    Interval,
+    band,
+    bootstrap_interval,
+    paired,
+    paired_difference,
+    relative_change,
+    steps_to_target,
+)
 
 
 def test_bootstrap_of_many_normal_values_is_students_interval():
@@ -104,3 +113,86 @@ def test_band_is_a_percentile_bootstrap_at_each_record():
     assert low[2] == high[2] == 0
     for part in band(values[:1]):
         np.testing.assert_allclose(part, values[0])
+
+
+def test_smoothness_of_curves_known_by_hand():
+    step = np.arange(0, 60, 10)
+    logs = np.array([[0, -1, -2, -3, -4, -5], [0, 1, 0, 1, 0, 1], [5, -3, 1, 1, 1, 2]], dtype=float)
+    found = smoothness(10**logs, step, start=0)
+    np.testing.assert_allclose(found.second_difference, [0, 2, (12 + 4 + 0 + 1) / 4], atol=1e-11)
+    np.testing.assert_allclose(found.total_variation, [5, 5, 8 + 4 + 1], atol=1e-11)
+    late = smoothness(10**logs, step, start=20)  # the record at `start` counts
+    np.testing.assert_allclose(late.second_difference, [0, 2, 0.5], atol=1e-11)
+    np.testing.assert_allclose(late.total_variation, [3, 3, 1], atol=1e-11)
+
+
+def test_smoothness_knows_no_scale_and_no_noise_near_zero():
+    rng = np.random.default_rng(0)
+    step, values = np.arange(301, 340), rng.lognormal(0, 1, (4, 39))
+    found, scaled = smoothness(values, step), smoothness(1e-3 * values, step)
+    np.testing.assert_allclose(scaled.second_difference, found.second_difference, rtol=1e-9)
+    tiny = smoothness(1e-12 * values, step)  # below 1e-8 a loss is zero
+    assert not tiny.second_difference.any() and not tiny.total_variation.any()
+    shaky = np.log(10) * (1 + 1e-15 * rng.standard_normal((1, 39)))
+    assert smoothness(shaky, step).second_difference == smoothness(shaky, step).total_variation == 0
+
+
+@given(steps=st.lists(st.floats(0, 3), min_size=3, max_size=20), at=st.floats(1, 100), bump=st.floats(0.1, 5))
+@settings(max_examples=40)
+def test_a_falling_curve_varies_by_what_it_falls_and_a_bump_adds_twice_its_height(steps, at, bump):
+    log, step = np.maximum(at - np.cumsum(steps), -7.9), np.arange(300, 300 + len(steps))
+    fallen = smoothness(10 ** log[None], step).total_variation[0]
+    assert fallen == pytest.approx(log[0] - log[-1], abs=1e-6)
+    rises, middle = log.copy(), len(log) // 2
+    rises[middle] = log[0] + bump
+    height = rises[middle] - log[middle - 1]
+    rough = smoothness(10 ** rises[None], step).total_variation[0]
+    assert rough == pytest.approx(fallen + 2 * height, abs=1e-6)
+
+
+@pytest.mark.parametrize("step", [[0, 100, 200, 299], [300, 310], [300, 310, 330, 340]])
+def test_smoothness_refuses_curves_it_cannot_measure(step):
+    with pytest.raises(ValueError, match="three or more equally spaced records from 300 on"):
+        smoothness(np.ones((2, len(step))), np.array(step))
+
+
+def test_steps_to_a_target_that_all_reach():
+    a = np.array([[4.0, 2.0, 1.0, 3.0], [4.0, 3.0, 2.5, 2.0]])
+    b = np.array([[4.0, 0.5, 0.4, 0.3], [5.0, 5.0, 5.0, 2.2]])
+    step = np.array([0, 10, 20, 30])
+    target = common_target(a, b)
+    assert target == 2.2  # the worst run of b stops there
+    np.testing.assert_array_equal(steps_to_target(a, step, target), [10, 30])
+    np.testing.assert_array_equal(steps_to_target(b, step, target), [10, 30])
+    assert np.isinf(steps_to_target(b, step, 2.1)[1]) and common_target(a) == 2.0
+
+
+def test_decay_fit_finds_an_exact_rate_and_refuses_what_has_none():
+    x = np.arange(2, 11)
+    for rate in (-1.0, -0.25, 0.0, 2.0):
+        found = decay_fit(x, 3.7 * 2 ** (rate * x))
+        assert (found.slope, found.low, found.high) == pytest.approx((rate, rate, rate), abs=1e-6)
+        assert found.n == 9
+    for bad_x, bad_y in (
+        ([1, 2], [1, 2]),
+        ([1, 1, 1], [1, 2, 3]),
+        ([1, 2, 3], [1, 2]),
+        ([[1, 2, 3]], [[1, 2, 3]]),
+    ):
+        with pytest.raises(ValueError, match="three or more points"):
+            decay_fit(bad_x, bad_y)
+    for bad in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="above 0"):
+            decay_fit([1, 2, 3], [1.0, bad, 2.0])
+
+
+def test_the_interval_of_a_decay_covers():
+    """Of 200 noisy lines, a 95 % interval misses the slope about ten times, and a 50 % one a hundred."""
+    rng, x = np.random.default_rng(2), np.arange(2, 8)
+    noisy = 2.0 ** (-0.8 * x + rng.normal(0, 0.3, (200, 6)))
+    for confidence in (0.95, 0.5):
+        found = [decay_fit(x, y, confidence) for y in noisy]
+        covered = sum(f.low <= -0.8 <= f.high for f in found)
+        assert abs(covered - 200 * confidence) < 3.5 * np.sqrt(200 * confidence * (1 - confidence))
+    by_hand = [np.polyfit(x, np.log2(y), 1)[0] for y in noisy]
+    np.testing.assert_allclose([f.slope for f in found], by_hand)

@@ -1,0 +1,111 @@
+"""What a loss curve says: how smooth it is, how fast it falls, at which rate something decays.
+
+Pure functions of arrays, beside the intervals of :mod:`qbp.statistics`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LOWEST = 1e-8  # below this a loss counts as zero, so that rounding on the way to it is no roughness
+DIGITS = 12  # of log10(loss): a curve that is constant but for its last bits is constant
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """Two measures of each run, both 0 for a constant loss.
+
+    Attributes:
+        second_difference: mean absolute second difference of log10(loss), in decades per record squared,
+            (runs,); 0 for a loss that falls exponentially, however fast.
+        total_variation: sum of absolute first differences, in decades, (runs,); a loss that falls without
+            ever rising has no more than the decades it falls.
+    """
+
+    second_difference: np.ndarray
+    total_variation: np.ndarray
+
+
+def smoothness(values: np.ndarray, step: np.ndarray, start: int = 300) -> Smoothness:
+    """Measure how smooth a recorded training loss is from a step on ("smoother descent beyond step 300",
+    Section IV.B, which names no measure).
+
+    Args:
+        values: losses, (runs, records), finite.
+        step: recorded steps, (records,), equally spaced from `start` on.
+        start: first step that counts.
+
+    Returns:
+        Both measures; compare them between curves recorded equally often.
+
+    Raises:
+        ValueError: there are fewer than three records from `start` on, or they are not equally spaced.
+
+    Example:
+        >>> halving = np.array([[8.0, 4.0, 2.0, 1.0]])
+        >>> smoothness(halving, np.arange(4), start=0).second_difference
+        array([0.])
+    """
+    values, step = np.asarray(values, dtype=float), np.asarray(step)
+    late = step[step >= start]
+    if len(late) < 3 or np.ptp(np.diff(late)):
+        raise ValueError(
+            f"step must have three or more equally spaced records from {start} on, got {late.tolist()[:5]}"
+        )
+    log = np.log10(np.maximum(values[:, step >= start], LOWEST)).round(DIGITS)
+    bends, moves = np.abs(np.diff(log, n=2, axis=1)), np.abs(np.diff(log, axis=1))
+    return Smoothness(bends.mean(1).round(DIGITS), moves.sum(1).round(DIGITS))
+
+
+def common_target(*values: np.ndarray) -> float:
+    """Return the lowest loss that every run of every method has reached, for a fair count of steps.
+
+    Args:
+        values: recorded losses, each (runs, records).
+
+    Example:
+        >>> common_target(np.array([[3.0, 1.0], [3.0, 2.0]]), np.array([[3.0, 0.5]]))
+        2.0
+    """
+    return float(max(np.min(v, axis=1).max() for v in values))
+
+
+@dataclass(frozen=True)
+class Decay:
+    """A slope of log2(y) per unit of x and its confidence interval from n points."""
+
+    slope: float
+    low: float
+    high: float
+    n: int
+
+
+def decay_fit(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Decay:
+    """Fit y = 2**(slope * x + constant) by least squares on log2(y).
+
+    Args:
+        x: such as numbers of qubits, (n,), three or more, not all equal.
+        y: such as variances, (n,), above 0.
+        confidence: level of Student's interval, which takes the deviations from the line as independent,
+            normal and of one size.
+
+    Returns:
+        The slope in bits per unit of x; -1 says that y halves.
+
+    Raises:
+        ValueError: other shapes, too few points, or a `y` that is not finite and above 0.
+
+    Example:
+        >>> decay_fit([2, 3, 4], [0.5, 0.25, 0.125])
+        Decay(slope=-1.0, low=-1.0, high=-1.0, n=3)
+    """
+    from scipy.stats import linregress, t  # slow to import, so not with the package
+
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or np.ptp(x) == 0:
+        raise ValueError(f"x and y must be three or more points with different x, got {x} and {y}")
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and (y > 0).all()):
+        raise ValueError(f"x must be finite, y finite and above 0, got {x} and {y}")
+    fit = linregress(x, np.log2(y))
+    reach = t.ppf((1 + confidence) / 2, len(x) - 2) * np.nan_to_num(fit.stderr)  # NaN for a constant y
+    return Decay(float(fit.slope), float(fit.slope - reach), float(fit.slope + reach), len(x))
