@@ -60,7 +60,7 @@ CLAIMS: tuple[Claim, ...] = (
         "curve", "two-stage", "sellier", "train_loss",
     ),
     *_both_readings(
-        "curve-no-init", "lower final loss than no initialization", "IV.B, Fig. 1a", None,
+        "curve-no-init", "lower final loss than no initialization", "IV.D, Fig. 1a", None,
         "curve", "two-stage", "no-init", "train_loss",
     ),
     *_both_readings(
@@ -82,6 +82,18 @@ CLAIMS: tuple[Claim, ...] = (
     *_both_readings(
         "mnist-sellier", "lower validation loss than Sellier", "IV.D, Fig. 1c", None,
         "mnist", "two-stage", "sellier", "val_loss",
+    ),
+    Claim(
+        "mnist-val-loss-ridge", "eq. 2 as Stage 1: lower validation loss than no initialization", "III.A, IV.D", -0.115,
+        "mnist", "as-written", "two-stage-ridge", "no-init", "val_loss",
+    ),
+    Claim(
+        "mnist-grad-var-ridge", "eq. 2 as Stage 1: lower gradient variance than no initialization", "III.A, IV.D", None,
+        "mnist", "as-written", "two-stage-ridge", "no-init", "task_grad_var",
+    ),
+    Claim(
+        "curve-ridge", "eq. 2 as Stage 1: lower final loss than no initialization", "III.A, IV.D", None,
+        "curve", "as-written", "two-stage-ridge", "no-init", "train_loss",
     ),
 )  # fmt: skip
 
@@ -202,5 +214,8 @@ def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
 
 
 def percent(change: float) -> str:
-    """Write a relative change, as "-27.3 %"; above a thousand percent as a factor."""
-    return f"{change + 1:.3g} times" if change > 10 else f"{round(100 * change, 1) + 0.0:+.1f} %"  # no -0.0
+    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor."""
+    if change > 10:
+        return f"{change + 1:.3g} times"
+    digits = 1 if abs(change) >= 0.01 else 2
+    return f"{round(100 * change, digits) + 0.0:+.{digits}f} %"  # + 0.0: no -0.00

@@ -80,6 +80,32 @@ def training_curves(
     return figure
 
 
+def with_late_steps(results: Mapping[str, Result], metric: str, *, unit: str, late: int = 300) -> Figure:
+    """Draw a metric on a log axis, and beside it its late steps on a linear one, without runs far above.
+
+    Args:
+        results, unit: as in :func:`training_curves`.
+        metric: name in the histories.
+        late: step at which the enlarged part begins; a method ending above twice the lowest is left out of it.
+    """
+    lowest = min(result.history[metric][:, -1].mean() for result in results.values())
+    with plt.rc_context(STYLE):
+        figure, (whole, zoom) = plt.subplots(1, 2, figsize=(9.4, 3.9))
+        for method, result in results.items():
+            mean, low, high = band(result.history[metric])
+            color, dash = STYLES[method]
+            for axis, first in ((whole, 0), (zoom, late)):
+                shown = (result.step >= first) & (axis is whole or mean[-1] < 2 * lowest)
+                axis.fill_between(result.step[shown], low[shown], high[shown], color=color, alpha=0.2, linewidth=0)
+                axis.plot(result.step[shown], mean[shown], color=color, linestyle=dash, label=method)
+        _log_axis(whole)
+        for axis, title in ((whole, "all steps, log axis"), (zoom, f"from step {late}, linear axis")):
+            axis.set(xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})", title=title)
+        _legend(figure, whole)
+        plt.close(figure)
+    return figure
+
+
 def plotted_and_true(results: Mapping[str, Result], *, unit: str = "") -> Figure:
     """Draw what the released notebook plots beside the training loss of the same models, first seed."""
     with plt.rc_context(STYLE):

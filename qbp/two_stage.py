@@ -107,11 +107,11 @@ def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor |
     eta_c, eta_n = (torch.full_like(lam, v) for v in (c.eta_c, c.eta_n))
     stage_1 = torch.ones_like(lam, dtype=torch.bool)
     log = Recorder(c.steps, c.record_every, like=lam)
-    for step in range(c.steps + 1):  # lines 3 and 7: one budget; a mask says in which loop a run is
+    for step in range(c.steps + 1):  # lines 3, 7: one budget; a mask says in which loop a run is
         batch = problem.batches(step)
         theta = theta.detach().requires_grad_()
         convex = problem.convex(theta, batch)                                # line 4: L_convex, eq. 1
-        stage_1 = stage_1 & ~_over(norms, convex, theta, step, c)            # lines 3, 6: eq. 3
+        stage_1 = stage_1 & ~_is_over(norms, convex, theta, step, c)         # lines 3, 6: eq. 3
         lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "before"), c)
         lam_t, beta_t = torch.where(stage_1, 1, lam), torch.where(stage_1, 0, beta)  # Stage 1 is 1, 0
         osc = c.amplitude * oscillatory_regularizer(theta, omega=c.omega, phi=phi)   # line 8: eq. 5
@@ -125,7 +125,7 @@ def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor |
             terms = {"loss": loss, "energy": energy, "convex": convex, "osc": osc}
             state = {"lam": lam_t, "beta": beta_t, "stage": 2 - stage_1.to(lam.dtype)}
             log.add(step, terms | state | gradient_metrics(grad) | problem.evaluate(theta))
-        if step == c.steps:                                                  # line 12: end while
+        if step == c.steps:  # the last pass only records                    # line 12: end while
             break
         eta = torch.where(stage_1, eta_c, eta_n)
         theta, moments = update(theta, grad, moments, lr=eta, active=alive)  # lines 5, 10
@@ -134,7 +134,7 @@ def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor |
 # fmt: on
 
 
-def _over(norms: list[Tensor], convex: Tensor, theta: Tensor, step: int, c: TwoStageConfig) -> Tensor:
+def _is_over(norms: list[Tensor], convex: Tensor, theta: Tensor, step: int, c: TwoStageConfig) -> Tensor:
     """Return the mask of the runs whose Stage 1 is over; only eq. 3 itself costs a gradient of L_convex."""
     if c.switching == "steps" or step >= c.stage_1_cap:
         longest = c.stage_1_steps if c.switching == "steps" else c.stage_1_cap
