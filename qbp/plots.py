@@ -74,7 +74,8 @@ def training_curves(
 
 
 def plotted_and_true(results: Mapping[str, Result], *, unit: str = "") -> Figure:
-    """Draw what the released notebook plots beside the training loss of the same models, first seed."""
+    """Draw what the released notebook plots (a panel of the paper's Fig. 1a, Fig. 1b, Fig. 1c) beside the
+    training loss of the same models, first seed."""
     with plt.rc_context(STYLE):
         figure, (plotted, true) = plt.subplots(1, 2, figsize=(9.4, 3.9))
         for method, result in results.items():

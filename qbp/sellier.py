@@ -105,7 +105,7 @@ def collapsed(psi: Tensor, model: MLP, config: SellierConfig) -> Tensor:
 
 def sellier(problem: Problem, config: SellierConfig, theta0: Tensor, *, model: MLP) -> tuple[Tensor, History]:
     """Train perceptrons by wave packets, as released: every weight tensor becomes one number at the first
-    step.
+    step  (Sellier 2023, the paper's [6]).
 
     Args:
         problem: its `energy` is the loss; `convex` is not used.

@@ -19,7 +19,7 @@ FLOORS = [
     {"convex", "refinement", "noise", "optimizers", "released", "problem"},
     {"two_stage", "sellier", "perceptron", "mitigation", "least_squares", "plateau", "pauli_walk"},
     {"configs", "experiments", "statistics"},
-    {"results", "report", "sweep", "claims", "__init__"},
+    {"results", "report", "sweep", "claims", "paper_map", "__init__"},
     {"plots", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]
