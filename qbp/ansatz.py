@@ -102,7 +102,8 @@ class Circuit:
 
 @dataclass(frozen=True)
 class HardwareEfficient(Circuit):
-    """Layers of single-qubit rotations and a fixed entangler (Kandala et al. 2017; McClean et al. 2018).
+    """Layers of single-qubit rotations and a fixed entangler (Kandala et al. 2017; McClean et al. 2018, the
+    paper's [5]).
 
     A layer applies the rotations in the order listed on every qubit, then the entangler. `theta` is laid out
     (layer, qubit, rotation), flattened: n_params = n_layers * n_qubits * len(rotations).

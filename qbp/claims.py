@@ -2,7 +2,7 @@
 never an opinion."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,9 +15,18 @@ from qbp.experiments import Result
 from qbp.statistics import Interval, relative_change, verdict
 
 
+def final_change(method: Result, baseline: Result, metric: str) -> Interval:
+    """Return the relative change of a metric's mean after the last step, from the baseline to the method."""
+    return relative_change(method.final(metric), baseline.final(metric))
+
+
 @dataclass(frozen=True)
 class Claim:
     """One sentence of the paper that can be checked: a reduction of a metric from one method to another.
+
+    A claim without an experiment has no measurement yet and is open.  To measure it, name the experiment,
+    the reading, both methods and the metric, write `how` if the metric's last value is not what the
+    sentence is about, and move the claim from OPEN to CLAIMS.
 
     Attributes:
         id: short name; the chapters glue the measurement under it.
@@ -27,21 +36,26 @@ class Claim:
         experiment, reading: which results speak to it.
         method, baseline: the mean over seeds of `metric` after the last step is compared between these two.
         metric: name in the history.
+        how: takes the results of `method` and `baseline`, and `metric`; returns the relative change that
+            :func:`qbp.statistics.verdict` judges, negative for a reduction.  None is :func:`final_change`.
     """
 
     id: str
     claim: str
     where: str
     paper: float | None
-    experiment: str
-    reading: str
-    method: str
-    baseline: str
-    metric: str
+    experiment: str = ""
+    reading: str = ""
+    method: str = ""
+    baseline: str = ""
+    metric: str = ""
+    how: Callable[[Result, Result, str], Interval] | None = None
 
     @property
-    def command(self) -> str:
-        """The command that measures it again."""
+    def command(self) -> str | None:
+        """The command that measures it again, None if nothing does yet."""
+        if not self.experiment:
+            return None
         methods = f"{self.method},{self.baseline}"
         return f"qbp run {self.experiment} --methods {methods} --reading {self.reading} --seeds {{n}} --json"
 
@@ -97,27 +111,69 @@ CLAIMS: tuple[Claim, ...] = (
     ),
 )  # fmt: skip
 
+OPEN: tuple[Claim, ...] = (  # the paper's other sentences that can be checked, in its order; none is yet
+    Claim("gradient-vanishing", "the framework mitigates gradient vanishing", "abstract", None),
+    Claim(
+        "noise-instability", "convex initialization suppresses noise-induced instability", "abstract", None
+    ),
+    Claim("depths", "generalization is preserved across circuit depths", "abstract", None),
+    Claim("conditioning", "convex initialization ensures well-conditioned gradients", "I", None),
+    Claim("eq-one-convex", "the local loss is convex", "III.A, eq. 1", None),
+    Claim("escape", "the switching criterion ensures escape from the flat regime", "III.A, eq. 3", None),
+    Claim("many-minima", "oscillations help to explore multiple basins", "III.B", None),
+    Claim(
+        "concentration",
+        "constrained expressibility concentrates gradients in the convex stage",
+        "III.B",
+        None,
+    ),
+    Claim("same-start", "all methods share start weights and mini-batches", "IV.A", None),
+    Claim("curve-faster", "faster than both baselines beyond step 300", "IV.B, Fig. 1a", None),
+    Claim("curve-smoother", "smoother than both baselines beyond step 300", "IV.B, Fig. 1a", None),
+    Claim("curve-no-init-unstable", "without initialization the loss oscillates", "IV.B, Fig. 1a", None),
+    Claim("curve-sellier-plateau", "Sellier stays at a higher loss", "IV.B, Fig. 1a", None),
+    Claim("telecom-smoother", "smoother than no initialization", "IV.C, Fig. 1b", None),
+    Claim("telecom-sellier-early", "Sellier is faster early, then stays higher", "IV.C, Fig. 1b", None),
+    Claim("telecom-nonstationary", "Sellier adapts less to the nonstationary regime", "IV.C", None),
+    Claim("mnist-faster", "faster loss decay than no initialization", "IV.D, Fig. 1c", None),
+    Claim("mnist-smoother", "smoother loss decay than no initialization", "IV.D, Fig. 1c", None),
+    Claim("low-curvature", "Stage 1 leads to a low-curvature region", "IV.D", None),
+    Claim("loss-variance", "lower loss variance across tasks", "IV.D, V", None),
+    Claim("task-accuracy", "better final accuracy across tasks", "IV.D", None),
+    Claim("start-sensitivity", "the convex stage lowers the sensitivity to the start", "V", None),
+    Claim("noise-resilience", "greater resilience to optimization noise", "V", None),
+)
+
 
 @dataclass(frozen=True)
 class Row:
-    """A claim and its measurement."""
+    """A claim and its measurement, None for a claim that has none yet."""
 
     claim: Claim
-    found: Interval
+    found: Interval | None = None
 
     @property
     def verdict(self) -> str:
         """The verdict by rule."""
-        return verdict(self.found, self.claim.paper)
+        return "open" if self.found is None else verdict(self.found, self.claim.paper)
 
     @property
     def paper(self) -> str:
         """What the paper gives, for a table."""
-        return "lower" if self.claim.paper is None else percent(self.claim.paper)
+        if self.claim.paper is None:
+            return "lower" if self.claim.experiment else "in words"
+        return percent(self.claim.paper)
+
+    @property
+    def command(self) -> str | None:
+        """The command that measures it again on as many seeds."""
+        return self.found and self.claim.command.format(n=self.found.n)
 
     @property
     def ours(self) -> str:
         """What we measured, with interval and n, for prose and tables."""
+        if self.found is None:
+            return "not measured"
         n = f"n = {self.found.n}"
         if not np.isfinite(self.found.low):
             return f"{percent(self.found.mean)} ({n})"
@@ -125,18 +181,18 @@ class Row:
 
     def json(self) -> dict[str, Any]:
         """Return the row as plain data; numbers that do not exist are null."""
-        c, f = self.claim, self.found
-        low, high = (None if not np.isfinite(v) else v for v in (f.low, f.high))
+        c, f = self.claim, self.found or Interval(np.nan, np.nan, np.nan, 0)
+        mean, low, high = (None if not np.isfinite(v) else v for v in (f.mean, f.low, f.high))
         row = {
             "id": c.id,
             "claim": c.claim,
             "where": c.where,
-            "reading": c.reading,
+            "reading": c.reading or None,
             "paper": c.paper,
-            "ours": f.mean,
+            "ours": mean,
         }
-        command = c.command.format(n=f.n)
-        return row | {"low": low, "high": high, "n": f.n, "verdict": self.verdict, "command": command}
+        row |= {"low": low, "high": high, "n": f.n or None, "verdict": self.verdict}
+        return row | {"command": self.command}
 
 
 def measure(results: Mapping[str, Result]) -> list[Row]:
@@ -147,12 +203,7 @@ def measure(results: Mapping[str, Result]) -> list[Row]:
     """
     some = next(iter(results.values())).config
     return [
-        Row(
-            claim,
-            relative_change(
-                results[claim.method].final(claim.metric), results[claim.baseline].final(claim.metric)
-            ),
-        )
+        Row(claim, (claim.how or final_change)(results[claim.method], results[claim.baseline], claim.metric))
         for claim in CLAIMS
         if (claim.experiment, claim.reading) == (some.experiment, some.reading)
         and claim.method in results
@@ -164,6 +215,11 @@ def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
     """Measure the claims on the committed tables, in the order of CLAIMS."""
     rows = [row for name in tables.manifest(directory) for row in measure(tables.load(name, directory))]
     return sorted(rows, key=lambda row: CLAIMS.index(row.claim))
+
+
+def everything(directory: Path = tables.DIRECTORY) -> list[Row]:
+    """Return the claims measured on the committed tables, then those that are open."""
+    return [*committed(directory), *map(Row, OPEN)]
 
 
 def glued(notebook: Path) -> dict[str, str]:
@@ -180,24 +236,38 @@ def glued(notebook: Path) -> dict[str, str]:
 
 
 class Table:
-    """ "The paper says / we measure", for a cell's last line: HTML on a page, Markdown as text."""
+    """ "The paper says / we measure", for a cell's last line: HTML on a page, Markdown as text.
+
+    Args:
+        rows: claims with their measurements.
+        commands: whether to add the command that measures each row again, folded on a page.
+    """
 
     HEAD = ("the paper says", "where", "reading", "paper", "we measure", "verdict")
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], *, commands: bool = False) -> None:
+        rows = list(rows)
         self.cells = [
-            (r.claim.claim, r.claim.where, r.claim.reading, r.paper, r.ours, r.verdict) for r in rows
+            (r.claim.claim, r.claim.where, r.claim.reading or "-", r.paper, r.ours, r.verdict) for r in rows
         ]
+        self.commands = [r.command if commands else None for r in rows]
+        self.head = (*self.HEAD, "recompute") if commands else self.HEAD
 
     def __repr__(self) -> str:
-        lines = [self.HEAD, ["---"] * len(self.HEAD), *self.cells]
+        cells = self.cells
+        if len(self.head) > len(self.HEAD):
+            cells = [(*line, command or "-") for line, command in zip(cells, self.commands, strict=True)]
+        lines = [self.head, ["---"] * len(self.head), *cells]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in line) + "</tr>" for line in self.cells
-        )
+        body = ""
+        for line, command in zip(self.cells, self.commands, strict=True):
+            first, *others = map(escape, line)
+            if command:
+                first += f"<details><summary>recompute</summary><code>{escape(command)}</code></details>"
+            body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in (first, *others)) + "</tr>"
         return f'<table class="qbp-claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 

@@ -202,12 +202,13 @@ def _is_option(name: str, value: Any) -> bool:
 
 
 def _claims(args: argparse.Namespace) -> int:
-    from qbp.claims import Table, committed
+    from qbp import claims
 
-    rows = committed()
-    if not rows:
+    measured = claims.committed()
+    if not measured:
         raise ValueError("no committed tables found: run `make results` in a checkout of the book")
-    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else Table(rows))
+    rows = measured if args.markdown else [*measured, *map(claims.Row, claims.OPEN)]
+    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else claims.Table(rows))
     return 0
 
 

@@ -65,7 +65,7 @@ class Dataset:
 
 
 def curve(points: int = 3) -> Dataset:
-    """Return y = x**2 on [0, 1]  (eq. 8).
+    """Return y = x**2 on [0, 1]  (eq. 8, Section IV.B).
 
     Args:
         points: 3 gives the released notebook's training points 0.15, 0.60, 0.80 and validation points 0.30,

@@ -97,6 +97,8 @@ class PauliSum(Observable):
 class Projector(Observable):
     """The projector ``|0...0><0...0|`` on `n_qubits` qubits; its expectation is the probability of all zeros.
 
+    The global observable of Cerezo et al. 2021, the paper's [2].
+
     Example:
         >>> Projector(1).expectation(torch.tensor([0.6, 0.8]))
         tensor(0.3600)

@@ -96,7 +96,9 @@ def with_late_steps(results: Mapping[str, Result], metric: str, *, unit: str, la
             color, dash = STYLES[method]
             for axis, first in ((whole, 0), (zoom, late)):
                 shown = (result.step >= first) & (axis is whole or mean[-1] < 2 * lowest)
-                axis.fill_between(result.step[shown], low[shown], high[shown], color=color, alpha=0.2, linewidth=0)
+                axis.fill_between(
+                    result.step[shown], low[shown], high[shown], color=color, alpha=0.2, linewidth=0
+                )
                 axis.plot(result.step[shown], mean[shown], color=color, linestyle=dash, label=method)
         _log_axis(whole)
         for axis, title in ((whole, "all steps, log axis"), (zoom, f"from step {late}, linear axis")):
@@ -107,7 +109,8 @@ def with_late_steps(results: Mapping[str, Result], metric: str, *, unit: str, la
 
 
 def plotted_and_true(results: Mapping[str, Result], *, unit: str = "") -> Figure:
-    """Draw what the released notebook plots beside the training loss of the same models, first seed."""
+    """Draw what the released notebook plots (a panel of the paper's Fig. 1a, Fig. 1b, Fig. 1c) beside the
+    training loss of the same models, first seed."""
     with plt.rc_context(STYLE):
         figure, (plotted, true) = plt.subplots(1, 2, figsize=(9.4, 3.9))
         for method, result in results.items():

@@ -111,7 +111,7 @@ def advance(psi: Tensor, grad: Tensor, config: SellierConfig, model: MLP) -> Ten
 def sellier(
     problem: Problem, config: WaveConfig | SellierConfig, theta0: Tensor, *, model: MLP
 ) -> tuple[Tensor, History]:
-    """Train perceptrons by wave packets, as described or as released.
+    """Train perceptrons by wave packets, as described or as released  (Sellier 2023, the paper's [6]).
 
     Args:
         problem: its `energy` is the loss; `convex` is not used.

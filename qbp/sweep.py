@@ -40,7 +40,8 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> f
 
     Raises:
         ValueError: a parameter the notebook does not have.
-        Exception: a cell failed (papermill's own error); what it did stays beside `target` as *.new.ipynb.
+        Exception: a cell failed (papermill's own error); what it did stays beside `target`
+            as ``*.new.ipynb``.
     """
     import papermill
 

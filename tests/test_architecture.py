@@ -28,7 +28,7 @@ FLOORS = [
         "pauli_walk",
     },
     {"configs", "experiments", "statistics", "curves"},
-    {"results", "report", "sweep", "claims", "__init__"},
+    {"results", "report", "sweep", "claims", "paper_map", "__init__"},
     {"plots", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import textwrap
+from dataclasses import fields
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ import yaml
 
 from qbp import cli, readme
 from qbp.sweep import chapters, known_parameters
+from qbp.two_stage import TwoStageConfig
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -220,6 +222,27 @@ def test_what_readme_computes_is_up_to_date():
 def test_readme_links_to_files_that_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", PAGES["README.md"]):
         assert (ROOT / target).exists(), target
+
+
+# ---------------------------------------------------------------------------------- notation and glossary
+
+
+def test_notation_has_a_row_for_every_symbol_and_every_field_of_algorithm_1():
+    rows = re.findall(r"^\|(.*)\|$", PAGES["notation.md"], re.MULTILINE)
+    cells = [[cell.strip() for cell in row.split(" | ")] for row in rows]
+    assert all(all(row) for row in cells)
+    names = {name for row in cells if len(row) == 5 for name in re.findall(r"`(\w+)`", row[1])}
+    symbols = {"theta", "lam", "beta", "omega", "phi", "tau_g", "eta_c", "eta_n"}
+    assert symbols | {field.name for field in fields(TwoStageConfig)} <= names
+
+
+def test_the_glossary_is_in_order_and_explains_the_field_terms():
+    (block,) = re.findall(r"^```\{glossary\}\n(.*?)^```", PAGES["glossary.md"], re.DOTALL | re.MULTILINE)
+    terms = re.findall(r"^(\S.*)$", block, re.MULTILINE)
+    assert terms == sorted(set(terms), key=str.casefold)
+    assert len(re.findall(r"^\S.*\n  \S", block, re.MULTILINE)) == len(terms)
+    field_terms = {"ansatz", "observable", "expectation", "shots", "barren plateau", "reading", "seed"}
+    assert field_terms <= set(terms)
 
 
 # ------------------------------------------------------------------------------- the proof that nbval looks

@@ -11,9 +11,21 @@ import pytest
 
 import qbp
 from qbp import claims
-from qbp.claims import CLAIMS, Row, Table, committed, glued, measure, percent, side_by_side
+from qbp.claims import (
+    CLAIMS,
+    OPEN,
+    Claim,
+    Row,
+    Table,
+    committed,
+    everything,
+    glued,
+    measure,
+    percent,
+    side_by_side,
+)
 from qbp.cli import _configs, _parser
-from qbp.statistics import Interval
+from qbp.statistics import Interval, relative_change
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ["id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "command"]
@@ -84,7 +96,7 @@ def test_results_speak_only_to_claims_of_their_experiment_reading_and_methods():
 
 
 def test_claims_have_their_own_ids_and_name_what_exists():
-    ids = [claim.id for claim in CLAIMS]
+    ids = [claim.id for claim in (*CLAIMS, *OPEN)]
     assert len(set(ids)) == len(ids) and all(re.fullmatch(r"[a-z][a-z-]*", id) for id in ids)
     assert {claim.paper for claim in CLAIMS} == {-0.273, -0.115, None}  # the figures of Section IV
 
@@ -104,6 +116,31 @@ def test_the_committed_claims_are_all_there_in_order():
     rows = committed()
     assert [row.claim for row in rows] == list(CLAIMS)
     assert all(row.found.n >= 20 for row in rows if row.claim.reading == "as-written")
+
+
+def test_open_claims_are_listed_after_the_measured_ones_and_name_a_place_in_the_paper():
+    rows = everything()
+    assert [row.claim for row in rows] == [*CLAIMS, *OPEN] and len(OPEN) >= 15
+    for row in rows[len(CLAIMS) :]:
+        assert (row.found, row.verdict, row.command, row.ours) == (None, "open", None, "not measured")
+        assert re.match(r"(abstract|I|II|III\.[AB]|IV\.[A-D]|V)\b", row.claim.where)
+        assert row.paper == "in words" and not row.claim.experiment
+        json.dumps(row.json(), allow_nan=False)
+
+
+def test_a_measurement_can_be_attached_to_a_claim(monkeypatch):
+    """The lowest value instead of the last one, as a claim about plateaus may need."""
+
+    def lowest(method, baseline, metric):
+        return relative_change(method.history[metric].min(1), baseline.history[metric].min(1))
+
+    claim = Claim("x", "deeper", "V", None, "curve", "as-written", "two-stage", "no-init", "loss", how=lowest)
+    monkeypatch.setattr(claims, "CLAIMS", (claim,))
+    ours, other = result("two-stage", [3, 3]), result("no-init", [3, 3])
+    ours.history["loss"], other.history["loss"] = np.array([[1.0, 3], [1, 3]]), np.array([[2.0, 3], [2, 3]])
+    (row,) = measure({"two-stage": ours, "no-init": other})
+    assert row.found == Interval(-0.5, -0.5, -0.5, 2) and row.verdict == "supported"
+    assert row.command == "qbp run curve --methods two-stage,no-init --reading as-written --seeds 2 --json"
 
 
 def test_a_row_as_data_has_the_documented_keys():
@@ -162,6 +199,18 @@ def test_a_table_is_markdown_as_text_and_escaped_html_on_a_page():
     page = table._repr_html_()
     assert "a &lt; b &amp; c" in page and "a < b" not in page
     assert page.count("<td") == 6 and page.count("<tr") == 2 and page.count("<table") == 1
+
+
+def test_a_table_with_commands_folds_them_on_a_page():
+    rows = [Row(CLAIMS[0], Interval(-0.5, -0.6, -0.4, 3)), Row(OPEN[0])]
+    table = Table(rows, commands=True)
+    head, _, first, second = repr(table).splitlines()
+    assert head.endswith("| verdict | recompute |") and second.endswith("| open | - |")
+    assert first.endswith("| supported | " + rows[0].command + " |") and rows[0].command
+    page = table._repr_html_()
+    assert page.count("<td") == 12 and page.count("<details>") == page.count("</details>") == 1
+    assert page.count("<th ") == 6 and f"<code>{rows[0].command}</code>" in page
+    assert "details" not in Table(rows)._repr_html_() and "qbp run" not in repr(Table(rows))
 
 
 def test_readme_shows_the_committed_claims():

@@ -224,10 +224,16 @@ def test_claims():
     for row in rows:
         assert row.keys() == documented | {"reading"}
         assert row["verdict"] in ("supported", "partly", "not supported", "untestable", "open")
-        assert row["command"].startswith("qbp run ")
+        if row["n"]:
+            assert row["command"].startswith("qbp run ")
+        else:
+            nothing = {"ours", "low", "high", "n", "command", "reading", "paper"}
+            assert {key for key in row if row[key] is None} == nothing and row["verdict"] == "open"
+    assert 0 < sum(row["n"] is None for row in rows) < len(rows)
     table = Said("claims").out.splitlines()
     assert len(table) == len(rows) + 2 and all(line.startswith("|") for line in table)
-    assert Said("claims", "--markdown").out.splitlines() == table
+    measured = Said("claims", "--markdown").out.splitlines()  # README's
+    assert measured == [line for line in table if "not measured" not in line]
 
 
 def test_claims_without_tables_is_one_line(monkeypatch):
