@@ -98,12 +98,12 @@ CLAIMS: tuple[Claim, ...] = (
         "mnist", "two-stage", "sellier", "val_loss",
     ),
     Claim(
-        "mnist-val-loss-ridge", "eq. 2 as Stage 1: lower validation loss than no initialization", "III.A, IV.D", -0.115,
-        "mnist", "as-written", "two-stage-ridge", "no-init", "val_loss",
+        "mnist-val-loss-ridge", "eq. 2 as Stage 1: lower validation loss than no initialization",
+        "III.A, IV.D", -0.115, "mnist", "as-written", "two-stage-ridge", "no-init", "val_loss",
     ),
     Claim(
-        "mnist-grad-var-ridge", "eq. 2 as Stage 1: lower gradient variance than no initialization", "III.A, IV.D", None,
-        "mnist", "as-written", "two-stage-ridge", "no-init", "task_grad_var",
+        "mnist-grad-var-ridge", "eq. 2 as Stage 1: lower gradient variance than no initialization",
+        "III.A, IV.D", None, "mnist", "as-written", "two-stage-ridge", "no-init", "task_grad_var",
     ),
     Claim(
         "curve-ridge", "eq. 2 as Stage 1: lower final loss than no initialization", "III.A, IV.D", None,

@@ -35,7 +35,7 @@ PLAIN = [
     ("#E69F00", (0, (1.2, 1.2))),
     ("0.55", (0, (6, 1.5, 1.2, 1.5))),
 ]
-MARKERS = [("s", 9), ("o", 9), ("^", 10), ("D", 16)]  # the last is drawn hollow around another
+MARKERS = [("s", 9), ("o", 9), ("^", 15), ("D", 20)]  # the last two are drawn hollow, around another
 UNITS = {"curve": "MSE", "telecom": "MSE", "mnist": "nats"}  # of each experiment's task loss
 STYLE = {
     "font.size": 12,
@@ -257,7 +257,9 @@ def exits(
         thresholds: title -> tau_g, a dashed line.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(histories), figsize=(1.6 + 4.2 * len(histories), 4), squeeze=False)
+        figure, axes = plt.subplots(
+            1, len(histories), figsize=(1.2 + 3.3 * len(histories), 4.2), squeeze=False
+        )
         handles = {}
         for axis, (title, norms) in zip(axes[0], histories.items(), strict=True):
             axis.plot(norms, color="0.45", linewidth=1.8)
@@ -265,7 +267,7 @@ def exits(
             handles["τ_g"] = tau
             for (rule, step), (marker, size) in zip(steps[title].items(), MARKERS, strict=False):
                 at = [int(step)] if np.isfinite(step) else []
-                fill = "none" if marker == "D" else "black"
+                fill = "none" if marker in "^D" else "black"
                 look = {
                     "markersize": size,
                     "markerfacecolor": fill,
@@ -274,8 +276,8 @@ def exits(
                 }
                 (handles[rule],) = axis.plot(at, norms[at], marker, zorder=4, clip_on=False, **look)
             _log_axis(axis)
-            axis.set(xlabel="step of Stage 1", ylabel="‖∇L_convex‖ / dim (per unit of θ)", title=title)
-        _legend(figure, handles, columns=5)
+            axis.set(xlabel="step of Stage 1", ylabel="norm / dim (per unit of θ)", title=title)
+        _legend(figure, handles, columns=5 if len(histories) > 1 else 3)
         plt.close(figure)
     return figure
 
