@@ -69,7 +69,7 @@ def training_curves(
         figure, axes = plt.subplots(1, len(metrics), figsize=(1.2 + 4.1 * len(metrics), 3.9), squeeze=False)
         for axis, metric in zip(axes[0], metrics, strict=True):
             for method, result in results.items():
-                _draw_band(axis, method, result, metric)
+                _draw_band(axis, method, result.step, result.history[metric])
             if log and metric != "accuracy":
                 _log_axis(axis)
             axis.set_xlabel("training step")
@@ -172,10 +172,38 @@ def figure_1(results: Mapping[str, Mapping[str, Result]], metric: str = "train_l
         figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
         for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
             for method, result in methods.items():
-                _draw_band(axis, method, result, metric)
+                _draw_band(axis, method, result.step, result.history[metric])
             _log_axis(axis)
             axis.set(title=experiment, xlabel="training step")
             axis.set_ylabel(f"{LABELS[metric]} ({UNITS[experiment]})")
+        _legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def errors(
+    values: Mapping[str, Mapping[str, np.ndarray]],
+    step: Sequence[int],
+    *,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """Draw errors of circuits on a logarithmic axis, mean and 95 % bootstrap band over runs, a panel per
+    task.
+
+    Args:
+        values: {name of the error with its unit: {method: (runs, records)}}, above 0.
+        step: recorded steps, (records,).
+        references: {name of the error: {label: value}}, drawn as grey lines.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(values), figsize=(1.2 + 4.1 * len(values), 3.9), squeeze=False)
+        for axis, (name, methods) in zip(axes[0], values.items(), strict=True):
+            for label, height in (references or {}).get(name, {}).items():
+                axis.axhline(height, color="0.45", linewidth=1.2, label=label)
+            for method, runs in methods.items():
+                _draw_band(axis, method, step, runs)
+            _log_axis(axis)
+            axis.set(xlabel="training step", ylabel=name)
         _legend(figure, axes[0, 0])
         plt.close(figure)
     return figure
@@ -361,12 +389,12 @@ def landscapes(
     return figure
 
 
-def _draw_band(axis: Axes, method: str, result: Result, metric: str) -> None:
-    """Draw the mean over seeds of a metric and the bootstrap band of the mean, in the method's style."""
-    mean, low, high = band(result.history[metric])
+def _draw_band(axis: Axes, method: str, step: Sequence[int], values: np.ndarray) -> None:
+    """Draw the mean over seeds and the bootstrap band of the mean, in the method's style."""
+    mean, low, high = band(values)
     color, dash = STYLES[method]
-    axis.fill_between(result.step, low, high, color=color, alpha=0.2, linewidth=0)
-    axis.plot(result.step, mean, color=color, linestyle=dash, label=method)
+    axis.fill_between(step, low, high, color=color, alpha=0.2, linewidth=0)
+    axis.plot(step, mean, color=color, linestyle=dash, label=method)
 
 
 def _log_axis(axis: Axes) -> None:

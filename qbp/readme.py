@@ -19,6 +19,7 @@ CORE = {  # floors 0 to 4: what a reader of the algorithm reads
     "ansatz": "circuits",
     "mlp": "the perceptrons",
     "perceptron": "their problems: data, batches, losses",
+    "circuits": "circuits as problems, mean-field targets",
     "optimizers": "gradient descent and Adam, row by row",
     "datasets": "curve, telecom, reduced MNIST",
     "problem": "what a method is given and gives back",

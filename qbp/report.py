@@ -1,12 +1,15 @@
 """Results as tables for a page and as JSON for a program."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from qbp.curves import common_target, smoothness
 from qbp.experiments import Result
-from qbp.statistics import bootstrap_interval, paired
+from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,99 @@ def summary(results: dict[str, Result], metrics: Iterable[str]) -> "pd.DataFrame
             row[metric] = f"{bootstrap_interval(result.final(metric)):#.3g}"
         rows[method] = row
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def smoothness_table(tables: Mapping[str, Mapping[str, Result]]) -> "pd.DataFrame":
+    """Return how rough the training loss is after step 300, a row per experiment and method.
+
+    Args:
+        tables: {experiment: {method: Result}}.
+
+    Returns:
+        Mean over seeds with the 95 % interval of both measures of :func:`qbp.curves.smoothness`.
+    """
+    import pandas as pd
+
+    rows = {}
+    for experiment, results in tables.items():
+        for method, result in results.items():
+            found = smoothness(result.history["train_loss"], result.step)
+            rows[experiment, method] = {
+                "seeds": len(result.config.run_seeds),
+                "second difference (decades)": f"{bootstrap_interval(found.second_difference):.3g}",
+                "total variation (decades)": f"{bootstrap_interval(found.total_variation):.3g}",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", "method"])
+
+
+def convergence_table(
+    tables: Mapping[str, Mapping[str, Result]],
+    method: str = "two-stage",
+    others: Iterable[str] = ("no-init", "sellier"),
+) -> "pd.DataFrame":
+    """Compare smoothness and speed of a method with each other method's, in pairs over seeds.
+
+    Args:
+        tables: {experiment: {method: Result}}, the methods of an experiment over the same seeds.
+        method: the one that is claimed to be smoother and faster.
+        others: those it is claimed to beat.
+
+    Returns:
+        A row per experiment and other method: mean difference [95 % interval] in decades or steps, negative
+        where `method` is smoother or faster, and the verdict of :func:`qbp.statistics.verdict`.  Steps are
+        counted to the lowest training loss that every run of both has reached.
+    """
+    import pandas as pd
+
+    rows = {}
+    for experiment, results in tables.items():
+        losses = {name: r.history["train_loss"] for name, r in results.items()}
+        smooth = {name: smoothness(losses[name], r.step) for name, r in results.items()}
+        for other in [name for name in others if name in results]:
+            pair, target = (method, other), common_target(losses[method], losses[other])
+            steps = [steps_to_target(losses[name], results[name].step, target) for name in pair]
+            bends, moves = zip(
+                *((smooth[m].second_difference, smooth[m].total_variation) for m in pair), strict=True
+            )
+            rows[experiment, f"against {other}"] = {
+                "second difference": _judged(*bends),
+                "total variation": _judged(*moves),
+                "target": f"{target:#.3g}",
+                "steps to target": _judged(*steps),
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", ""])
+
+
+def errors_table(values: Mapping[str, Mapping[str, np.ndarray]], baseline: str = "no-init") -> "pd.DataFrame":
+    """Return errors of circuits, a row per task and method.
+
+    Args:
+        values: {name of the error with its unit: {method: (runs, records)}}, the same starts for all methods
+            of a task.
+        baseline: method that the others are compared with in pairs.
+
+    Returns:
+        Mean [95 % interval] at the first and at the last record, and the paired difference of the last ones
+        with the number of runs that end lower.
+    """
+    import pandas as pd
+
+    rows = {}
+    for name, methods in values.items():
+        for method, runs in methods.items():
+            start, end = (f"{bootstrap_interval(runs[:, k]):.3f}" for k in (0, -1))
+            row = {"runs": len(runs), "start": start, "end": end, f"minus {baseline}": "", "lower on": ""}
+            if method != baseline:
+                found = paired_difference(runs[:, -1], methods[baseline][:, -1])
+                row |= {f"minus {baseline}": f"{found:+.3f}", "lower on": f"{found.wins} of {found.n}"}
+            rows[name, method] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["error", "method"])
+
+
+def _judged(a: Any, b: Any) -> str:
+    """Write the paired difference a - b with its interval and the verdict on "a is below b"."""
+    found = paired_difference(a, b)
+    return f"{found:+.3g}: {verdict(found)}"
 
 
 def run_json(results: dict[str, Result]) -> dict[str, Any]:

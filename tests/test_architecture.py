@@ -22,6 +22,7 @@ FLOORS = [
         "sellier",
         "sellier_waves",
         "perceptron",
+        "circuits",
         "mitigation",
         "least_squares",
         "plateau",

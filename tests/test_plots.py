@@ -47,6 +47,14 @@ def figures(curve, digits, telecom):
         "fits": plots.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
         "figure_1_released": plots.figure_1_released({"curve": curve, "telecom": telecom}, inset=(3, 6)),
         "figure_1": plots.figure_1({"curve": curve, "telecom": telecom, "mnist": digits}),
+        "errors": plots.errors(
+            {
+                f"{name} (J)": {m: np.exp(-r.history["loss"]) for m, r in curve.items()}
+                for name in ("energy error", "other")
+            },
+            curve["no-init"].step,
+            references={"energy error (J)": {"best product state": 0.4}},
+        ),
         "forecasts": plots.forecasts(telecom, datasets.telecom(), qbp.MLP(12, 5, 1), length=50),
         "landscapes": plots.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
         "digits": plots.digits(datasets.mnist(5), per_class=3),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import qbp
-from qbp.report import run_json, summary
+from qbp.report import convergence_table, errors_table, run_json, smoothness_table, summary
 from qbp.statistics import bootstrap_interval
 
 
@@ -131,3 +131,44 @@ def test_results_of_other_seeds_are_not_paired():
     other = dataclasses.replace(result("no-init", [[1, 1]] * 3, seed=7))
     with pytest.raises(ValueError, match="a and b must have the same seeds"):
         run_json({"two-stage": A, "no-init": other})
+
+
+def falling(method, rates, rough=0.0):
+    """Runs that fall by so many decades per record from 1, with every other record raised by `rough`."""
+    records = np.arange(41)
+    log = -np.array(rates)[:, None] * records + rough * (records % 2)
+    return dataclasses.replace(result(method, np.ones((len(rates), 41))), history={"train_loss": 10.0**log})
+
+
+def test_smoothness_and_speed_are_compared_in_pairs_and_judged():
+    tables = {
+        "curve": {
+            "two-stage": falling("two-stage", [0.10, 0.11, 0.12]),
+            "no-init": falling("no-init", [0.08, 0.08, 0.08], rough=0.01),
+            "sellier": falling("sellier", [0.15, 0.2, 0.2]),
+        }
+    }
+    each = smoothness_table(tables)
+    assert list(each.index) == [("curve", m) for m in tables["curve"]] and set(each["seeds"]) == {3}
+    bends = each["second difference (decades)"]
+    assert bends["curve", "two-stage"] == "0 [0, 0]"
+    assert bends["curve", "no-init"] == "0.02 [0.02, 0.02]"
+    assert each["total variation (decades)"]["curve", "two-stage"].startswith("1.1 [")
+    found = convergence_table(tables)
+    assert list(found.index) == [("curve", "against no-init"), ("curve", "against sellier")]
+    plain, packets = (found.loc["curve", f"against {m}"] for m in ("no-init", "sellier"))
+    assert plain["second difference"] == "-0.02 [-0.02, -0.02]: supported"
+    assert plain["target"] == f"{10 ** (-0.08 * 40):#.3g}"  # where the slower one ends
+    assert plain["steps to target"].startswith("-103 [") and plain["steps to target"].endswith(": supported")
+    assert packets["second difference"] == "+0 [+0, +0]: not supported"
+    assert packets["steps to target"].endswith(": not supported")
+
+
+def test_errors_of_circuits_at_the_start_at_the_end_and_in_pairs():
+    a, b = np.array([[3.0, 1.0], [3.0, 2.0]]), np.array([[3.0, 2.0], [3.0, 1.5]])
+    found = errors_table({"energy error (J)": {"two-stage": a, "no-init": b}})
+    two, plain = (found.loc["energy error (J)", m] for m in ("two-stage", "no-init"))
+    assert two["runs"] == 2 and two["start"] == plain["start"] == "3.000 [3.000, 3.000]"
+    assert two["end"].startswith("1.500 [") and plain["end"].startswith("1.750 [")
+    assert two["minus no-init"].startswith("-0.250 [") and two["lower on"] == "1 of 2"
+    assert plain["minus no-init"] == plain["lower on"] == ""
