@@ -52,31 +52,31 @@ def _line(number: int, says: str, test: str = _LISTING, chapter: str = "algorith
 PAPER_MAP: tuple[Item, ...] = (
     Item(
         "eq. 1", "local loss of Stage 1, called convex", "qbp.convex.local_loss",
-        "test_convex.py::test_local_loss_is_eq_1_on_dense_matrices", "algorithm-1",
+        "test_convex.py::test_local_loss_is_eq_1_on_dense_matrices", "convex-initialization",
     ),
     Item(
         "eq. 2", "ridge regression, the other Stage 1", "qbp.convex.ridge",
-        "test_convex.py::test_ridge_solves_the_normal_equations_run_by_run", "algorithm-1",
+        "test_convex.py::test_ridge_solves_the_normal_equations_run_by_run", "convex-initialization",
     ),
     Item(
         "eq. 3", "switching criterion, gradient norm against a threshold", "qbp.convex.should_switch",
-        "test_convex.py::test_should_switch_is_the_scalar_rule_run_by_run_and_pure", "algorithm-1",
+        "test_convex.py::test_should_switch_is_the_scalar_rule_run_by_run_and_pure", "switching",
     ),
     Item(
         "eq. 4", "refinement loss of Stage 2, the blend", "qbp.refinement.refinement_loss",
-        "test_refinement.py::test_refinement_loss_is_eq_4", "algorithm-1",
+        "test_refinement.py::test_refinement_loss_is_eq_4", "refinement",
     ),
     Item(
         "eq. 5", "structured oscillation", "qbp.refinement.oscillatory_regularizer",
-        "test_refinement.py::test_oscillation_is_eq_5_bounded_and_has_its_gradient", "algorithm-1",
+        "test_refinement.py::test_oscillation_is_eq_5_bounded_and_has_its_gradient", "refinement",
     ),
     Item(
         "eq. 6", "annealing of the blend", "qbp.refinement.anneal_blend",
-        "test_refinement.py::test_annealing_is_geometric", "algorithm-1",
+        "test_refinement.py::test_annealing_is_geometric", "refinement",
     ),
     Item(
         "eq. 7", "annealing of the oscillation", "qbp.refinement.anneal_oscillation",
-        "test_refinement.py::test_annealing_is_geometric", "algorithm-1",
+        "test_refinement.py::test_annealing_is_geometric", "refinement",
     ),
     Item(
         "eq. 8", "the curve y = x² on [0, 1]", "qbp.datasets.curve",
@@ -84,16 +84,16 @@ PAPER_MAP: tuple[Item, ...] = (
     ),
     _line(1, "random start θ₀"),
     _line(2, "blend and oscillation at their start values"),
-    _line(3, "loop of Stage 1, while the gradient norm is below τ_g", _SWITCH),
-    _line(4, "local loss"),
-    _line(5, "descent with step size η_c"),
-    _line(6, "end of Stage 1", _SWITCH),
-    _line(7, "loop of Stage 2, while not converged"),
-    _line(8, "oscillation"),
-    _line(9, "total loss"),
-    _line(10, "descent with step size η_n"),
-    _line(11, "annealing, each run from its own switch", _SWITCH),
-    _line(12, "end of Stage 2"),
+    _line(3, "loop of Stage 1, while the gradient norm is below τ_g", _SWITCH, chapter="switching"),
+    _line(4, "local loss", chapter="convex-initialization"),
+    _line(5, "descent with step size η_c", chapter="convex-initialization"),
+    _line(6, "end of Stage 1", _SWITCH, chapter="switching"),
+    _line(7, "loop of Stage 2, while not converged", chapter="refinement"),
+    _line(8, "oscillation", chapter="refinement"),
+    _line(9, "total loss", chapter="refinement"),
+    _line(10, "descent with step size η_n", chapter="refinement"),
+    _line(11, "annealing, each run from its own switch", _SWITCH, chapter="refinement"),
+    _line(12, "end of Stage 2", chapter="refinement"),
     _line(13, "returns θ*", "test_two_stage.py::test_no_steps_and_records"),
     Item(
         "IV.A", "shared Xavier start, shared batches, three strategies", "qbp.mlp.MLP.xavier",
@@ -105,15 +105,15 @@ PAPER_MAP: tuple[Item, ...] = (
     ),
     Item(
         "IV.C", "telecom, autoregressive series with sines", "qbp.datasets.telecom",
-        "test_datasets.py::test_telecom", "claims",
+        "test_datasets.py::test_telecom", "telecom",
     ),
     Item(
         "IV.D", "reduced MNIST, 128 hidden units", "qbp.datasets.mnist",
         "test_datasets.py::test_mnist_has_exactly_so_many_of_each_class_and_loses_none", "mnist",
     ),
-    Item("Fig. 1a", "losses on the curve", _PANELS, _DRAWS, "curve"),
-    Item("Fig. 1b", "losses on telecom", _PANELS, _DRAWS, "claims"),
-    Item("Fig. 1c", "losses on reduced MNIST", _PANELS, _DRAWS, "mnist"),
+    Item("Fig. 1a", "losses on the curve", _PANELS, _DRAWS, "figure-1"),
+    Item("Fig. 1b", "losses on telecom", _PANELS, _DRAWS, "figure-1"),
+    Item("Fig. 1c", "losses on reduced MNIST", _PANELS, _DRAWS, "figure-1"),
     Item(
         "[1]", "Boabang 2024, not used: cited for eq. 2, which is ordinary ridge regression",
         "", "", "references", key="boabang2024",
@@ -138,7 +138,7 @@ PAPER_MAP: tuple[Item, ...] = (
     ),
     Item(
         "[6]", "Sellier 2023, the baseline, training by wave packets", "qbp.sellier.sellier",
-        "test_sellier.py::test_every_tensor_is_one_number_from_the_first_step_on", "references",
+        "test_sellier.py::test_every_tensor_is_one_number_from_the_first_step_on", "sellier",
         key="sellier2023",
     ),
     Item(
