@@ -30,7 +30,7 @@ FLOORS = [
     },
     {"configs", "experiments", "statistics", "curves"},
     {"results", "report", "sweep", "claims", "paper_map", "__init__"},
-    {"plots", "explorers", "pages", "_svg", "readme"},
+    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

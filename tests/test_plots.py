@@ -7,9 +7,9 @@ import torch
 from matplotlib.colors import to_hex
 
 import qbp
-from qbp import datasets, plots
+from qbp import datasets, diagrams, plots, style
 from qbp.configs import METHODS
-from qbp.plots import LABELS, STYLES
+from qbp.style import LABELS, STYLES
 
 SMALL = {"device": "cpu", "n_hidden": 5, "steps": 6, "seeds": 2}
 METRICS = ["train_loss", "val_loss", "task_grad_var", "accuracy"]
@@ -44,7 +44,7 @@ def figures(curve, digits, telecom):
         "training_curves": plots.training_curves(digits, METRICS, unit="nats"),
         "one_panel": plots.training_curves(curve, unit="MSE", log=False),
         "plotted_and_true": plots.plotted_and_true({m: curve[m] for m in released}, unit="MSE"),
-        "fits": plots.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
+        "fits": diagrams.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
         "figure_1_released": plots.figure_1_released({"curve": curve, "telecom": telecom}, inset=(3, 6)),
         "figure_1": plots.figure_1({"curve": curve, "telecom": telecom, "mnist": digits}),
         "errors": plots.errors(
@@ -55,14 +55,14 @@ def figures(curve, digits, telecom):
             curve["no-init"].step,
             references={"energy error (J)": {"best product state": 0.4}},
         ),
-        "forecasts": plots.forecasts(telecom, datasets.telecom(), qbp.MLP(12, 5, 1), length=50),
-        "landscapes": plots.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
-        "digits": plots.digits(datasets.mnist(5), per_class=3),
-        "lines": plots.lines(two, angles, xlabel="x (radians)", ylabel="local loss (dimensionless)"),
-        "fit": plots.lines(
+        "forecasts": diagrams.forecasts(telecom, datasets.telecom(), qbp.MLP(12, 5, 1), length=50),
+        "landscapes": diagrams.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
+        "digits": diagrams.digits(datasets.mnist(5), per_class=3),
+        "lines": diagrams.lines(two, angles, xlabel="x (radians)", ylabel="local loss (dimensionless)"),
+        "fit": diagrams.lines(
             fit, angles, xlabel="x (radians)", ylabel="y (m)", points=(angles, angles), ylim=(0, 2)
         ),
-        "exits": plots.exits({"a": norms, "b": norms}, {"a": left, "b": {**left, "plateau": np.inf}}, tau),
+        "exits": diagrams.exits({"a": norms, "b": norms}, {"a": left, "b": {**left, "plateau": np.inf}}, tau),
     }
 
 
@@ -162,7 +162,7 @@ def test_one_run_draws_without_a_warning(tmp_path):
     one = qbp.compare("curve", ["two-stage"], **{**SMALL, "seeds": 1, "steps": 0})
     for figure in (plots.training_curves(one), plots.plotted_and_true(one, unit="MSE")):
         figure.savefig(tmp_path / "one.png")
-    plots.fits(one, datasets.curve(), qbp.MLP(1, 5, 1)).savefig(tmp_path / "one.png")
+    diagrams.fits(one, datasets.curve(), qbp.MLP(1, 5, 1)).savefig(tmp_path / "one.png")
     assert plt.get_fignums() == []
 
 
@@ -181,7 +181,7 @@ def test_lines_keep_their_style_from_panel_to_panel_and_never_borrow_a_methods(f
     left, right = figures["lines"].axes
     look = {line.get_label(): line.get_color() for line in left.get_lines()}
     assert look["g"] == right.get_lines()[0].get_color() != look["f"]
-    assert not {color for color, _ in plots.PLAIN} & {color for color, _ in STYLES.values()}
+    assert not {color for color, _ in style.PLAIN} & {color for color, _ in STYLES.values()}
 
 
 def test_exits_marks_each_rule_on_the_curve_and_no_exit_that_is_not_there(figures):
