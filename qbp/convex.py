@@ -210,9 +210,13 @@ def exit_step(norms: Tensor, **rule: Any) -> Tensor:
         >>> exit_step(torch.tensor([0.1, 0.2, 0.5]), rule="threshold", tau_g=0.2, steps=100, cap=100)
         tensor(1.)
     """
-    over = [should_switch(norms[..., : t + 1], **rule) for t in range(norms.shape[-1])]
-    over = torch.stack(over, dim=-1).to(norms.dtype)
-    return torch.where(over.amax(-1) > 0, over.argmax(-1).to(norms.dtype), torch.inf)
+    found = torch.full_like(norms[..., 0], torch.inf)
+    for step in range(norms.shape[-1]):
+        over = should_switch(norms[..., : step + 1], **rule)
+        found = torch.where(over & found.isinf(), step, found)
+        if found.isfinite().all():
+            break
+    return found
 
 
 def default_threshold(norms: Tensor) -> float:

@@ -87,9 +87,8 @@ def exits(
         thresholds: title -> tau_g, a dashed line.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            1, len(histories), figsize=(1.2 + 3.3 * len(histories), 4.2), squeeze=False
-        )
+        size = (1.2 + (3.3 if len(histories) > 1 else 6) * len(histories), 4.2)
+        figure, axes = plt.subplots(1, len(histories), figsize=size, squeeze=False)
         handles = {}
         for axis, (title, norms) in zip(axes[0], histories.items(), strict=True):
             axis.plot(norms, color="0.45", linewidth=1.8)
@@ -107,7 +106,7 @@ def exits(
                 (handles[rule],) = axis.plot(at, norms[at], marker, zorder=4, clip_on=False, **look)
             log_axis(axis)
             axis.set(xlabel="step of Stage 1", ylabel="norm / dim (per unit of θ)", title=title)
-        add_legend(figure, handles, columns=5 if len(histories) > 1 else 3)
+        add_legend(figure, handles, columns=3)
         plt.close(figure)
     return figure
 

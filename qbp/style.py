@@ -28,6 +28,8 @@ PLAIN = [
     ("#56B4E9", (0, (5, 1.5))),
     ("#E69F00", (0, (1.2, 1.2))),
     ("0.55", (0, (6, 1.5, 1.2, 1.5))),
+    ("#8B5A2B", (0, (9, 2))),
+    ("#4B2E83", (0, (3, 1, 1, 1, 1, 1))),
 ]
 MARKERS = [("s", 9), ("o", 9), ("^", 15), ("D", 20)]  # the last two are drawn hollow, around another
 UNITS = {"curve": "MSE", "telecom": "MSE", "mnist": "nats"}  # of each experiment's task loss
