@@ -41,7 +41,7 @@ class Item:
 _LINES = "qbp.two_stage.algorithm"
 _LISTING = "test_two_stage.py::test_runs_are_the_listing"
 _SWITCH = "test_two_stage.py::test_each_row_switches_by_itself_and_anneals_from_its_own_switch"
-_PANELS = "qbp.plots.plotted_and_true"
+_PANELS = "qbp.plots.figure_1_released"
 _DRAWS = "test_plots.py::test_a_figure_draws_and_none_is_left_open"
 
 

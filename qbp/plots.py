@@ -93,8 +93,10 @@ def plotted_and_true(results: Mapping[str, Result], *, unit: str = "") -> Figure
 def figure_1_released(
     results: Mapping[str, Mapping[str, Result]], inset: tuple[int, int] = (300, 500)
 ) -> Figure:
-    """Draw Figure 1 as the released notebook plots it: each method's own quantity at every step, first run,
-    on one axis per experiment, with an inset of the late steps.
+    """Draw Fig. 1a, Fig. 1b and Fig. 1c as the released notebook plots them.
+
+    Each method's own quantity at every step, first run, on one axis per experiment, with an inset of the
+    late steps.
 
     Args:
         results: {experiment: {method: Result}} as released, with mini-batch losses.

@@ -40,7 +40,7 @@ def gaussian(x: Tensor, centre: Tensor | float, width: float) -> Tensor:
 
 
 def normalized(psi: Tensor) -> Tensor:
-    """Return packets (..., points) with sum |psi|**2 = 1."""
+    """Return packets (..., points) with sum ``|psi|**2`` = 1."""
     return psi / torch.linalg.vector_norm(psi, dim=-1, keepdim=True)
 
 
@@ -57,7 +57,7 @@ def propagator(exponent: Tensor, time: str = "real") -> Tensor:
 
 
 def density(psi: Tensor) -> Tensor:
-    """Return |psi|**2, real."""
+    """Return ``|psi|**2``, real."""
     return psi.real.square() + psi.imag.square()
 
 

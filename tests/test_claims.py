@@ -221,7 +221,14 @@ def test_readme_shows_the_committed_claims():
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [(-0.273, "-27.3 %"), (0.0, "+0.0 %"), (-0.00001, "+0.0 %"), (1.5, "+150.0 %"), (99.0, "100 times")],
+    [
+        (-0.273, "-27.3 %"),
+        (0.0, "+0.00 %"),
+        (-0.00001, "+0.00 %"),
+        (-0.0014, "-0.14 %"),
+        (1.5, "+150.0 %"),
+        (99.0, "100 times"),
+    ],
 )
 def test_percent(change, text):
     assert percent(change) == text

@@ -117,7 +117,7 @@ def test_panels_of_training_curves_name_their_metric(figures):
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_legend_stands_outside_the_axes(figures, name):
     figure = figures[name]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     assert all(axis.get_legend() is None for axis in figure.axes)
     (legend,) = figure.legends
     box = legend.get_window_extent()

@@ -165,7 +165,7 @@ def test_the_core_digest_follows_every_module_that_can_change_a_number(tmp_path)
     for path in sorted(package.glob("*.py")):
         text = path.read_bytes()
         path.write_bytes(text + b"changed = 1\n")
-        counts = architecture.FLOOR[path.stem] < 6 and path.stem not in ("statistics", "curves")
+        counts = architecture.FLOOR[path.stem] < 6 and path.stem not in ("statistics", "curves", "circuits")
         assert (digest() != first) == counts, path.name
         path.write_bytes(b'"""Said anew."""\n' + text.split(b'"""', 2)[2] + b"# and more\n")
         assert digest() == first, path.name
