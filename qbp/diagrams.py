@@ -104,6 +104,7 @@ def exits(
                     "label": rule,
                 }
                 (handles[rule],) = axis.plot(at, norms[at], marker, zorder=4, clip_on=False, **look)
+                handles[rule].set_in_layout(bool(at))  # a marker that is nowhere would count as at 0, 0
             log_axis(axis)
             axis.set(xlabel="step of Stage 1", ylabel="norm / dim (per unit of θ)", title=title)
         add_legend(figure, handles, columns=3)
