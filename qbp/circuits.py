@@ -20,7 +20,7 @@ RESTARTS, SWEEPS = 20, 200  # of the mean field: random product states, passes o
 
 
 class Infidelity(Observable):
-    """The observable 1 - |target><target|; its expectation is the infidelity to a target state.
+    """The observable 1 - ``|target><target|``; its expectation is the infidelity to a target state.
 
     Args:
         target: normalized amplitudes, (2**n_qubits,).

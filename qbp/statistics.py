@@ -148,8 +148,7 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def verdict(found: Interval, claimed: float | None = None) -> str:
-    """Judge a claim that something is reduced, from a relative change and its interval; written before the
-    numbers.
+    """Judge a claim that something is reduced, from a relative change and its interval.
 
     "supported": the whole interval is below 0 and, where the paper gives a figure, its mean is at least as
     low or the figure lies inside.  "partly": the whole interval is below 0, but the effect is smaller than
