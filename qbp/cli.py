@@ -204,10 +204,11 @@ def _is_option(name: str, value: Any) -> bool:
 def _claims(args: argparse.Namespace) -> int:
     from qbp import claims
 
-    measured = claims.committed()
+    rows = claims.everything()
+    measured = [row for row in rows if row.found is not None]
     if not measured:
         raise ValueError("no committed tables found: run `make results` in a checkout of the book")
-    rows = measured if args.markdown else [*measured, *map(claims.Row, claims.OPEN)]
+    rows = measured if args.markdown else rows
     print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else claims.Table(rows))
     return 0
 

@@ -55,14 +55,11 @@ def with_late_steps(results: Mapping[str, Result], metric: str, *, unit: str, la
     with plt.rc_context(STYLE):
         figure, (whole, zoom) = plt.subplots(1, 2, figsize=(9.4, 3.9))
         for method, result in results.items():
-            mean, low, high = band(result.history[metric])
-            color, dash = STYLES[method]
-            for axis, first in ((whole, 0), (zoom, late)):
-                shown = (result.step >= first) & (axis is whole or mean[-1] < 2 * lowest)
-                axis.fill_between(
-                    result.step[shown], low[shown], high[shown], color=color, alpha=0.2, linewidth=0
-                )
-                axis.plot(result.step[shown], mean[shown], color=color, linestyle=dash, label=method)
+            values = result.history[metric]
+            _draw_band(whole, method, result.step, values)
+            if values[:, -1].mean() < 2 * lowest:
+                shown = result.step >= late
+                _draw_band(zoom, method, result.step[shown], values[:, shown])
         log_axis(whole)
         for axis, title in ((whole, "all steps, log axis"), (zoom, f"from step {late}, linear axis")):
             axis.set(xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})", title=title)
