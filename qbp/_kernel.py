@@ -31,7 +31,7 @@ from numba.extending import intrinsic
 
 _FEATURES = (numba.config.CPU_FEATURES or str(binding.get_host_cpu_features().flatten())).split(",")
 BYTES = 64 if "+avx512f" in _FEATURES else 32 if "+avx2" in _FEATURES else 16  # of a vector register
-TILE, COLUMNS = 2048, 16  # rows that stay in the second-level cache, rows of a column pass
+TILE_BITS, COLUMNS, CHUNK = 11, 16, 64  # rows of a tile (second-level cache), of a column pass, of `apply`
 COEF = 6  # vectors per qubit and layer: c, s, Re P, Im P, Re Q, Im Q
 _CONTRACT = ("contract",)  # a * b + c may round once: what a fused multiply-add does
 
@@ -505,6 +505,28 @@ def _clear(e, target, row):
 
 
 @_instruction
+def _clear_one(e, target):
+    e.store(e.constant(0), target)
+
+
+@_instruction
+def _unit(e, target):
+    e.store(e.constant(1), target)
+
+
+@_instruction
+def _weigh(e, target, row, weight):
+    """target[row] *= weight."""
+    e.put([e.mul(a, e.load(weight)) for a in e.row(target, row)], target, row)
+
+
+@_instruction
+def _accumulate(e, target, source, index):
+    """target[index] += source[index]."""
+    e.store(e.add(e.load(target, index), e.load(source, index)), target, index)
+
+
+@_instruction
 def _dot(e, total, a, b, row):
     """total += Re(conj(a) b) of one row."""
     (ar, ai), (br, bi) = e.row(a, row), e.row(b, row)
@@ -655,34 +677,82 @@ def _factors(factors, coef, next_coef, n, P, Q):
 
 
 @njit
-def _apply(out, psi, g, weight, terms, scales, tables, size, observable, single, first, last):
-    """out += g O psi on rows first..last-1; a term is (observable, kind, flipped rows, flipped lanes, table)."""
+def _apply(out, psi, g, weight, terms, scales, tables, observable, single, first, last):
+    """out = g O psi on rows first..last-1; a term is (observable, kind, flipped rows, flipped lanes, table)."""
+    for begin in range(first, last, CHUNK):
+        end = min(begin + CHUNK, last)
+        for row in range(begin, end):
+            _clear(out, row)
+        _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, begin, end)
+
+
+@njit
+def _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, begin, end):
+    """out += g O psi on a few rows, which stay in the first-level cache for all terms."""
     for i in range(len(terms)):
-        if terms[i, 0] != observable:
-            continue
-        kind, flips, lane = terms[i, 1], terms[i, 2], terms[i, 3]
-        _times(weight, g, _pointer(scales), i)
-        values = _offset(_pointer(tables), terms[i, 4] * size)
-        for row in range(first, last):
-            if single and (kind or lane):
-                if kind == 0:
-                    _one_constant(out, psi, weight, values, row, flips, lane)
+        if terms[i, 0] == observable:
+            kind, flips, lane = terms[i, 1], terms[i, 2], terms[i, 3]
+            _times(weight, g, _pointer(scales), i)
+            values = _offset(_pointer(tables), terms[i, 4] * tables.shape[1])
+            for row in range(begin, end):
+                if single and (kind or lane):
+                    if kind == 0:
+                        _one_constant(out, psi, weight, values, row, flips, lane)
+                    elif kind == 1:
+                        _one_real(out, psi, weight, values, row, flips, lane)
+                    else:
+                        _one_imaginary(out, psi, weight, values, row, flips, lane)
+                elif kind == 0:
+                    _batch_constant(out, psi, weight, values, row, flips, lane)
                 elif kind == 1:
-                    _one_real(out, psi, weight, values, row, flips, lane)
+                    _batch_real(out, psi, weight, values, row, flips, lane)
                 else:
-                    _one_imaginary(out, psi, weight, values, row, flips, lane)
-            elif kind == 0:
-                _batch_constant(out, psi, weight, values, row, flips, lane)
-            elif kind == 1:
-                _batch_real(out, psi, weight, values, row, flips, lane)
-            else:
-                _batch_imaginary(out, psi, weight, values, row, flips, lane)
+                    _batch_imaginary(out, psi, weight, values, row, flips, lane)
 
 
 # --- entry points: numpy arrays in, all of one precision ---------------------------------------------------------
 #
-# `shape` holds (n_layers, n, lane_bits, tile_bits, whether every Q is 1, whether permutations are odd in number); arrays of vectors have V as
-# their last axis.  `layers` holds, for each layer, (0 nothing, 1 signs, 2 permutation; which).
+# `shape` holds (n_layers, n, lane_bits, tile_bits, n_params, whether every Q is 1, whether the permutations are
+# odd in number, whether there are any, threads of a team).  `layers` holds, for each layer, (0 nothing, 1 signs,
+# 2 permutation; which).  `room` keeps what the backward pass needs: half-angle cosines and sines, `coef` and psi
+# of every group.  `work` is what one thread or team needs: a few tables and t for each thread, then
+# lambda, a spare state and the folded w.
+
+
+@njit(cache=True)
+def sizes(shape):
+    """Vectors of `room` for a group, of `work` for each thread of a team, and of `work` for the team."""
+    n_layers, n, rows = shape[0], shape[1], 1 << (shape[1] - shape[2])
+    room = 2 * shape[4] + n_layers * n * COEF + 2 * rows
+    return room, 8 + 2 * n + 4 * _table_size(shape) + (n_layers + 1) * n * 3, 2 * rows * (1 + shape[7]) + rows
+
+
+@njit
+def _table_size(shape):
+    return 1 << (shape[1] - shape[2] + 1) // 2
+
+
+@njit
+def _room(room, shape, group, groups):
+    """Where half angles, coefficients and psi of a group are."""
+    coef_size, size = shape[0] * shape[1] * COEF, 2 << (shape[1] - shape[2])
+    base, half = _pointer(room), 2 * shape[4]
+    coef = groups * half + group * coef_size
+    return _shift(base, group * half), _shift(base, coef), _shift(base, groups * (half + coef_size) + group * size)
+
+
+@njit
+def _work(work, shape, thread, part):
+    """Where a thread's tables and t, and a team's lambda, spare state and folded w are."""
+    own, rows = sizes(shape)[1], 1 << (shape[1] - shape[2])
+    q = _shift(_pointer(work[thread]), part * own)
+    factors = _shift(q, 8)
+    low = _shift(factors, 2 * shape[1])
+    high = _shift(low, 2 * _table_size(shape))
+    t = _shift(high, 2 * _table_size(shape))
+    lam = _shift(_pointer(work[thread]), shape[8] * own)
+    spare = _shift(lam, 2 * rows)
+    return q, factors, low, high, t, lam, spare, _shift(spare, 2 * rows * shape[7])
 
 
 @njit
@@ -721,72 +791,89 @@ def _prepare(coef, half, q, word, shape):
 
 
 @njit
-def _scratch(base, shape):
-    """Places in a thread's scratch: quaternion or weight, factors, low table, high table."""
-    n, bits = shape[1], (shape[1] - shape[2] + 1) // 2
-    factors = _shift(base, 4)
-    low = _shift(factors, 2 * n)
-    return base, factors, low, _shift(low, 2 << bits), bits
+def _finish(t, half, coef, gradient, word, shape):
+    """Turn the collected t of every qubit and layer into the gradient of each rotation, last to first."""
+    n_layers, n = shape[0], shape[1]
+    gate = len(word) - 1
+    for slot in range(n_layers * n - 1, -1, -1):
+        here = _shift(t, 3 * slot)
+        _unphase(here, _shift(coef, slot * COEF + 2))
+        while gate >= 0 and word[gate, 0] * n + word[gate, 1] == slot:
+            angle, out = _shift(half, 2 * word[gate, 3]), _shift(gradient, word[gate, 3])
+            if word[gate, 2] == 0:
+                _take_x(here, angle, out)
+            elif word[gate, 2] == 1:
+                _take_y(here, angle, out)
+            else:
+                _take_z(here, angle, out)
+            gate -= 1
+
+
+@njit
+def _diagonal_of(factors, low, high, c, P, Q, shape):
+    """Make the tables of the diagonal after a layer: of its P, of the next layer's Q, or of both."""
+    n, lane_bits, bits = shape[1], shape[2], (shape[1] - shape[2] + 1) // 2
+    _factors(factors, c, _shift(c, n * COEF) if P else c, n, P, Q)
+    _tables(high, low, factors, lane_bits, n - lane_bits, bits)
+    return bits
 
 
 @njit(nogil=True, cache=True)
 def forward(
-    first, last, thread, part, parts, counter, shape, word, layers, signs, places, terms, scales, tables,
-    half, coef, start, product, psi, lam, spare, scratch, one, values,
+    first, last, thread, part, counter, groups, shape, word, layers, signs, places, terms, scales, tables,
+    room, work, start, product, values,
 ):  # fmt: skip
     """Evolve groups first..last-1 and write the expectation of every observable, lane by lane."""
-    n_layers, n, lane_bits, tile_bits = shape[0], shape[1], shape[2], shape[3]
+    n_layers, n, lane_bits, tile_bits, parts = shape[0], shape[1], shape[2], shape[3], shape[8]
     row_bits = n - lane_bits
     rows, tile = 1 << row_bits, 1 << tile_bits
     meeting, meetings = _pointer(counter), 1
-    q, factors, low, high, bits = _scratch(_pointer(scratch[thread + part]), shape)
+    q, factors, low, high, _, phi, other, _ = _work(work, shape, thread, part)
     mine, until = _split(rows, part, parts)
     width = min(COLUMNS, tile)
     tile_from, tile_to = _split(rows >> tile_bits, part, parts)
     column_from, column_to = _split(tile // width, part, parts)
     signs_of, places_of = _pointer(signs), _pointer(places)
     for group in range(first, last):
-        here, coefs, other = _pointer(psi[group]), _pointer(coef[group]), _pointer(spare[thread])
+        half, coef, here = _room(room, shape, group, groups)
+        source = _pointer(start[group % len(start)])
         if part == 0:
-            _prepare(coefs, _pointer(half[group]), q, word, shape)
+            _prepare(coef, half, q, word, shape)
             if product:
-                _begin(here, _pointer(start[group % len(start)]), lane_bits, row_bits)
+                _begin(here, source, lane_bits, row_bits)
         if not product:
-            source = _pointer(start[group % len(start)])
             for row in range(mine, until):
                 _copy(here, row, source, row)
         meetings = _meet(meeting, parts, meetings)
-        if not shape[4]:
-            _factors(factors, coefs, coefs, n, False, True)
-            _tables(high, low, factors, lane_bits, row_bits, bits)
+        if not shape[5]:
+            bits = _diagonal_of(factors, low, high, coef, False, True, shape)
             for row in range(mine, until):
                 _diagonal(here, high, low, signs_of, row, bits)
             meetings = _meet(meeting, parts, meetings)
         for layer in range(n_layers):
-            c = _shift(coefs, layer * n * COEF)
-            c_rows, c_next = _shift(c, lane_bits * COEF), _shift(c, n * COEF)
+            c = _shift(coef, layer * n * COEF)
+            c_rows = _shift(c, lane_bits * COEF)
             kind, slot, final = layers[layer, 0], layers[layer, 1], layer + 1 == n_layers
             table = _offset(signs_of, slot * rows if kind == 1 else 0)
-            _factors(factors, c, c_next, n, True, not final and kind != 2)
-            _tables(high, low, factors, lane_bits, row_bits, bits)
-            for t in range(tile_from, tile_to):
-                _rotate(here, c_rows, t * tile, tile, tile, tile, 0, tile_bits)
+            bits = _diagonal_of(factors, low, high, c, True, not final and kind != 2, shape)
+            for a in range(tile_from, tile_to):
+                _rotate(here, c_rows, a * tile, tile, tile, tile, 0, tile_bits)
                 if lane_bits:
-                    for row in range(t * tile, (t + 1) * tile):
+                    for row in range(a * tile, (a + 1) * tile):
                         _lane_block(here, c, row)
+                if tile_bits == row_bits:
+                    for row in range(rows):
+                        _diagonal(here, high, low, table, row, bits)
             if tile_bits < row_bits:
                 meetings = _meet(meeting, parts, meetings)
                 for column in range(column_from, column_to):
                     _rotate(here, c_rows, column * width, rows, tile, width, tile_bits, row_bits)
-                    for t in range(0, rows, tile):
-                        for row in range(t + column * width, t + (column + 1) * width):
+                    for base in range(column * width, rows, tile):
+                        for row in range(base, base + width):
                             _diagonal(here, high, low, table, row, bits)
-            else:
-                for row in range(rows):
-                    _diagonal(here, high, low, table, row, bits)
             meetings = _meet(meeting, parts, meetings)
             if kind == 2:
-                moved = _offset(places_of, slot * len(places[0]))
+                moved = _offset(places_of, slot * places.shape[1])
                 for row in range(mine, until):
                     if lane_bits:
                         _gather(other, row, here, moved)
@@ -794,24 +881,22 @@ def forward(
                         _copy(other, row, here, places[slot, row])
                 here, other = other, here
                 meetings = _meet(meeting, parts, meetings)
-                if not (final or shape[4]):
-                    _factors(factors, c, c_next, n, False, True)
-                    _tables(high, low, factors, lane_bits, row_bits, bits)
+                if not (final or shape[5]):
+                    bits = _diagonal_of(factors, low, high, _shift(c, n * COEF), False, True, shape)
                     for row in range(mine, until):
                         _diagonal(here, high, low, signs_of, row, bits)
                     meetings = _meet(meeting, parts, meetings)
-        if shape[5]:  # an odd number of permutations
+        if shape[6]:
             for row in range(mine, until):
                 _copy(other, row, here, row)
-            here = other
+            here, other = other, here
             meetings = _meet(meeting, parts, meetings)
-        phi = _pointer(lam[thread])
+        one = _shift(q, 4)
+        _unit(one)
         for observable in range(values.shape[2]):
-            for row in range(mine, until):
-                _clear(phi, row)
-            _apply(phi, here, _pointer(one), q, terms, scales, tables, tables.shape[1], observable,
-                   lane_bits > 0, mine, until)  # fmt: skip
+            _apply(phi, here, one, q, terms, scales, tables, observable, lane_bits > 0, mine, until)
             value = _pointer(values[part, group, observable])
+            _clear_one(value)
             for row in range(mine, until):
                 _dot(value, here, phi, row)
         meetings = _meet(meeting, parts, meetings)
@@ -819,56 +904,63 @@ def forward(
 
 @njit(nogil=True, cache=True)
 def backward(
-    first, last, thread, part, parts, counter, shape, word, layers, signs, places, terms, scales, tables,
-    half, coef, weights, psi, lam, spare, scratch, total, t, gradient, start_gradient,
+    first, last, thread, part, counter, groups, shape, word, layers, signs, places, terms, scales, tables,
+    room, work, weights, applied, gradient, start_gradient,
 ):  # fmt: skip
-    """Carry psi and lambda back to the start and write the gradient of every angle, lane by lane."""
-    n_layers, n, lane_bits, tile_bits = shape[0], shape[1], shape[2], shape[3]
+    """Carry psi and lambda back to the start and write the gradient of every angle, lane by lane.
+
+    `applied`: there is one observable, and :func:`forward` left O psi where lambda goes.
+    """
+    n_layers, n, lane_bits, tile_bits, parts = shape[0], shape[1], shape[2], shape[3], shape[8]
     row_bits = n - lane_bits
-    rows, tile = 1 << row_bits, 1 << tile_bits
+    rows, tile, m = 1 << row_bits, 1 << tile_bits, min(3, row_bits)
     meeting, meetings = _pointer(counter), 1
-    q, factors, low, high, bits = _scratch(_pointer(scratch[thread + part]), shape)
     mine, until = _split(rows, part, parts)
     width = min(COLUMNS, tile)
     tile_from, tile_to = _split(rows >> tile_bits, part, parts)
     column_from, column_to = _split(tile // width, part, parts)
     signs_of, places_of = _pointer(signs), _pointer(places)
-    m = min(3, row_bits)
     for group in range(first, last):
-        here, coefs = _pointer(psi[group]), _pointer(coef[group])
-        back, other = _pointer(lam[thread]), _pointer(spare[thread])
-        w, unused = _pointer(total[thread]), _pointer(t[part, group, n_layers])
-        for row in range(mine, until):
-            _clear(back, row)
-        for observable in range(weights.shape[1]):
-            _apply(back, here, _pointer(weights[group, observable]), q, terms, scales, tables, tables.shape[1],
-                   observable, lane_bits > 0, mine, until)  # fmt: skip
+        half, coef, here = _room(room, shape, group, groups)
+        q, factors, low, high, t, back, other, w = _work(work, shape, thread, part)
+        added = _shift(q, 4)
+        unused = _shift(t, n_layers * n * 3)
+        for slot in range((n_layers + 1) * n * 3):
+            _clear_one(_shift(t, slot))
+        if applied:
+            for row in range(mine, until):
+                _weigh(back, row, _pointer(weights[group, 0]))
+        else:
+            for row in range(mine, until):
+                _clear(back, row)
+            for begin in range(mine, until, CHUNK):
+                for observable in range(weights.shape[1]):
+                    _add_terms(back, here, _pointer(weights[group, observable]), q, terms, scales, tables,
+                               observable, lane_bits > 0, begin, min(begin + CHUNK, until))  # fmt: skip
         meetings = _meet(meeting, parts, meetings)
         for layer in range(n_layers - 1, -1, -1):
-            c = _shift(coefs, layer * n * COEF)
-            c_rows, c_next = _shift(c, lane_bits * COEF), _shift(c, n * COEF)
+            c = _shift(coef, layer * n * COEF)
+            c_rows = _shift(c, lane_bits * COEF)
             kind, slot, final = layers[layer, 0], layers[layer, 1], layer + 1 == n_layers
-            z = _pointer(t[part, group, layer])
+            z = _shift(t, layer * n * 3)
             z_rows = _shift(z, 3 * lane_bits)
             if kind == 2:
-                if not (final or shape[4]):
-                    _factors(factors, c, c_next, n, False, True)
-                    _tables(high, low, factors, lane_bits, row_bits, bits)
+                if not (final or shape[5]):
+                    bits = _diagonal_of(factors, low, high, _shift(c, n * COEF), False, True, shape)
                     if part == 0:
                         _undo(here, back, high, low, unused, w, signs_of, 0, rows, bits, m)
                     meetings = _meet(meeting, parts, meetings)
-                moved = _offset(places_of, (slot + 1) * len(places[0]))
-                for step in range(2):
+                moved = _offset(places_of, (slot + 1) * places.shape[1])
+                for _ in range(2):
                     for row in range(mine, until):
                         if lane_bits:
                             _gather(other, row, here, moved)
                         else:
                             _copy(other, row, here, places[slot + 1, row])
-                    here, back, other = back, other, here  # twice: psi, lambda, spare are in their roles again
+                    here, back, other = back, other, here  # after two rounds they are in their roles again
                     meetings = _meet(meeting, parts, meetings)
             table = _offset(signs_of, slot * rows if kind == 1 else 0)
-            _factors(factors, c, c_next, n, True, not final and kind != 2)
-            _tables(high, low, factors, lane_bits, row_bits, bits)
+            bits = _diagonal_of(factors, low, high, c, True, not final and kind != 2, shape)
             if tile_bits < row_bits:
                 for column in range(column_from, column_to):
                     for base in range(column * width, rows, tile):
@@ -894,32 +986,17 @@ def backward(
                     _lane_fold(w, z)
             meetings = _meet(meeting, parts, meetings)
         if len(start_gradient):
-            if not shape[4]:
-                _factors(factors, coefs, coefs, n, False, True)
-                _tables(high, low, factors, lane_bits, row_bits, bits)
+            if not shape[5]:
+                bits = _diagonal_of(factors, low, high, coef, False, True, shape)
                 if part == 0:
                     _undo(here, back, high, low, unused, w, signs_of, 0, rows, bits, m)
                 meetings = _meet(meeting, parts, meetings)
             for row in range(mine, until):
                 _copy(_pointer(start_gradient[group]), row, back, row)
-
-
-@njit(nogil=True, cache=True)
-def finish(first, last, shape, word, half, coef, t, gradient):
-    """Turn the collected t of every qubit and layer into the gradient of each rotation, last to first."""
-    n_layers, n = shape[0], shape[1]
-    for group in range(first, last):
-        gate = len(word) - 1
-        for slot in range(n_layers * n - 1, -1, -1):
-            here = _shift(_pointer(t[group]), 3 * slot)
-            _unphase(here, _shift(_pointer(coef[group]), slot * COEF + 2))
-            while gate >= 0 and word[gate, 0] * n + word[gate, 1] == slot:
-                angle = _shift(_pointer(half[group]), 2 * word[gate, 3])
-                out = _shift(_pointer(gradient[group]), word[gate, 3])
-                if word[gate, 2] == 0:
-                    _take_x(here, angle, out)
-                elif word[gate, 2] == 1:
-                    _take_y(here, angle, out)
-                else:
-                    _take_z(here, angle, out)
-                gate -= 1
+        if part == 0:
+            for a in range(1, parts):
+                theirs = _work(work, shape, thread, a)[4]
+                for slot in range(n_layers * n * 3):
+                    _accumulate(t, theirs, slot)
+            _finish(t, half, coef, _pointer(gradient[group]), word, shape)
+        meetings = _meet(meeting, parts, meetings)

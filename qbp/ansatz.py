@@ -166,7 +166,7 @@ class HardwareEfficient(Circuit):
             gates.append(Rotation("I" * qubit + letter + "I" * (n - 1 - qubit), k))
             if pairs and (k + 1) % per_layer == 0:  # the layer is complete
                 gates.append(Entangler(self.entangler, pairs))
-        return tuple(gates)
+        return Program(gates)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class PauliRotations(Circuit):
     def program(self) -> Program:
         """The gates, first to last."""
         indices = range(len(self.generators)) if self.tied is None else self.tied
-        return tuple(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
+        return Program(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
 
 
 def _pairs(n: int, topology: str) -> tuple[tuple[int, int], ...]:

@@ -6,11 +6,12 @@ projectors, real tensors on the CPU, numba installed (the extra `fast`).  Everyt
 """
 
 import os
-import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from qbp.layers import as_layers
 from qbp.observables import Observable, PauliSum, Projector
 from qbp.statevector import Program, entangler_table
 
-TEAM = 13  # qubits from which two threads share one state
+TEAM = 13  # qubits from which threads share one state
+SERIAL = 500_000  # vector operations below which other threads do not pay
 
 
 def available() -> bool:
@@ -52,42 +54,29 @@ class Evolution:
     """
 
     def __init__(
-        self, program: Program, theta: Tensor, qubits: Tensor, n_qubits: int, observables: tuple[Observable, ...]
+        self, program: Program, theta: Tensor, start: Tensor, n_qubits: int, observables: tuple[Observable, ...]
     ) -> None:
-        self.theta, self.qubits, B = theta.detach(), qubits.detach(), len(theta)
-        V = _kernel().lanes(_dtype(theta))
-        single = V > 2 * B and n_qubits >= V.bit_length() + 1
-        threads = torch.get_num_threads()
-        team = threads if single and n_qubits >= TEAM and B < threads else 1
-        self.plan = plan = _plan(program, n_qubits, _dtype(theta).char, single, team)
-        self.observables = _terms(observables, n_qubits, _dtype(theta).char, single)
-        self.groups = B if single else -(-B // V)
-        self.threads = min(threads, self.groups) if team == 1 and self._work() > 2e6 else 1
-        G, n = self.groups, n_qubits
-        empty = plan.empty
-        self.half, self.coef = empty(G, plan.n_params, 2), empty(G, plan.n_layers * n * _kernel().COEF)
-        self.psi, self.one = empty(G, 2 * plan.rows), np.ones(V, plan.dtype)
-        angles = self._lanes(theta.detach().numpy() / 2)
-        np.cos(angles, out=self.half[:, :, 0])
-        np.sin(angles, out=self.half[:, :, 1])
-        self.shared = (plan.shape, plan.word, plan.layers, plan.signs, plan.places, *self.observables[:3])
+        self.dtype, self.start = theta.dtype, start
+        angles = theta.detach().numpy()
+        self.size = B = len(angles)
+        single, team = _form(B, n_qubits, angles.dtype)
+        self.plan = plan = _plan(program, n_qubits, angles.dtype.char, single, team)
+        self.terms, self.m = _terms(observables, n_qubits, angles.dtype.char, single)
+        self.groups = G = B if single else -(-B // plan.V)
+        self.threads = min(torch.get_num_threads(), G) if G * plan.work > SERIAL and team == 1 else 1
+        room, own, shared = plan.sizes
+        self.room, self.work = plan.empty(G * room), plan.empty(self.threads, own * team + shared)
+        half = self.room[: 2 * G * plan.n_params].reshape(G, plan.n_params, 2, plan.V)
+        angles = self._lanes(angles / 2)
+        np.cos(angles, out=half[:, :, 0])
+        np.sin(angles, out=half[:, :, 1])
         self.values = self._forward()
 
-    def _work(self) -> float:
-        """Vector operations of forward and backward together, about."""
-        return self.groups * self.plan.rows * self.plan.n_layers * (16 * self.plan.n + 30)
-
     def _forward(self) -> np.ndarray:
-        plan, m = self.plan, self.observables[3]
-        self.fresh = True
-        start = self._start()
-        rows = plan.empty(self.threads, 2 * plan.rows)
-        spare = plan.empty(self.threads, 2 * plan.rows if plan.permutes else 0)
-        values = np.zeros((plan.team, self.groups, m, plan.V), plan.dtype)
-        product = self.qubits.ndim == 3
-        rest = (self.half, self.coef, start, product, self.psi, rows, spare, self._scratch(), self.one, values)
-        self._run(_kernel().forward, rest)
-        return values.sum(0)
+        plan, self.fresh = self.plan, True
+        values = np.empty((plan.team, self.groups, self.m, plan.V), plan.dtype)
+        self._run(_kernel().forward, self._start(), self.start.ndim == 3, values)
+        return values.sum(0) if plan.team > 1 else values[0]
 
     def expectations(self) -> Tensor:
         """Return the value of every observable in every state, (B, m)."""
@@ -106,56 +95,48 @@ class Evolution:
         if not self.fresh:  # an earlier call carried the states back to the start
             self._forward()
         self.fresh = False
-        plan, G, V = self.plan, self.groups, self.plan.V
-        t = np.zeros((plan.team, G, plan.n_layers + 1, plan.n * 3, V), plan.dtype)
-        gradient = plan.empty(G, plan.n_params)
-        start = plan.empty(G if of_start else 0, 2 * plan.rows)
+        plan, G = self.plan, self.groups
+        gradient, start = plan.empty(G, plan.n_params), plan.empty(G if of_start else 0, 2 * plan.rows)
         weights = np.ascontiguousarray(self._lanes(weights.detach().numpy()))
-        scratch = [plan.empty(self.threads, r) for r in (2 * plan.rows, 2 * plan.rows * plan.permutes, plan.rows)]
-        lam, spare, total = scratch
-        rest = (self.half, self.coef, weights, self.psi, lam, spare, self._scratch(), total, t, gradient, start)
-        self._run(_kernel().backward, rest)
-        t = t.sum(0) if plan.team > 1 else t[0]
-        _kernel().finish(0, G, plan.shape, plan.word, self.half, self.coef, t, gradient)
-        by_theta = torch.from_numpy(self._samples(gradient))
-        return by_theta, torch.from_numpy(2 * self._amplitudes(start)) if of_start else None
+        applied = self.m == 1 and self.threads == G
+        self._run(_kernel().backward, weights, applied, gradient, start)
+        by_start = torch.from_numpy(2 * self._amplitudes(start)) if of_start else None
+        return torch.from_numpy(self._samples(gradient)), by_start
 
-    def _run(self, entry, rest: tuple) -> None:
+    def _run(self, entry: Callable, *rest: Any) -> None:
         """Call an entry of the kernel: over groups side by side, or with a team of threads on each state."""
-        team, threads, G = self.plan.team, self.threads, self.groups
-        counter = np.zeros(1, np.int64)
-        if team > 1:
-            calls = [(0, G, 0, part, team) for part in range(team)]
+        plan, threads, G = self.plan, self.threads, self.groups
+        rest = (np.zeros(1, np.int64), G, *plan.tables, *self.terms, self.room, self.work, *rest)
+        if plan.team > 1:
+            calls = [(0, G, 0, part) for part in range(plan.team)]
         else:
-            calls = [(G * i // threads, G * (i + 1) // threads, i, 0, 1) for i in range(threads)]
-        waiting = [_pool(len(calls) - 1).submit(entry, *c, counter, *self.shared, *rest) for c in calls[1:]]
-        entry(*calls[0], counter, *self.shared, *rest)
+            calls = [(G * i // threads, G * (i + 1) // threads, i, 0) for i in range(threads)]
+        waiting = [_pool(len(calls) - 1).submit(entry, *call, *rest) for call in calls[1:]]
+        entry(*calls[0], *rest)
         for job in waiting:
             job.result()
-
-    def _scratch(self) -> np.ndarray:
-        bits = (self.plan.n - self.plan.lane_bits + 1) // 2
-        return self.plan.empty(max(self.threads, self.plan.team), 4 + 2 * self.plan.n + 2 * (2 << bits))
 
     # Lanes: (B, k) -> (G, k, V), where a lane is a sample, or all lanes are one.
 
     def _lanes(self, array: np.ndarray) -> np.ndarray:
         if self.plan.lane_bits:
             return np.repeat(array[:, :, None], self.plan.V, axis=2)
-        padded = np.zeros((self.groups * self.plan.V, array.shape[1]), self.plan.dtype)
-        padded[: len(array)] = array
-        return padded.reshape(self.groups, self.plan.V, -1).transpose(0, 2, 1)
+        if len(array) < (size := self.groups * self.plan.V):
+            padded = np.zeros((size, array.shape[1]), self.plan.dtype)
+            padded[: len(array)] = array
+            array = padded
+        return array.reshape(self.groups, self.plan.V, -1).transpose(0, 2, 1)
 
     def _samples(self, array: np.ndarray) -> np.ndarray:
         if self.plan.lane_bits:
             return array.sum(-1)
-        return array.transpose(0, 2, 1).reshape(-1, array.shape[1])[: len(self.theta)]
+        return array.transpose(0, 2, 1).reshape(-1, array.shape[1])[: self.size]
 
     def _start(self) -> np.ndarray:
         """The start, of qubits (1 or G, 4 n, V) or of amplitudes (1 or G, 2 rows, V), as vectors."""
-        plan, B = self.plan, len(self.qubits)
-        parts = torch.view_as_real(self.qubits.resolve_conj()).numpy()
-        if self.qubits.ndim == 3:
+        plan, B = self.plan, len(self.start)
+        parts = torch.view_as_real(self.start.detach().resolve_conj()).numpy()
+        if self.start.ndim == 3:
             parts = parts[:, ::-1]  # bits from the least significant
         elif plan.lane_bits:
             return np.ascontiguousarray(parts.reshape(B, plan.rows, plan.V, 2).swapaxes(2, 3)).reshape(
@@ -171,7 +152,7 @@ class Evolution:
         pairs = rows.reshape(self.groups, self.plan.rows, 2, self.plan.V)
         order = (0, 1, 3, 2) if self.plan.lane_bits else (0, 3, 1, 2)
         flat = np.ascontiguousarray(pairs.transpose(order)).reshape(-1, 2**self.plan.n, 2)
-        return flat[: len(self.theta)].view(np.complex64 if self.plan.dtype.itemsize == 4 else np.complex128)[..., 0]
+        return flat[: self.size].view(np.complex64 if self.plan.dtype.itemsize == 4 else np.complex128)[..., 0]
 
 
 @dataclass(frozen=True)
@@ -180,6 +161,7 @@ class _Plan:
 
     n: int
     dtype: np.dtype
+    torch_dtype: torch.dtype
     V: int
     lane_bits: int
     team: int
@@ -190,25 +172,34 @@ class _Plan:
     signs: np.ndarray  # (1 + sign tables, rows): the lanes that change sign, as bits
     places: np.ndarray  # (2 x permutations, ...): where a row or amplitude comes from, there and back
     plain: bool  # whether every Q is 1
-    permutes: bool
 
     @property
     def rows(self) -> int:
         return 1 << (self.n - self.lane_bits)
 
     @cached_property
-    def shape(self) -> np.ndarray:
-        row_bits = self.n - self.lane_bits
-        tile_bits = min(11, row_bits - 1 if self.team > 1 else row_bits)
-        odd = int((self.layers[:, 0] == 2).sum() % 2)
-        return np.array([self.n_layers, self.n, self.lane_bits, tile_bits, self.plain, odd])
+    def work(self) -> int:
+        """Vector operations of forward and backward together, about, for one group."""
+        return self.rows * self.n_layers * (16 * self.n + 30)
+
+    @cached_property
+    def tables(self) -> tuple[np.ndarray, ...]:
+        """What the kernel takes: `shape`, then the tables."""
+        row_bits, kinds = self.n - self.lane_bits, self.layers[:, 0]
+        tile_bits = min(_kernel().TILE_BITS, row_bits - 1 if self.team > 1 else row_bits)
+        odd, permutes = (kinds == 2).sum() % 2, (kinds == 2).any()
+        first = (self.n_layers, self.n, self.lane_bits, tile_bits, self.n_params)
+        shape = np.array([*first, self.plain, odd, permutes, self.team], np.int64)
+        return shape, self.word, self.layers, self.signs, self.places
+
+    @cached_property
+    def sizes(self) -> tuple[int, int, int]:
+        """As in the kernel."""
+        return _kernel().sizes(self.tables[0])
 
     def empty(self, *shape: int) -> np.ndarray:
-        """Room for vectors, (..., V), aligned to a register."""
-        size = int(np.prod(shape)) * self.V
-        raw = np.empty(size + self.V, self.dtype)
-        first = -raw.ctypes.data % (self.V * self.dtype.itemsize) // self.dtype.itemsize
-        return raw[first : first + size].reshape(*shape, self.V)
+        """Room for vectors, (..., V); torch aligns it to 64 bytes."""
+        return torch.empty(*shape, self.V, dtype=self.torch_dtype).numpy()
 
 
 @lru_cache(maxsize=256)
@@ -245,10 +236,10 @@ def _plan(program: Program, n: int, char: str, single: bool, team: int) -> _Plan
             places.append((table // V * 2 * V + table % V if single else table).astype(np.int32))
     words = {tuple(axis for axis, _ in gates) for layer in layers for gates in layer.words}
     return _Plan(
-        n, dtype, V, lane_bits, team, len(layers), len(word),
+        n, dtype, torch.from_numpy(np.empty(0, dtype)).dtype, V, lane_bits, team, len(layers), len(word),
         np.array(word, np.int64).reshape(-1, 4), np.array(kinds, np.int64), np.array(signs),
         np.array(places, np.int32).reshape(-1, 2**n) if places else np.zeros((1, 1), np.int32),
-        plain=words <= {(), ("Y",), ("Y", "Z")}, permutes=bool(places),
+        plain=words <= {(), ("Y",), ("Y", "Z")},
     )  # fmt: skip
 
 
@@ -276,13 +267,10 @@ def _terms(observables: tuple[Observable, ...], n: int, char: str, single: bool)
                     terms.append((number, kind, row, lane, len(tables)))
                     scales.append(1.0)
                     tables.append(table.astype(dtype))
-    size = max(map(len, tables))
-    room = np.zeros((len(tables), size + 16), dtype)
-    first = -room.ctypes.data % 64 // dtype.itemsize
-    del first
-    for place, table in zip(room, tables, strict=True):
-        place[: len(table)] = table
-    return np.array(terms, np.int64).reshape(-1, 5), np.array(scales, dtype), room, len(observables)
+    rows = np.zeros((len(tables), max(map(len, tables))), dtype)
+    for row, table in zip(rows, tables, strict=True):
+        row[: len(table)] = table
+    return (np.array(terms, np.int64).reshape(-1, 5), np.array(scales, dtype), rows), len(observables)
 
 
 @lru_cache(maxsize=1024)
@@ -310,5 +298,8 @@ def _kernel():
     return _kernel
 
 
-def _dtype(theta: Tensor) -> np.dtype:
-    return np.dtype("f" if theta.dtype == torch.float32 else "d")
+def _form(size: int, n_qubits: int, dtype: np.dtype) -> tuple[bool, int]:
+    """Whether a state fills the vectors, rather than samples side by side; and how many threads share it."""
+    V, threads = _kernel().lanes(dtype), torch.get_num_threads()
+    single = 2 * size < V and n_qubits > V.bit_length()
+    return single, threads if single and n_qubits >= TEAM and size < threads else 1
