@@ -133,19 +133,17 @@ class Evolution:
         return array.transpose(0, 2, 1).reshape(-1, array.shape[1])[: self.size]
 
     def _start(self) -> np.ndarray:
-        """The start, of qubits (1 or G, 4 n, V) or of amplitudes (1 or G, 2 rows, V), as vectors."""
-        plan, B = self.plan, len(self.start)
-        parts = torch.view_as_real(self.start.detach().resolve_conj()).numpy()
-        if self.start.ndim == 3:
+        """The start as vectors: of qubits (1 or G, 4 n, V), or of amplitudes (1 or G, 2 rows, V)."""
+        parts, plan = torch.view_as_real(self.start.detach().resolve_conj()).numpy(), self.plan
+        if len(parts) == 1 and parts.ndim == 4:
+            return _same_start(parts.tobytes(), plan.dtype.char, plan.V)
+        if parts.ndim == 4:
             parts = parts[:, ::-1]  # bits from the least significant
         elif plan.lane_bits:
-            return np.ascontiguousarray(parts.reshape(B, plan.rows, plan.V, 2).swapaxes(2, 3)).reshape(
-                B, 2 * plan.rows, plan.V
-            )
-        flat = np.ascontiguousarray(parts).reshape(B, -1).astype(plan.dtype, copy=False)
-        if B == 1:
-            return np.repeat(flat[:, :, None], plan.V, axis=2)
-        return np.ascontiguousarray(self._lanes(flat))
+            rows = parts.reshape(len(parts), plan.rows, plan.V, 2).swapaxes(2, 3)
+            return np.ascontiguousarray(rows).reshape(-1, 2 * plan.rows, plan.V)
+        flat = np.ascontiguousarray(parts).reshape(len(parts), -1)
+        return np.repeat(flat[:, :, None], plan.V, 2) if len(flat) == 1 else np.ascontiguousarray(self._lanes(flat))
 
     def _amplitudes(self, rows: np.ndarray) -> np.ndarray:
         """Rows of vectors as complex amplitudes, (B, 2**n)."""
@@ -271,6 +269,13 @@ def _terms(observables: tuple[Observable, ...], n: int, char: str, single: bool)
     for row, table in zip(rows, tables, strict=True):
         row[: len(table)] = table
     return (np.array(terms, np.int64).reshape(-1, 5), np.array(scales, dtype), rows), len(observables)
+
+
+@lru_cache(maxsize=256)
+def _same_start(amplitudes: bytes, char: str, lanes: int) -> np.ndarray:
+    """The qubits of one start state for all, as vectors, (1, 4 n, V)."""
+    flipped = np.frombuffer(amplitudes, char).reshape(-1, 4)[::-1]
+    return np.repeat(flipped.reshape(1, -1, 1), lanes, axis=2)
 
 
 @lru_cache(maxsize=1024)
