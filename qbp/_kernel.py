@@ -31,7 +31,7 @@ from numba.extending import intrinsic
 
 _FEATURES = (numba.config.CPU_FEATURES or str(binding.get_host_cpu_features().flatten())).split(",")
 BYTES = 64 if "+avx512f" in _FEATURES else 32 if "+avx2" in _FEATURES else 16  # of a vector register
-TILE_BITS, COLUMNS, CHUNK = 11, 16, 64  # rows of a tile (second-level cache), of a column pass, of `apply`
+TILE_BITS, COLUMNS, CHUNK = 12, 16, 64  # rows of a tile (second-level cache), of a column pass, of `apply`
 COEF = 6  # vectors per qubit and layer: c, s, Re P, Im P, Re Q, Im Q
 _CONTRACT = ("contract",)  # a * b + c may round once: what a fused multiply-add does
 

@@ -6,11 +6,12 @@ projectors, real tensors on the CPU, numba installed (the extra `fast`).  Everyt
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from qbp.layers import as_layers
 from qbp.observables import Observable, PauliSum, Projector
-from qbp.statevector import Program, entangler_table
+from qbp.statevector import Program, entangler_table, pauli_signs
 
 TEAM = 13  # qubits from which threads share one state
 SERIAL = 500_000  # vector operations below which other threads do not pay
@@ -61,7 +62,7 @@ class Evolution:
         self.size = B = len(angles)
         single, team = _form(B, n_qubits, angles.dtype)
         self.plan = plan = _plan(program, n_qubits, angles.dtype.char, single, team)
-        self.terms, self.m = _terms(observables, n_qubits, angles.dtype.char, single)
+        self.terms, self.m = _terms(observables, n_qubits, angles.dtype.char, plan.V if single else 1)
         self.groups = G = B if single else -(-B // plan.V)
         self.threads = min(torch.get_num_threads(), G) if G * plan.work > SERIAL and team == 1 else 1
         room, own, shared = plan.sizes
@@ -159,7 +160,6 @@ class _Plan:
 
     n: int
     dtype: np.dtype
-    torch_dtype: torch.dtype
     V: int
     lane_bits: int
     team: int
@@ -196,8 +196,11 @@ class _Plan:
         return _kernel().sizes(self.tables[0])
 
     def empty(self, *shape: int) -> np.ndarray:
-        """Room for vectors, (..., V); torch aligns it to 64 bytes."""
-        return torch.empty(*shape, self.V, dtype=self.torch_dtype).numpy()
+        """Room for vectors, (..., V), that starts at the boundary of a register; numpy asks for huge pages."""
+        size, item = prod(shape) * self.V, self.dtype.itemsize
+        raw = np.empty(size + 64 // item, self.dtype)
+        first = -raw.ctypes.data % 64 // item
+        return raw[first : first + size].reshape(*shape, self.V)
 
 
 @lru_cache(maxsize=256)
@@ -234,41 +237,47 @@ def _plan(program: Program, n: int, char: str, single: bool, team: int) -> _Plan
             places.append((table // V * 2 * V + table % V if single else table).astype(np.int32))
     words = {tuple(axis for axis, _ in gates) for layer in layers for gates in layer.words}
     return _Plan(
-        n, dtype, torch.from_numpy(np.empty(0, dtype)).dtype, V, lane_bits, team, len(layers), len(word),
+        n, dtype, V, lane_bits, team, len(layers), len(word),
         np.array(word, np.int64).reshape(-1, 4), np.array(kinds, np.int64), np.array(signs),
         np.array(places, np.int32).reshape(-1, 2**n) if places else np.zeros((1, 1), np.int32),
         plain=words <= {(), ("Y",), ("Y", "Z")},
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def _terms(observables: tuple[Observable, ...], n: int, char: str, single: bool) -> tuple:
-    """Pauli strings that flip the same qubits are one term: (terms, scales, tables, m) for the kernel."""
-    dtype, terms, scales, tables = np.dtype(char), [], [], [np.zeros(1, char)]
-    V = _kernel().lanes(dtype)
+@lru_cache(maxsize=16)
+def _terms(observables: tuple[Observable, ...], n: int, char: str, lanes: int) -> tuple[tuple, int]:
+    """The Pauli strings of all observables that flip the same qubits are one term: the kernel's lists, and m."""
+    terms, scales, tables = [], [], [np.zeros(1, char)]
     for number, observable in enumerate(observables):
-        if isinstance(observable, Projector):
-            groups = {"I" * n: np.eye(1, 2**n)[0]}
-        else:
-            groups = observable.groups
-        for mask, phases in groups.items():
-            flips = int(mask.replace("I", "0").replace("X", "1"), 2)
-            row, lane = divmod(flips, V) if single else (flips, 0)
-            parts = [(1, phases.real), (2, phases.imag)]
-            for kind, table in parts:
-                if not table.any():
-                    continue
-                if kind == 1 and (table == table[0]).all():
-                    terms.append((number, 0, row, lane, 0))
-                    scales.append(table[0])
-                else:
-                    terms.append((number, kind, row, lane, len(tables)))
-                    scales.append(1.0)
-                    tables.append(table.astype(dtype))
-    rows = np.zeros((len(tables), max(map(len, tables))), dtype)
+        for mask, kind, values in _phases(observable, n):
+            row, lane = divmod(int(mask.translate(str.maketrans("IX", "01")), 2), lanes)
+            constant = np.ndim(values) == 0
+            terms.append((number, kind, row, lane, 0 if constant else len(tables)))
+            scales.append(values if constant else 1.0)
+            tables += [] if constant else [values.astype(char)]
+    rows = np.zeros((len(tables), max(map(len, tables))), char)
     for row, table in zip(rows, tables, strict=True):
         row[: len(table)] = table
-    return (np.array(terms, np.int64).reshape(-1, 5), np.array(scales, dtype), rows), len(observables)
+    return (np.array(terms, np.int64).reshape(-1, 5), np.array(scales, char), rows), len(observables)
+
+
+def _phases(observable: Observable, n: int) -> Iterator[tuple[str, int, float | np.ndarray]]:
+    """Yield (flips as a string of "IX", kind, phases): a number (0), or a table of real (1) or imaginary parts (2)."""
+    if isinstance(observable, Projector):
+        yield "I" * n, 1, np.eye(1, 2**n)[0]
+        return
+    groups: dict[str, list[tuple[complex, str]]] = {}
+    for pauli, coefficient in observable.terms.items():
+        mask = pauli.translate(str.maketrans("YZ", "XI"))
+        groups.setdefault(mask, []).append((coefficient * 1j ** pauli.count("Y"), pauli))
+    for mask, strings in groups.items():
+        if len(strings) == 1 and set(strings[0][1]) <= set("IX"):
+            yield mask, 0, strings[0][0].real
+            continue
+        for kind, part in ((1, np.real), (2, np.imag)):
+            found = [(part(phase), pauli) for phase, pauli in strings if part(phase)]
+            if found:  # signs of 2**n amplitudes: not kept
+                yield mask, kind, sum(phase * pauli_signs.__wrapped__(pauli) for phase, pauli in found)
 
 
 @lru_cache(maxsize=256)

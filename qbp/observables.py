@@ -67,7 +67,7 @@ class PauliSum(Observable):
         return MappingProxyType(self._terms)
 
     @cached_property
-    def groups(self) -> dict[str, np.ndarray]:
+    def _groups(self) -> dict[str, np.ndarray]:
         """Strings that flip the same qubits differ by phases: {the flips, as "XIX": the phases, added up}."""
         groups: dict[str, np.ndarray] = {}
         for pauli, coefficient in self._terms.items():
@@ -79,7 +79,7 @@ class PauliSum(Observable):
     def apply(self, state: Tensor) -> Tensor:
         """Return ``H|state>``, shape (..., 2**n_qubits); as for :meth:`Observable.expectation`."""
         state = self._checked(state)
-        return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self.groups.items())
+        return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self._groups.items())
 
     def __eq__(self, other: object) -> bool:
         return self._terms == other._terms if isinstance(other, PauliSum) else NotImplemented
