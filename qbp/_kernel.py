@@ -1,23 +1,23 @@
 """The native CPU path: one file that a reader may skip.
 
-The rest of the package reads as equations; this file is where the same equations are made fast.  numba compiles
-the loops, and the innermost blocks are written as vector instructions (LLVM IR), because neither numpy nor an
-optimizing compiler finds them from scalar code.  What it computes, in the order it runs:
+The rest of the package reads as equations; this file is where the same equations are made fast.  numba
+compiles the loops; the innermost blocks are written as vector instructions (LLVM IR), which no optimizing
+compiler found from scalar code.  What it computes, in the order it runs:
 
-- A *row* is V complex numbers: V real parts, then V imaginary parts, in one vector register each.  In the
-  *batch* form a lane is a sample, and row r holds amplitude r of V samples.  In the *single* form one state fills
-  the rows: its last log2(V) qubits are the lanes.  Bits are counted from the least significant: lane bits
-  first, then row bits.
-- :func:`prepare`: the word of rotations of each qubit and layer is one unit quaternion, and that is a phase on
-  ``|1>``, a real rotation RY(c, s), and a phase on ``|1>``: U ~ diag(1, P) RY diag(1, Q), with no trigonometry.
-- :func:`forward`: a layer is RY on all qubits, one diagonal (P, the signs of the CZs, and the Q of the next
-  layer), and for CNOTs a permutation before that Q.
-- :func:`apply`: lambda += g O psi for one group of Pauli strings that flip the same qubits.
-- :func:`backward`: carries psi and lambda = sum g_i O_i psi back to the start, layer by layer, and collects
-  t = Im <lambda| (X, Y, Z) |psi> of every qubit on the way.
-- :func:`finish`: rotates t back through each word; the gradient of a rotation is its component of t.
+- A *row* is V complex numbers: V real parts, then V imaginary parts, one vector register each.  In the
+  *batch* form a lane is a sample, and row r holds amplitude r of V samples.  In the *single* form one state
+  fills the rows, and its last log2(V) qubits are the lanes.  Bits are counted from the least significant: lane bits,
+  then row bits.
+- The word of rotations of a qubit in a layer is a unit quaternion, and that is a phase on ``|1>``, a real
+  rotation RY(c, s) and a phase on ``|1>``: U ~ diag(1, P) RY diag(1, Q), with no trigonometry.
+- Forward, a layer is RY on all qubits, one diagonal (P, the signs of the CZs, and the Q of the next layer),
+  and for CNOTs a permutation before that Q.
+- A term of an observable, g O psi, is a permutation by flips and a table of phases, or a number.
+- Backward, psi and lambda = sum g_i O_i psi go back to the start, layer by layer, and leave
+  t = Im <lambda| (X, Y, Z) |psi> of every qubit.  Rotated back through the word, it gives each gradient:
+  its component along the axis of the rotation (Jones and Gacon 2020).
 
-Everything takes raw pointers: array arguments in inner functions would count references and spill registers.
+Inner functions take raw pointers: array arguments would count references and spill registers.
 """
 
 from inspect import Parameter, Signature, signature
@@ -133,7 +133,10 @@ def _instruction(emit):
         arguments = [t if isinstance(t, types.CPointer) else types.intp for t in rest]
         return types.void(pointer, *arguments), codegen
 
-    names = ["typingctx", *list(signature(emit).parameters)[1:]]  # numba reads the arguments off the signature
+    names = [
+        "typingctx",
+        *list(signature(emit).parameters)[1:],
+    ]  # numba reads the arguments off the signature
     typed.__signature__ = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
     return intrinsic(typed)
 
@@ -169,11 +172,11 @@ def _shift(typingctx, pointer, vectors):
     return pointer(pointer, types.intp), codegen
 
 
-# --- blocks of rotations --------------------------------------------------------------------------------
+# --- blocks of rotations ------------------------------------------------------------------------------------
 
 
 def _block(m):
-    """RY of m neighbouring row bits on the 2**m rows `row`, `row + stride`, ...; `coef` is that of the lowest."""
+    """RY of m neighbouring row bits on the rows `row`, `row + stride`, ...; `coef` is that of the lowest."""
 
     def emit(e, psi, coef, row, stride):
         index = [e.b.add(row, e.b.mul(stride, e.intp(j))) for j in range(2**m)]
@@ -254,7 +257,7 @@ def _lane_back(e, psi, lam, coef, t, row):
     e.put(q, lam, row)
 
 
-# --- diagonals ------------------------------------------------------------------------------------------------
+# --- diagonals ----------------------------------------------------------------------------------------------
 
 
 def _signed(e, pair, signs, row):
@@ -306,8 +309,7 @@ def _back_diagonal(m):
     return _instruction(emit)
 
 
-_back_diagonals = [_back_diagonal(m) for m in range(4)]
-_undo0, _undo1, _undo2, _undo3 = _back_diagonals
+_undo0, _undo1, _undo2, _undo3 = (_back_diagonal(m) for m in range(4))
 
 
 @_instruction
@@ -385,7 +387,7 @@ def _gather(e, target, row, source, places):
         e.store(value, target, e.b.add(e.b.mul(row, e.intp(2)), e.intp(part)))
 
 
-# --- words of rotations, observables --------------------------------------------------------------------
+# --- words of rotations, observables ------------------------------------------------------------------------
 
 
 @_instruction
@@ -424,7 +426,9 @@ def _factor(e, coef, q):
         size = e.sqrt(square)
         found = e.b.fcmp_ordered(">", square, tiny)
         inverse = e.b.fdiv(one, e.b.select(found, size, one))
-        units.append([e.b.select(found, e.mul(re, inverse), one), e.b.select(found, e.mul(im, inverse), zero)])
+        units.append(
+            [e.b.select(found, e.mul(re, inverse), one), e.b.select(found, e.mul(im, inverse), zero)]
+        )
         sizes.append(size)
     (c, s), (u, v) = sizes, units
     P, Q = e.cmul(u, [v[0], e.b.fsub(e.constant(-0.0), v[1])]), e.cmul(u, v)
@@ -495,7 +499,11 @@ def _pauli(single, table, imaginary=False):
     return _instruction(emit)
 
 
-_batch_constant, _batch_real, _batch_imaginary = _pauli(False, False), _pauli(False, True), _pauli(False, True, True)
+_batch_constant, _batch_real, _batch_imaginary = (
+    _pauli(False, False),
+    _pauli(False, True),
+    _pauli(False, True, True),
+)
 _one_constant, _one_real, _one_imaginary = _pauli(True, False), _pauli(True, True), _pauli(True, True, True)
 
 
@@ -539,7 +547,7 @@ def _times(e, target, source, values, index):
     e.store(e.mul(e.load(source), e.splat(e.b.load(e.b.gep(values, [index])))), target)
 
 
-# --- a team of threads on one state ---------------------------------------------------------------------------
+# --- a team of threads on one state -------------------------------------------------------------------------
 
 _yield = types.ExternalFunction("sched_yield", types.int32())
 
@@ -578,7 +586,7 @@ def _meet(counter, parts, meetings):
     return meetings + 1
 
 
-# --- passes over the rows -------------------------------------------------------------------------------
+# --- passes over the rows -----------------------------------------------------------------------------------
 
 
 @njit
@@ -678,7 +686,7 @@ def _factors(factors, coef, next_coef, n, P, Q):
 
 @njit
 def _apply(out, psi, g, weight, terms, scales, tables, observable, single, first, last):
-    """out = g O psi on rows first..last-1; a term is (observable, kind, flipped rows, flipped lanes, table)."""
+    """out = g O psi on rows first..last-1; a term is (observable, kind, row flips, lane flips, table)."""
     for begin in range(first, last, CHUNK):
         end = min(begin + CHUNK, last)
         for row in range(begin, end):
@@ -710,13 +718,13 @@ def _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, b
                     _batch_imaginary(out, psi, weight, values, row, flips, lane)
 
 
-# --- entry points: numpy arrays in, all of one precision ---------------------------------------------------------
+# --- entry points: numpy arrays in, all of one precision ----------------------------------------------------
 #
-# `shape` holds (n_layers, n, lane_bits, tile_bits, n_params, whether every Q is 1, whether the permutations are
-# odd in number, whether there are any, threads of a team).  `layers` holds, for each layer, (0 nothing, 1 signs,
-# 2 permutation; which).  `room` keeps what the backward pass needs: half-angle cosines and sines, `coef` and psi
-# of every group.  `work` is what one thread or team needs: a few tables and t for each thread, then
-# lambda, a spare state and the folded w.
+# `shape` holds (n_layers, n, lane_bits, tile_bits, n_params, whether every Q is 1, whether the permutations
+# are odd in number, whether there are any, threads of a team).  `layers` holds, for each layer, (0 nothing,
+# 1 signs, 2 permutation; which).  `room` keeps what the backward pass needs: half-angle cosines and sines,
+# `coef` and psi of every group.  `work` is what one thread or team needs: a few tables and t for each
+# thread, then lambda, a spare state and the folded w.
 
 
 @njit(cache=True)
@@ -738,7 +746,11 @@ def _room(room, shape, group, groups):
     coef_size, size = shape[0] * shape[1] * COEF, 2 << (shape[1] - shape[2])
     base, half = _pointer(room), 2 * shape[4]
     coef = groups * half + group * coef_size
-    return _shift(base, group * half), _shift(base, coef), _shift(base, groups * (half + coef_size) + group * size)
+    return (
+        _shift(base, group * half),
+        _shift(base, coef),
+        _shift(base, groups * (half + coef_size) + group * size),
+    )
 
 
 @njit
@@ -763,7 +775,7 @@ def _split(total, part, parts):
 
 @njit
 def _prepare(coef, half, q, word, shape):
-    """Fill `coef` from the half-angle cosines and sines; a gate of `word` is (layer, bit, axis, parameter)."""
+    """Fill `coef` from the half-angle (cos, sin); a gate of `word` is (layer, bit, axis, parameter)."""
     n_layers, n, lane_bits = shape[0], shape[1], shape[2]
     gate = 0
     for slot in range(n_layers * n):
@@ -923,7 +935,6 @@ def backward(
     for group in range(first, last):
         half, coef, here = _room(room, shape, group, groups)
         q, factors, low, high, t, back, other, w = _work(work, shape, thread, part)
-        added = _shift(q, 4)
         unused = _shift(t, n_layers * n * 3)
         for slot in range((n_layers + 1) * n * 3):
             _clear_one(_shift(t, slot))

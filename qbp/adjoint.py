@@ -5,7 +5,8 @@ Let ``E = sum_i g_i <psi|O_i|psi>`` and ``lambda = sum_i g_i O_i psi``.  Right a
 last state is all that is kept: the backward pass undoes the gates, last to first, on psi and lambda together,
 and reads off one number a gate.
 
-Programs of layers run in :mod:`qbp.layers`, those with Pauli strings on several qubits gate by gate, here.
+Three paths compute the same numbers.  Programs of layers run in :mod:`qbp.native` on a CPU with numba, else
+in :mod:`qbp.layers`; those with Pauli strings on several qubits run gate by gate, here.
 """
 
 from collections.abc import Sequence
@@ -15,18 +16,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qbp import _checks
+from qbp import _checks, native
 from qbp.layers import as_layers, run, undo
 from qbp.observables import Observable
-from qbp.statevector import Entangler, Program, entangle, evolve, flip
-
-try:  # TODO(lead): plain `from qbp import native` once that module is there
-    from qbp import native
-except ImportError:
-    native = None
+from qbp.statevector import Entangler, Program, entangle, evolve, flip, product_state
 
 
-def expectations(program: Program, theta: Tensor, state: Tensor, observables: Sequence[Observable]) -> Tensor:
+def expectations(
+    program: Program,
+    theta: Tensor,
+    start: Tensor,
+    observables: Sequence[Observable],
+    *,
+    product: bool = False,
+) -> Tensor:
     """Return the expectations of observables after a program of gates.
 
     One backward pass gives the gradient of any weighted sum of them.  Second derivatives (``create_graph``),
@@ -35,11 +38,12 @@ def expectations(program: Program, theta: Tensor, state: Tensor, observables: Se
     Args:
         program: gates, first to last, whose parameter indices are below n_params.
         theta: angles in radians, real, shape (..., n_params).
-        state: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against `theta`.
+        start: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against `theta`.
         observables: m >= 1 observables on n qubits.
+        product: `start` holds the amplitudes of each qubit of a product state instead, shape (..., n, 2).
 
     Returns:
-        Real, shape (..., m), in the precision of `theta`; differentiable in `theta` and `state`.
+        Real, shape (..., m), in the precision of `theta`; differentiable in `theta` and `start`.
 
     Example:
         >>> from qbp.observables import PauliSum
@@ -49,17 +53,20 @@ def expectations(program: Program, theta: Tensor, state: Tensor, observables: Se
         >>> theta.grad.round()  # of <Z> = cos(theta)
         tensor([-1.])
     """
-    state, observables = state.to(theta.dtype.to_complex()), tuple(observables)
+    start, observables = start.to(theta.dtype.to_complex()), tuple(observables)
     held = [value for H in observables for value in getattr(H, "__dict__", {}).values()]
     learned = any(isinstance(value, Tensor) and value.requires_grad for value in held)  # as a target may be
-    if learned or not _checks.reverse_mode_only(theta, state):
-        return _plain(program, theta, state, observables)
-    batch = torch.broadcast_shapes(theta.shape[:-1], state.shape[:-1])
-    rows = _rows(theta, state, batch)
-    if torch.is_grad_enabled() and (theta.requires_grad or state.requires_grad):
-        values = _Adjoint.apply(*rows, program, observables)
+    plain = learned or not _checks.reverse_mode_only(theta, start)
+    fast = not plain and native.supports(program, observables[0].n_qubits, theta, observables)
+    if product and not (fast and not start.requires_grad):  # the kernel multiplies the qubits itself
+        start, product = product_state(start), False
+    if plain:
+        return _plain(program, theta, start, observables)
+    batch, *rows = _rows(theta, start, 2 if product else 1)
+    if torch.is_grad_enabled() and (theta.requires_grad or start.requires_grad):
+        values = _Adjoint.apply(*rows, program, observables, fast)
     else:
-        _, values = _forward(*rows, program, observables)
+        _, values = _forward(*rows, program, observables, fast)
     return values.reshape(*batch, len(observables))
 
 
@@ -68,16 +75,23 @@ def _plain(program: Program, theta: Tensor, state: Tensor, observables: Sequence
     return torch.stack([H.expectation(psi) for H in observables], dim=-1)
 
 
-def _rows(theta: Tensor, state: Tensor, batch: torch.Size) -> tuple[Tensor, Tensor]:
-    """Return `theta` as (runs, n_params) and `state` as (runs | 1, samples, 2**n); samples share angles."""
-    own, given = ((1,) * (len(batch) + 1 - x.ndim) + x.shape[:-1] for x in (theta, state))
+def _rows(theta: Tensor, start: Tensor, event: int) -> tuple[torch.Size, Tensor, Tensor]:
+    """Return the batch, `theta` as (runs, n_params) and `start` as (runs | 1, samples, ...).
+
+    The samples of a run share its angles; `event` is the number of axes of one start.
+    """
+    if start.ndim == event:  # one start for all, the common case
+        return theta.shape[:-1], theta.reshape(-1, theta.shape[-1]), start[None, None]
+    one = start.shape[-event:]
+    batch = torch.broadcast_shapes(theta.shape[:-1], start.shape[:-event])
+    own, given = ((1,) * (len(batch) - len(x)) + x for x in (theta.shape[:-1], start.shape[:-event]))
     split = max((axis + 1 for axis, size in enumerate(own) if size != 1), default=0)
     runs, samples = batch[:split], batch[split:]
     theta = theta.reshape(*own[:split], theta.shape[-1]).expand(*runs, -1)
     shared = all(size == 1 for size in given[:split])  # the runs start alike: no copies
     axes = (*(given[:split] if shared else runs), *samples)
-    state = state.expand(*axes, -1).reshape(1 if shared else prod(runs), prod(samples), state.shape[-1])
-    return theta.reshape(prod(runs), theta.shape[-1]), state
+    start = start.expand(*axes, *one).reshape(1 if shared else prod(runs), prod(samples), *one)
+    return batch, theta.reshape(prod(runs), theta.shape[-1]), start
 
 
 class _Adjoint(torch.autograd.Function):
@@ -85,78 +99,72 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable]
+        ctx: Any,
+        theta: Tensor,
+        start: Tensor,
+        program: Program,
+        observables: Sequence[Observable],
+        fast: bool,
     ) -> Tensor:
-        final, values = _forward(theta, start, program, observables)
-        torch_path = isinstance(final, Tensor)
-        ctx.save_for_backward(theta, start, *((final,) if torch_path else ()))
-        ctx.rest = program, observables, None if torch_path else final
+        final, values = _forward(theta, start, program, observables, fast)
+        ctx.save_for_backward(theta, start, *(() if fast else (final,)))
+        ctx.rest = program, observables, final if fast else None
         return values
 
     @staticmethod
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
         theta, start, *kept = ctx.saved_tensors
-        program, observables, final = ctx.rest
+        program, observables, evolution = ctx.rest
         if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
             inputs = theta.view_as(theta), start.view_as(start)  # apart, also if one was made of the other
             wanted = [x for x, wants in zip(inputs, ctx.needs_input_grad[:2], strict=True) if wants]
-            values = _plain(program, inputs[0].unsqueeze(1), inputs[1], observables)
+            state = product_state(inputs[1]) if start.ndim == 4 else inputs[1]
+            values = _plain(program, inputs[0].unsqueeze(1), state, observables)
             found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
-            return *(next(found) if wants else None for wants in ctx.needs_input_grad[:2]), None, None
-        final = kept[0] if kept else final
-        of_theta, of_start = _backward(
-            theta, start, program, observables, final, weights, ctx.needs_input_grad[1]
-        )
-        return of_theta, of_start, None, None
-
-
-def _engine(*arguments: Any) -> Any:
-    """Return the native path if it supports (program, n_qubits, theta, observables), else None: torch."""
-    return native if native and native.supports(*arguments) else None
+            return *(next(found) if wants else None for wants in ctx.needs_input_grad[:2]), None, None, None
+        of_start = ctx.needs_input_grad[1]
+        if evolution is None:
+            found = _backward(theta, *kept, program, observables, weights)
+        else:
+            found = evolution.gradient(weights.reshape(-1, len(observables)), of_start=of_start)
+            found = [x if x is None else x.reshape(*weights.shape[:2], -1) for x in found]
+            found[0] = found[0].sum(1)  # over the samples of a run
+        return found[0], found[1].sum_to_size(start.shape) if of_start else None, None, None, None
 
 
 def _forward(
-    theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable]
+    theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable], fast: bool
 ) -> tuple[Any, Tensor]:
-    """Return the final state, a tensor unless the path is native, and the values, (runs, samples, m)."""
-    n_qubits = start.shape[-1].bit_length() - 1
-    if engine := _engine(program, n_qubits, theta, observables):
-        final = engine.forward(program, *_flat(theta, start))
-        return final, engine.values(final, observables).unflatten(0, (len(theta), start.shape[1]))
-    layered = as_layers(program, n_qubits)
+    """Return the final state, or the kernel's Evolution, and the values, (runs, samples, m).
+
+    `theta` is (runs, n_params); `start` (runs | 1, samples, 2**n), or (runs | 1, samples, n, 2) if `fast`.
+    """
+    if fast:
+        evolution = native.Evolution(program, *_flat(theta, start), observables)
+        return evolution, evolution.expectations().reshape(len(theta), start.shape[1], -1)
+    layered = as_layers(program, observables[0].n_qubits)
     psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
     return psi, torch.stack([H.expectation(psi) for H in observables], dim=-1)
 
 
 def _backward(
-    theta: Tensor,
-    start: Tensor,
-    program: Program,
-    observables: Sequence[Observable],
-    final: Any,
-    weights: Tensor,
-    want_start: bool,
-) -> tuple[Tensor, Tensor | None]:
-    """Return the gradients of ``sum_i weights_i <O_i>`` in `theta` and, if wanted, in `start`."""
-    if not isinstance(final, Tensor):
-        flat, _ = _flat(theta, start)
-        of_theta, of_start = native.backward(final, flat, observables, weights.flatten(0, 1), want_start)
-        of_theta = of_theta.unflatten(0, weights.shape[:2]).sum(1)
-        of_start = of_start.unflatten(0, weights.shape[:2]) if want_start else None
-    else:
-        each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
-        lam = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
-        layered = as_layers(program, start.shape[-1].bit_length() - 1)
-        of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
-        of_start = 2 * lam if want_start else None  # torch's convention for a complex tensor
-    return of_theta, of_start.sum_to_size(start.shape) if want_start else None
+    theta: Tensor, final: Tensor, program: Program, observables: Sequence[Observable], weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of ``sum_i weights_i <O_i>`` in `theta` and in the start state."""
+    each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
+    lam = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
+    layered = as_layers(program, observables[0].n_qubits)
+    of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
+    return of_theta, 2 * lam  # torch's convention for a complex tensor
 
 
 def _flat(theta: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """Return angles for every sample of every run, and starts likewise unless they all share one."""
     runs, samples = len(theta), start.shape[1]
+    if samples == 1:
+        return theta, start.squeeze(1)
     theta = theta.unsqueeze(1).expand(-1, samples, -1).flatten(0, 1)
-    return theta, start[0] if len(start) == samples == 1 else start.expand(runs, -1, -1).flatten(0, 1)
+    return theta, start.expand(runs, *start.shape[1:]).flatten(0, 1)
 
 
 def _undo_gates(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:

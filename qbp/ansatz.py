@@ -45,7 +45,8 @@ class Circuit:
         Raises:
             TypeError, ValueError: `theta` or `inputs` is not a real tensor of the shape above, or not finite.
         """
-        return evolve(self.program, *self._start(theta, inputs))
+        theta, qubits = self._start(theta, inputs)
+        return evolve(self.program, theta, product_state(qubits))
 
     def expectation(self, theta: Tensor, H: Observable, inputs: Tensor | None = None) -> Tensor:
         """Return ``<psi|H|psi>``, real, shape (...) or (..., samples); the rest as :meth:`expectations`."""
@@ -74,7 +75,7 @@ class Circuit:
             raise ValueError(
                 f"observables must be PauliSums or Projectors on {n} qubits, got {observables!r}"
             )
-        return adjoint.expectations(self.program, *self._start(theta, inputs), observables)
+        return adjoint.expectations(self.program, *self._start(theta, inputs), observables, product=True)
 
     @cached_property
     def n_params(self) -> int:
@@ -87,14 +88,13 @@ class Circuit:
         return start_qubits(self.start, self.n_qubits)
 
     def _start(self, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Check the arguments; return `theta` and the start state, with leading axes that broadcast."""
+        """Check the arguments; return `theta` and the qubits of the start state, with axes that broadcast."""
         _checks.theta(theta, self.n_params)
         qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
         if inputs is None:
-            return theta, product_state(qubits)
+            return theta, qubits
         self._check_inputs(theta, inputs)
-        start = product_state(embed(inputs.to(theta.dtype), qubits))  # (..., samples, 2**n_qubits)
-        return theta.unsqueeze(-2), start
+        return theta.unsqueeze(-2), embed(inputs.to(theta.dtype), qubits)  # (..., samples, n_qubits, 2)
 
     def _check_inputs(self, theta: Tensor, inputs: Tensor) -> None:
         shape = tuple(getattr(inputs, "shape", ()))

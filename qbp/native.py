@@ -1,8 +1,9 @@
-"""From a program of gates to the tables of :mod:`qbp._kernel`, and from torch tensors to its vectors and back.
+"""The native CPU path: a program of gates as tables of the kernel, tensors as its vectors, and back.
 
-The kernel is used where it can be: layers of single-qubit rotations with an angle each, Pauli sums and
-projectors, real tensors on the CPU, numba installed (the extra `fast`).  Everything else takes the torch path of
-:mod:`qbp.adjoint`, which computes the same numbers.  ``QBP_KERNEL=torch`` in the environment switches it off.
+The kernel (``qbp/_kernel.py``) is used where it can be: layers of single-qubit rotations with an angle each,
+Pauli sums and projectors, float32 or float64 on the CPU, numba installed (the extra `fast`).  Everything else
+takes the torch path of :mod:`qbp.adjoint`, which computes the same numbers.  ``QBP_KERNEL=torch`` in the
+environment switches the kernel off.
 """
 
 import os
@@ -10,14 +11,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.util import find_spec
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from qbp import _checks
 from qbp.layers import as_layers
 from qbp.observables import Observable, PauliSum, Projector
 from qbp.statevector import Program, entangler_table, pauli_signs
@@ -28,19 +30,19 @@ SERIAL = 500_000  # vector operations below which other threads do not pay
 
 def available() -> bool:
     """Whether the kernel may be used here: numba is installed and nothing switched it off."""
-    return os.environ.get("QBP_KERNEL", "native") != "torch" and _kernel() is not None
+    wanted = _checks.choice("QBP_KERNEL", os.environ.get("QBP_KERNEL", "native"), ("native", "torch"))
+    return wanted == "native" and _kernel() is not None
 
 
-def supports(
-    program: Program, n_qubits: int, theta: Tensor, observables: tuple[Observable, ...]
-) -> bool:
+def supports(program: Program, n_qubits: int, theta: Tensor, observables: tuple[Observable, ...]) -> bool:
     """Whether the kernel computes these expectations."""
     return (
         theta.device.type == "cpu"
         and theta.dtype in (torch.float32, torch.float64)
-        and all(type(o) in (PauliSum, Projector) for o in observables)
+        and theta.numel() > 0
+        and _angles(program, n_qubits) == theta.shape[-1]
+        and all(type(H) in (PauliSum, Projector) for H in observables)
         and available()
-        and _layered(program, n_qubits)
     )
 
 
@@ -55,9 +57,9 @@ class Evolution:
     """
 
     def __init__(
-        self, program: Program, theta: Tensor, start: Tensor, n_qubits: int, observables: tuple[Observable, ...]
+        self, program: Program, theta: Tensor, start: Tensor, observables: tuple[Observable, ...]
     ) -> None:
-        self.dtype, self.start = theta.dtype, start
+        self.start, n_qubits = start, observables[0].n_qubits
         angles = theta.detach().numpy()
         self.size = B = len(angles)
         single, team = _form(B, n_qubits, angles.dtype)
@@ -144,14 +146,20 @@ class Evolution:
             rows = parts.reshape(len(parts), plan.rows, plan.V, 2).swapaxes(2, 3)
             return np.ascontiguousarray(rows).reshape(-1, 2 * plan.rows, plan.V)
         flat = np.ascontiguousarray(parts).reshape(len(parts), -1)
-        return np.repeat(flat[:, :, None], plan.V, 2) if len(flat) == 1 else np.ascontiguousarray(self._lanes(flat))
+        return (
+            np.repeat(flat[:, :, None], plan.V, 2)
+            if len(flat) == 1
+            else np.ascontiguousarray(self._lanes(flat))
+        )
 
     def _amplitudes(self, rows: np.ndarray) -> np.ndarray:
         """Rows of vectors as complex amplitudes, (B, 2**n)."""
         pairs = rows.reshape(self.groups, self.plan.rows, 2, self.plan.V)
         order = (0, 1, 3, 2) if self.plan.lane_bits else (0, 3, 1, 2)
         flat = np.ascontiguousarray(pairs.transpose(order)).reshape(-1, 2**self.plan.n, 2)
-        return flat[: self.size].view(np.complex64 if self.plan.dtype.itemsize == 4 else np.complex128)[..., 0]
+        return flat[: self.size].view(np.complex64 if self.plan.dtype.itemsize == 4 else np.complex128)[
+            ..., 0
+        ]
 
 
 @dataclass(frozen=True)
@@ -196,7 +204,7 @@ class _Plan:
         return _kernel().sizes(self.tables[0])
 
     def empty(self, *shape: int) -> np.ndarray:
-        """Room for vectors, (..., V), that starts at the boundary of a register; numpy asks for huge pages."""
+        """Room for vectors, (..., V), from a register's boundary on; numpy asks for huge pages."""
         size, item = prod(shape) * self.V, self.dtype.itemsize
         raw = np.empty(size + 64 // item, self.dtype)
         first = -raw.ctypes.data % 64 // item
@@ -246,7 +254,7 @@ def _plan(program: Program, n: int, char: str, single: bool, team: int) -> _Plan
 
 @lru_cache(maxsize=16)
 def _terms(observables: tuple[Observable, ...], n: int, char: str, lanes: int) -> tuple[tuple, int]:
-    """The Pauli strings of all observables that flip the same qubits are one term: the kernel's lists, and m."""
+    """The kernel's lists, and m; Pauli strings of an observable that flip the same qubits are one term."""
     terms, scales, tables = [], [], [np.zeros(1, char)]
     for number, observable in enumerate(observables):
         for mask, kind, values in _phases(observable, n):
@@ -262,7 +270,7 @@ def _terms(observables: tuple[Observable, ...], n: int, char: str, lanes: int) -
 
 
 def _phases(observable: Observable, n: int) -> Iterator[tuple[str, int, float | np.ndarray]]:
-    """Yield (flips as a string of "IX", kind, phases): a number (0), or a table of real (1) or imaginary parts (2)."""
+    """Yield (flips as "IX...", kind, phases): a number (0), a table of real (1) or imaginary parts (2)."""
     if isinstance(observable, Projector):
         yield "I" * n, 1, np.eye(1, 2**n)[0]
         return
@@ -288,13 +296,11 @@ def _same_start(amplitudes: bytes, char: str, lanes: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1024)
-def _layered(program: Program, n_qubits: int) -> bool:
-    """Whether a program is layers of rotations with an angle each."""
+def _angles(program: Program, n_qubits: int) -> int | None:
+    """The number of angles of a program of layers, None where it is none or an angle turns two gates."""
     layers = as_layers(program, n_qubits)
-    if layers is None:
-        return False
-    used = [k for layer in layers for gates in layer.words for _, k in gates]
-    return sorted(used) == list(range(len(used)))
+    used = sorted(k for layer in layers or () for word in layer.words for _, k in word)
+    return len(used) if used == list(range(len(used))) and layers else None
 
 
 @lru_cache(maxsize=8)
@@ -303,12 +309,12 @@ def _pool(size: int) -> ThreadPoolExecutor | None:
 
 
 @lru_cache(maxsize=1)
-def _kernel():
-    """The module of compiled loops, or None; the first use of a precision compiles, which is cached on disk."""
-    if find_spec("numba") is None:
+def _kernel() -> ModuleType | None:
+    """The module of compiled loops; None where numba is not, or does not know this Python or numpy."""
+    try:
+        from qbp import _kernel
+    except ImportError:
         return None
-    from qbp import _kernel
-
     return _kernel
 
 

@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.testing import assert_close
 
 import qbp
-from qbp import adjoint
+from qbp import adjoint, native
 from qbp.circuits import Infidelity
 from qbp.observables import Observable, PauliSum, Projector, local_observables, tfim
 from qbp.statevector import Entangler, Rotation, evolve
@@ -18,6 +18,17 @@ from qbp.statevector import Entangler, Rotation, evolve
 PRODUCT = [[0.6, 0.8j], [1j, 0], [-0.8, 0.6], [0.5**0.5, -(0.5**0.5)]]
 LAYERED = qbp.HardwareEfficient(3, 2, ["rx", "rz", "ry"], "cnot", "ring", start="plus")
 STRINGS = qbp.PauliRotations(3, ["ZZI", "IZZ", "XII", "IXI", "YYY", "IIX"], [0, 0, 1, 1, 2, 1])
+PATHS = ["torch", "native"] if native.available() else ["torch"]  # the second with numba, not switched off
+
+
+@pytest.fixture(params=PATHS, autouse=True, scope="module")
+def path(request):
+    """Everything here holds on each path."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QBP_KERNEL", request.param)
+        yield request.param
+
+
 CIRCUITS = pytest.mark.parametrize("circuit", [LAYERED, STRINGS], ids=["layers", "gates"])
 
 
@@ -94,7 +105,7 @@ def test_the_whole_surface(data):
     found, wanted = (torch.autograd.grad((v * weights).sum(), leaves) for v in (values, expected))
     assert_close(found, wanted, rtol=0, atol=1e-10)
     with torch.no_grad():
-        assert_close(circuit.expectations(theta, Os, x), values, rtol=0, atol=0)
+        assert_close(circuit.expectations(theta, Os, x), values, rtol=0, atol=1e-14)
     batch, index = values.shape[:-1], tuple(0 for _ in values.shape[:-1])
     if x is None:
         state = dense(circuit, theta.detach()[index].tolist())
@@ -297,46 +308,3 @@ def test_no_rows_and_no_values(circuit):
     values = circuit.expectations(theta, [tfim(3), Projector(3)], x)
     values.sum().backward()
     assert values.shape == (2, 4, 2) and theta.grad.is_meta and x.grad.shape == x.shape
-
-
-class Engine:
-    """Stands in for the native path: the same calls, by plain autograd."""
-
-    @staticmethod
-    def supports(program, n_qubits, theta, observables):
-        return n_qubits == 3 and not theta.is_meta
-
-    @staticmethod
-    def forward(program, theta, start):
-        assert theta.ndim == start.ndim == 2 and len(start) in (1, len(theta))
-        theta, start = (t.detach().requires_grad_() for t in (theta, start.expand(len(theta), -1)))
-        with torch.enable_grad():
-            return {"leaves": (theta, start), "psi": evolve(program, theta, start)}
-
-    @staticmethod
-    def values(final, observables):
-        return torch.stack([H.expectation(final["psi"].detach()) for H in observables], dim=-1)
-
-    @staticmethod
-    def backward(final, theta, observables, weights, want_start):
-        assert theta.shape[0] == weights.shape[0] and weights.shape[1] == len(observables)
-        with torch.enable_grad():
-            values = torch.stack([H.expectation(final["psi"]) for H in observables], dim=-1)
-            grads = torch.autograd.grad(values, final["leaves"], weights, retain_graph=True)
-        return grads if want_start else (grads[0], None)
-
-
-@CIRCUITS
-@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
-@pytest.mark.parametrize("inputs", [None, angles(4, 2)])
-def test_a_native_path_takes_flat_batches(monkeypatch, circuit, lead, inputs):
-    Os = [tfim(3), Projector(3)]
-    theta = angles(*lead, circuit.n_params).requires_grad_()
-    leaves = [theta] if inputs is None else [theta, inputs.clone().requires_grad_()]
-    results = []
-    for engine in (None, Engine):
-        monkeypatch.setattr(adjoint, "native", engine)
-        values = circuit.expectations(theta, Os, *leaves[1:])
-        weights = torch.arange(1, values.numel() + 1).reshape(values.shape)
-        results.append([values, *torch.autograd.grad((values * weights).sum(), leaves)])
-    assert_close(*results, rtol=0, atol=1e-11)

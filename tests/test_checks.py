@@ -68,6 +68,7 @@ def test_values_of_meta_fake_and_functorch_tensors_are_not_read():
     torch.func.vmap(torch.func.grad(checked))(torch.full((2, 2), NAN))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, at its first dual number
 def test_reverse_mode_only_sees_every_other_derivative():
     x, seen = torch.ones(2), []
     assert _checks.reverse_mode_only(x, x.clone().requires_grad_(), torch.nn.Parameter(x))
