@@ -6,8 +6,8 @@ compiler found from scalar code.  What it computes, in the order it runs:
 
 - A *row* is V complex numbers: V real parts, then V imaginary parts, one vector register each.  In the
   *batch* form a lane is a sample, and row r holds amplitude r of V samples.  In the *single* form one state
-  fills the rows, and its last log2(V) qubits are the lanes.  Bits are counted from the least significant: lane bits,
-  then row bits.
+  fills the rows, and its last log2(V) qubits are the lanes.  Bits are counted from the least significant:
+  lane bits, then row bits.
 - The word of rotations of a qubit in a layer is a unit quaternion, and that is a phase on ``|1>``, a real
   rotation RY(c, s) and a phase on ``|1>``: U ~ diag(1, P) RY diag(1, Q), with no trigonometry.
 - Forward, a layer is RY on all qubits, one diagonal (P, the signs of the CZs, and the Q of the next layer),

@@ -40,7 +40,7 @@ def hamiltonians(n):
     return [qbp.tfim(n), qbp.Projector(n), qbp.heisenberg(n), mixed]
 
 
-# With 16 lanes or 4, these sizes take every form: samples or one state in the lanes; one row, one tile, several.
+# With 16 lanes or 4 these sizes take every form: samples or one state in the lanes; one row, tile or several.
 @pytest.mark.parametrize(("n", "batch"), [(1, 9), (2, 3), (4, 40), (5, 1), (7, 2), (9, 3), (11, 1), (15, 1)])
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 def test_every_form_of_the_vectors(monkeypatch, n, batch, dtype):
