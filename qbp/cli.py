@@ -236,6 +236,19 @@ def _readme(args: argparse.Namespace) -> int:
     return 0
 
 
+def _kernel() -> str:
+    """Name the path of circuit gradients, after one in each precision: the first ever compiles it."""
+    import torch
+
+    from qbp import HardwareEfficient, native, tfim
+
+    circuit = HardwareEfficient(2, 1)
+    for dtype in (torch.float64, torch.float32):
+        theta = torch.zeros(circuit.n_params, dtype=dtype, requires_grad=True)
+        circuit.expectation(theta, tfim(2)).backward()
+    return native.name()
+
+
 def _info(args: argparse.Namespace) -> int:
     import platform
     from importlib.metadata import version
@@ -249,7 +262,7 @@ def _info(args: argparse.Namespace) -> int:
         "numpy": np.__version__,
         "device": str(resolve_device("auto")),
         "threads": torch.get_num_threads(),
-        "kernel": "torch",
+        "kernel": _kernel(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
     print(json.dumps(found) if args.json else "\n".join(f"{k:<8} {v}" for k, v in found.items()))
