@@ -10,9 +10,10 @@ import torch
 from torch.testing import assert_close
 
 import qbp
-from qbp import adjoint, native
+from qbp import adjoint, kernel_plan, native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="numba is not installed, or QBP_KERNEL=torch")
+WIDE = native.available() and kernel_plan.kernel().BYTES == 64  # an x86 CPU with 512-bit registers
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 
 
@@ -147,3 +148,27 @@ def test_the_switch(monkeypatch):
     monkeypatch.setenv("QBP_KERNEL", "fortran")
     with pytest.raises(ValueError, match="QBP_KERNEL must be one of native, torch"):
         circuit.expectation(angles(circuit.n_params), qbp.tfim(2))
+
+
+@pytest.mark.parametrize("cpu", ["haswell:+avx,+avx2,+fma,+sse2"] * WIDE)
+def test_narrower_vectors(cpu, tmp_path):
+    """The kernel of a CPU with registers of 256 bits, which this one may run, too."""
+    code = """
+import torch, qbp
+from qbp import native
+for n, batch in ((3, 9), (7, 1)):
+    circuit, found = qbp.HardwareEfficient(n, 2, ("rx", "rz"), "cnot", "ring", start="plus"), []
+    for path in ("torch", "native"):
+        native.os.environ["QBP_KERNEL"] = path
+        theta = torch.linspace(0, 5, batch * circuit.n_params, dtype=torch.float64).reshape(batch, -1)
+        theta.requires_grad_()
+        circuit.expectation(theta, qbp.heisenberg(n)).sum().backward()
+        found.append(theta.grad)
+    torch.testing.assert_close(*found, rtol=0, atol=1e-10)
+print(native.name())
+"""
+    name, features = cpu.split(":")
+    numba = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | numba)
+    assert done.stdout.strip() == "native (256-bit vectors)"
