@@ -6,13 +6,13 @@ gradients from :mod:`qbp.adjoint`.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import _checks, adjoint, draws
+from qbp import _checks, adjoint, draws, native
 from qbp.observables import Observable, pauli_string
 from qbp.statevector import Entangler, Program, Rotation, Start, embed, evolve, product_state, start_qubits
 
@@ -75,7 +75,14 @@ class Circuit:
             raise ValueError(
                 f"observables must be PauliSums or Projectors on {n} qubits, got {observables!r}"
             )
-        return adjoint.expectations(self.program, *self._start(theta, inputs), observables, product=True)
+        if inputs is None or not native.supports(self.program, n, theta, observables):
+            return adjoint.expectations(self.program, *self._start(theta, inputs), observables, product=True)
+        # The kernel takes the angles of each sample anyway: RY(inputs) are rotations like the others.
+        theta, qubits = self._start(theta, inputs, embedded=False)
+        samples = torch.broadcast_shapes(theta.shape[:-1], inputs.shape[:-1])
+        angles = torch.cat([x.expand(*samples, -1) for x in (inputs.to(theta.dtype), theta)], -1)
+        program = _embedded(self.program, n, inputs.shape[-1])
+        return adjoint.expectations(program, angles, qubits, observables, product=True)
 
     @cached_property
     def n_params(self) -> int:
@@ -87,14 +94,16 @@ class Circuit:
         """The single-qubit amplitudes of the start state, complex, shape (n_qubits, 2)."""
         return start_qubits(self.start, self.n_qubits)
 
-    def _start(self, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _start(self, theta: Tensor, inputs: Tensor | None, *, embedded: bool = True) -> tuple[Tensor, Tensor]:
         """Check the arguments; return `theta` and the qubits of the start state, with axes that broadcast."""
         _checks.theta(theta, self.n_params)
         qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
         if inputs is None:
             return theta, qubits
         self._check_inputs(theta, inputs)
-        return theta.unsqueeze(-2), embed(inputs.to(theta.dtype), qubits)  # (..., samples, n_qubits, 2)
+        if embedded:
+            qubits = embed(inputs.to(theta.dtype), qubits)  # (..., samples, n_qubits, 2)
+        return theta.unsqueeze(-2), qubits
 
     def _check_inputs(self, theta: Tensor, inputs: Tensor) -> None:
         shape = tuple(getattr(inputs, "shape", ()))
@@ -215,6 +224,16 @@ class PauliRotations(Circuit):
         """The gates, first to last."""
         indices = range(len(self.generators)) if self.tied is None else self.tied
         return Program(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _embedded(program: Program, n_qubits: int, n_features: int) -> Program:
+    """Return the program after RY by the first `n_features` angles, one on each of the first qubits."""
+    first = [Rotation("I" * q + "Y" + "I" * (n_qubits - 1 - q), q) for q in range(n_features)]
+    moved = (
+        g._replace(parameter=g.parameter + n_features) if isinstance(g, Rotation) else g for g in program
+    )
+    return Program([*first, *moved])
 
 
 def _pairs(n: int, topology: str) -> tuple[tuple[int, int], ...]:

@@ -212,7 +212,7 @@ def saved(circuit_of, n_layers, inputs=None, grad=True):
     theta = angles(2, circuit.n_params).requires_grad_(grad)
 
     def pack(tensor):
-        if tensor.shape[-1] != circuit.n_params:
+        if tensor.shape[-1] not in (circuit.n_params, circuit.n_params + 4):  # alone, or with 4 inputs
             sizes.append(tensor.numel() * tensor.element_size())
         return tensor
 
