@@ -1,0 +1,209 @@
+"""Gradient variance: closed forms, dense parameter shift, chunks, Ctrl-C, and both engines side by side."""
+
+import math
+
+import numpy as np
+import pytest
+import reference
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import qbp
+from qbp import angle_samples
+from qbp.observables import Observable
+
+CIRCUIT, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
+
+
+def product_of_rx(n):
+    return qbp.PauliRotations(n, ["I" * q + "X" + "I" * (n - 1 - q) for q in range(n)])
+
+
+def local(n):
+    return qbp.PauliSum({"I" * n: 0.5} | {"I" * q + "Z" + "I" * (n - 1 - q): -0.5 / n for q in range(n)})
+
+
+def scores(found, variance):
+    """How many standard errors the estimates are off, where they have any."""
+    return ((found.variance - variance) / found.stderr)[found.stderr > 0]
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_local_warm_up_of_cerezo(n):
+    """Product of RX, cost 1 - (1/n) sum |0><0|_j: Var = 1 / (8 n^2), and Var[C] = 1 / (8 n)."""
+    found = qbp.gradient_variance(product_of_rx(n), local(n), samples=2000, engine="statevector")
+    assert scores(found, 1 / (8 * n**2)).abs().max() < 4
+    assert abs(found.cost_variance - 1 / (8 * n)) < 4 * found.cost_stderr
+    assert abs(found.mean.variance - 1 / (8 * n**2)) < 4 * found.mean.stderr
+    assert (found.stderr / found.variance).max() < 0.03  # theory: sqrt(1/2) / sqrt(2000)
+
+
+def test_global_warm_up_of_cerezo():
+    """Two qubits, so that the tails are light: Var = (1/8)(3/8), for |0..0><0..0| and for one minus it."""
+    found = qbp.gradient_variance(product_of_rx(2), qbp.Projector(2), samples=4000, engine="statevector")
+    assert scores(found, 3 / 64).abs().max() < 4
+
+
+@pytest.mark.parametrize("name", ["string", "projector"])
+def test_two_design_values(name):
+    """Deep inside a deep circuit: d^2 / (2 (d^2-1) (d+1)) for a string, 1 / (2 (d+1)^2) for a projector."""
+    n, layers, d = 4, 40, 16
+    H = {"string": qbp.PauliSum({"ZZII": 1.0}), "projector": qbp.Projector(n)}[name]
+    exact = {"string": d**2 / (2 * (d**2 - 1) * (d + 1)), "projector": 1 / (2 * (d + 1) ** 2)}[name]
+    found = qbp.gradient_variance(qbp.HardwareEfficient(n, layers), H, samples=1000)
+    middle = slice(16 * n * 2, 24 * n * 2)
+    z = (found.variance - exact)[middle] / found.stderr[middle]
+    assert abs(z.mean()) < 4 / len(z) ** 0.5 and z.abs().max() < 4.5
+
+
+def test_estimates_are_those_of_dense_parameter_shift():
+    """The same angles, through Kronecker products in numpy: mean squares, and numpy's moments."""
+    m, circuit = 7, qbp.HardwareEfficient(2, 1)
+    theta = angle_samples.random_angles(3, range(m), circuit.n_params).numpy()
+    matrix = reference.pauli_sum(qbp.tfim(2).terms)
+
+    def cost(angles):
+        state = reference.hardware_efficient(2, angles, [["YZ", "YZ"]], "cz", "ladder")
+        return reference.expectation(matrix, state)
+
+    shift = np.pi / 2 * np.eye(circuit.n_params)
+    gradient = np.array([[(cost(t + s) - cost(t - s)) / 2 for s in shift] for t in theta])
+    found = qbp.gradient_variance(circuit, qbp.tfim(2), samples=m, seed=3, device="cpu")
+    squares = gradient**2
+    np.testing.assert_allclose(found.variance, squares.mean(0), atol=1e-15)
+    np.testing.assert_allclose(found.stderr, squares.std(0, ddof=1) / m**0.5, atol=1e-15)
+    np.testing.assert_allclose(found.mean.variance, squares.mean())
+    np.testing.assert_allclose(found.mean.stderr, squares.mean(1).std(ddof=1) / m**0.5)
+    np.testing.assert_allclose(found.cost_variance, np.var([cost(t) for t in theta], ddof=1))
+    assert (found.upper_bound >= found.variance).all() and found.mean.upper_bound > found.mean.variance
+    np.testing.assert_allclose(found.mean.log2_variance, float(found.mean.variance.log2()))
+    assert (found.engine, found.samples, found.interrupted) == ("statevector", m, False)
+
+
+def test_the_error_of_the_cost_variance_covers():
+    """C = cos(theta): Var = 1/2, fourth central moment 3/8; 60 seeds scatter as the error says."""
+    one = qbp.HardwareEfficient(1, 1, rotations=["rx"])
+    H = qbp.PauliSum({"Z": 1.0})
+    runs = [qbp.gradient_variance(one, H, samples=300, seed=s) for s in range(60)]
+    z = torch.stack([(run.cost_variance - 0.5) / run.cost_stderr for run in runs])
+    g = torch.cat([(run.variance - 0.5) / run.stderr for run in runs])
+    for score in (z, g):
+        assert abs(score.mean()) < 0.5 and 0.6 < (score**2).mean() < 1.6
+    exact = math.sqrt((3 / 8 - 1 / 4) / 300)
+    assert np.mean([run.cost_stderr for run in runs]) == pytest.approx(exact, rel=0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_chunks_do_not_change_the_answer(dtype):
+    whole, *others = [
+        qbp.gradient_variance(CIRCUIT, H, samples=20, seed=5, chunk=chunk, dtype=dtype)
+        for chunk in (None, 1, 7, 20)
+    ]
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-4
+    for other in others:
+        torch.testing.assert_close(other.variance, whole.variance, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(other.stderr, whole.stderr, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(other.mean.stderr, whole.mean.stderr, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(other.cost_stderr, whole.cost_stderr, rtol=tolerance, atol=tolerance)
+    assert whole.variance.dtype == torch.float64  # sums of small squares, whatever the angles were
+
+
+def test_more_samples_begin_with_the_same_ones_and_seeds_share_none():
+    five, ten = (angle_samples.random_angles(1, range(m), 4) for m in (5, 10))
+    torch.testing.assert_close(five, ten[:5], rtol=0, atol=0)
+    other = torch.cat([angle_samples.random_angles(s, range(10), 4) for s in (0, 2)])
+    assert not (other[:, None] == ten).any() and ((ten >= 0) & (ten < 2 * np.pi)).all()
+    six = angle_samples.random_angles(1, range(5), 6)
+    assert not (six[:, :4] == five).any()  # a circuit of another size draws other angles
+
+
+def test_memory_is_bounded_in_qubits_and_in_angles():
+    for circuit in (qbp.HardwareEfficient(18, 1), qbp.HardwareEfficient(2, 3000)):
+        rows = angle_samples.chunks(10**6, circuit)[0]
+        assert len(rows) == 2**26 // (64 * 2**circuit.n_qubits + 40 * circuit.n_params) > 1
+    assert angle_samples.chunks(2, qbp.HardwareEfficient(24, 1)) == [range(0, 1), range(1, 2)]
+
+
+class Interrupt:
+    """A progress bar on which the reader presses Ctrl-C."""
+
+    def __init__(self, after):
+        self.after, self.done = after, 0
+
+    def __call__(self, samples):
+        self.done += samples
+        if self.done >= self.after:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_what_was_done():
+    progress = Interrupt(12)
+    found = qbp.gradient_variance(CIRCUIT, H, samples=1000, chunk=4, progress=progress)
+    assert (found.samples, progress.done, found.interrupted) == (12, 12, True)
+    whole = qbp.gradient_variance(CIRCUIT, H, samples=12, chunk=4)
+    torch.testing.assert_close(found.variance, whole.variance, rtol=0, atol=0)
+    torch.testing.assert_close(found.stderr, whole.stderr, rtol=0, atol=0)
+    with pytest.raises(KeyboardInterrupt):  # one sample has no error
+        qbp.gradient_variance(CIRCUIT, H, samples=1000, chunk=1, progress=Interrupt(1))
+
+
+def test_progress_counts_every_sample():
+    done = []
+    qbp.gradient_variance(CIRCUIT, H, samples=10, chunk=4, progress=done.append)
+    assert done == [4, 4, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_no_step_reads_a_number(dtype):
+    """On meta, and with a GPU's tensors faked: nothing is made on the CPU on the way."""
+    found = qbp.gradient_variance(CIRCUIT, qbp.Projector(3), samples=5, chunk=2, dtype=dtype, device="meta")
+    assert found.variance.is_meta and found.mean.stderr.is_meta and found.cost_stderr.is_meta
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        sums = angle_samples.Sums(*(torch.zeros(k, device="cuda", dtype=torch.float64) for k in (4, 4, 0, 0)))
+        sums = sums.add(*(torch.ones(k, device="cuda", dtype=dtype) for k in ((3, 4), (3,))))
+        for estimate in (sums.each(), sums.mean(), sums.of_cost()):
+            assert {t.device.type for t in estimate} == {"cuda"}
+
+
+def test_small_circuits_go_to_the_state_vector_and_the_choice_is_reported():
+    found = qbp.gradient_variance(CIRCUIT, H, samples=2)
+    assert found.engine == "statevector" and found.reason == "at most 12 qubits"
+    asked = qbp.gradient_variance(CIRCUIT, H, samples=2, engine="statevector")
+    assert asked.reason == "asked for"
+
+
+def test_tied_angles_and_any_observable_have_a_state_vector():
+    circuit = qbp.PauliRotations(2, ["ZZ", "XI", "IX"], tied=[0, 1, 1], start="plus")
+
+    class Minus(Observable):
+        n_qubits = 2
+
+        def apply(self, state):
+            return -qbp.tfim(2).apply(state)
+
+    ours = qbp.gradient_variance(circuit, qbp.tfim(2), samples=4)
+    other = qbp.gradient_variance(circuit, Minus(), samples=4)
+    torch.testing.assert_close(ours.variance, other.variance)
+
+
+BAD = {
+    "circuit must be a Circuit, got 'int'": {"circuit": 3},
+    "H must be an observable on 3 qubits": {"H": qbp.tfim(2)},
+    "H must be an observable on 3 qubits, got 'ZZ'": {"H": "ZZ"},
+    "samples must be at least 2, got 1": {"samples": 1},
+    "samples must be an integer": {"samples": 2.5},
+    "seed must be at least 0": {"seed": -1},
+    "engine must be one of auto, statevector, pauli-walk, got 'exact'": {"engine": "exact"},
+    "walks must be at least 64": {"walks": 0},
+    "chunk must be at least 1": {"chunk": 0},
+    "dtype must be torch.float64 or torch.float32, got torch.complex64": {"dtype": torch.complex64},
+    "device must be one this machine has, got 'abacus'": {"device": "abacus"},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_input_is_named(message):
+    arguments = {"circuit": CIRCUIT, "H": H} | BAD[message]
+    with pytest.raises((ValueError, TypeError)) as raised:
+        qbp.gradient_variance(**arguments)
+    assert str(raised.value).startswith(message) and "\n" not in str(raised.value)
