@@ -50,7 +50,7 @@ def chunks(samples: int, circuit: Circuit, chunk: int | None = None) -> list[ran
     Example:
         >>> from qbp.ansatz import HardwareEfficient
         >>> chunks(3, HardwareEfficient(2, 1), chunk=2), len(chunks(1000, HardwareEfficient(10, 10)))
-        ([range(0, 2), range(2, 3)], 4)
+        ([range(0, 2), range(2, 3)], 2)
     """
     row = AMPLITUDE * 2**circuit.n_qubits + ANGLE * circuit.n_params  # bytes
     size = chunk or max(1, WORKING_SET // row)
