@@ -40,6 +40,13 @@ def has_values(tensor: Tensor) -> bool:
     return type(tensor) in (Tensor, torch.nn.Parameter) and not tensor.is_meta and not wrapped
 
 
+def reverse_mode_only(*tensors: Tensor) -> bool:
+    """Whether no derivative is taken of these tensors but by autograd, backward; they also hold values."""
+    tangents = (torch.autograd.forward_ad.unpack_dual(tensor).tangent for tensor in tensors)
+    func = torch._C._are_functorch_transforms_active()
+    return not func and all(map(has_values, tensors)) and all(tangent is None for tangent in tangents)
+
+
 def finite(name: str, tensor: Tensor) -> None:
     """Raise ValueError if `tensor` holds NaN or an infinity."""
     if _trusted.get() or not has_values(tensor):

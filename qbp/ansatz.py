@@ -1,7 +1,8 @@
 r"""Ansatze: circuits whose angles are trained, ``|psi(theta)> = U(theta) |start>``.
 
 :class:`HardwareEfficient` and :class:`PauliRotations` only write down a program of gates; what a circuit
-does is in :class:`Circuit`, and every amplitude moves in :func:`qbp.statevector.evolve`.
+does is in :class:`Circuit`.  States come from :func:`qbp.statevector.evolve`, expectations and their gradients
+from :mod:`qbp.adjoint`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import _checks, draws
+from qbp import _checks, adjoint, draws
 from qbp.observables import Observable, pauli_string
 from qbp.statevector import Entangler, Program, Rotation, Start, embed, evolve, product_state, start_qubits
 
@@ -44,13 +45,7 @@ class Circuit:
         Raises:
             TypeError, ValueError: `theta` or `inputs` is not a real tensor of the shape above, or not finite.
         """
-        _checks.theta(theta, self.n_params)
-        qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
-        if inputs is None:
-            return evolve(self.program, theta, product_state(qubits))
-        self._check_inputs(theta, inputs)
-        start = product_state(embed(inputs.to(theta.dtype), qubits))  # (..., samples, 2**n_qubits)
-        return evolve(self.program, theta.unsqueeze(-2), start)
+        return evolve(self.program, *self._start(theta, inputs))
 
     def expectation(self, theta: Tensor, H: Observable, inputs: Tensor | None = None) -> Tensor:
         """Return ``<psi|H|psi>``, real, shape (...) or (..., samples); the rest as :meth:`expectations`."""
@@ -61,7 +56,8 @@ class Circuit:
     ) -> Tensor:
         """Return the expectations ``<O_i>`` of several observables in one state.
 
-        The state is evolved once, so the gradient of ``sum_i g_i <O_i>`` is one backward pass, whatever m is.
+        The state is evolved once, so the gradient of ``sum_i g_i <O_i>`` is one backward pass, whatever m is;
+        it undoes the gates one by one, so its memory does not grow with their number (:mod:`qbp.adjoint`).
 
         Args:
             theta, inputs: as for :meth:`state`.
@@ -78,8 +74,7 @@ class Circuit:
             raise ValueError(
                 f"observables must be PauliSums or Projectors on {n} qubits, got {observables!r}"
             )
-        state = self.state(theta, inputs)
-        return torch.stack([H.expectation(state) for H in observables], dim=-1)
+        return adjoint.expectations(self.program, *self._start(theta, inputs), observables)
 
     @cached_property
     def n_params(self) -> int:
@@ -90,6 +85,16 @@ class Circuit:
     def qubits(self) -> np.ndarray:
         """The single-qubit amplitudes of the start state, complex, shape (n_qubits, 2)."""
         return start_qubits(self.start, self.n_qubits)
+
+    def _start(self, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Check the arguments; return `theta` and the start state, with leading axes that broadcast."""
+        _checks.theta(theta, self.n_params)
+        qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
+        if inputs is None:
+            return theta, product_state(qubits)
+        self._check_inputs(theta, inputs)
+        start = product_state(embed(inputs.to(theta.dtype), qubits))  # (..., samples, 2**n_qubits)
+        return theta.unsqueeze(-2), start
 
     def _check_inputs(self, theta: Tensor, inputs: Tensor) -> None:
         shape = tuple(getattr(inputs, "shape", ()))
