@@ -19,12 +19,12 @@ from torch import Tensor
 from qbp import _checks
 from qbp.angle_samples import ONE_SIDED, Estimate, chunks, sample
 from qbp.ansatz import Circuit
-from qbp.observables import Observable
+from qbp.observables import Observable, Projector
 from qbp.pauli_walk import walk_moments
 
 ENGINES = ("auto", "statevector", "pauli-walk")
 WALKS = 2**17
-SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes the state vector: at once, and where no walk goes
+SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes a state vector: for a sum, and where no walk goes
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def gradient_variance(
         samples: parameter vectors of the state-vector engine, at least 2; vector r of a seed is the same
             however many there are, in whatever chunks.
         seed: of the draws, 0 <= seed < 2**64.
-        engine: "statevector", "pauli-walk", or "auto": the state vector up to 12 qubits, walks above; where
-            the walk's conditions do not hold, the state vector up to 20 qubits.
+        engine: "statevector", "pauli-walk", or "auto": walks above 12 qubits and for a projector, else
+            the state vector; it stands in up to 20 qubits where a condition of the walk does not hold.
         walks: walks of the other engine, at least 64.
         dtype: of the angles, float64 or float32; sums are kept in float64.
         device: "auto" means CUDA where there is one.  Walks stay on the CPU.
@@ -116,20 +116,17 @@ def gradient_variance(
     where = _checks.device("device", device)
     reason, n = "asked for", circuit.n_qubits
     if _checks.choice("engine", engine, ENGINES) == "auto":
-        engine, reason = (
-            ("statevector", f"at most {SMALL} qubits") if n <= SMALL else (engine, f"above {SMALL} qubits")
-        )
+        engine, reason = choose(n, H)
+    refusal = None
     if engine != "statevector":
         try:
             return _walk(circuit, H, walks, seed, reason, progress)
-        except (ValueError, TypeError) as refusal:  # the arguments are checked: it is a condition of the walk
-            if engine == "pauli-walk":
+        except (ValueError, TypeError) as error:  # the arguments are checked: a condition of the walk
+            if reason == "asked for":
                 raise
-            if n > LARGEST:
-                raise ValueError(
-                    f"engine must be a walk above {LARGEST} qubits, got {n}; no walk: {refusal}"
-                ) from None
-            reason = f"no walk: {refusal}"
+            refusal = f"no walk, {error}"
+        if n > LARGEST:
+            raise ValueError(f"engine must be one that serves {n} qubits: {refusal}, nor a state vector")
     sums, interrupted = sample(circuit, H, chunks(samples, circuit, chunk), seed, dtype, where, progress)
     cost = sums.of_cost()
     return GradientVariance(
@@ -138,10 +135,24 @@ def gradient_variance(
         cost_variance=cost.variance,
         cost_stderr=cost.stderr,
         engine="statevector",
-        reason=reason,
+        reason=refusal or reason,
         samples=len(sums.cost),
         interrupted=interrupted,
     )
+
+
+def choose(n_qubits: int, H: Observable) -> tuple[str, str]:
+    """Return the engine that "auto" tries first, and why, in words.
+
+    Example:
+        >>> choose(4, Projector(4))
+        ('pauli-walk', 'a projector, whose gradients have heavy tails')
+    """
+    if isinstance(H, Projector):
+        return "pauli-walk", "a projector, whose gradients have heavy tails"
+    if n_qubits > SMALL:
+        return "pauli-walk", f"above {SMALL} qubits"
+    return "statevector", f"at most {SMALL} qubits"
 
 
 def _walk(

@@ -19,7 +19,7 @@ from qbp.ansatz import HardwareEfficient
 from qbp.curves import decay_fit_log2
 from qbp.experiments import resolve_device
 from qbp.observables import Observable, PauliSum, Projector, tfim
-from qbp.plateau import ENGINES, SMALL, WALKS, GradientVariance, gradient_variance
+from qbp.plateau import ENGINES, WALKS, GradientVariance, choose, gradient_variance
 
 
 def _zz(n: int) -> PauliSum:
@@ -98,8 +98,9 @@ class Study:
     @property
     def expected(self) -> int:
         """How many samples and walks all sizes take together, where no walk is refused: a bar's total."""
-        walked = [self.engine == "pauli-walk" or (self.engine == "auto" and n > SMALL) for n, _ in self.sizes]
-        return sum(self.walks if walk else self.samples for walk in walked)
+        size = {"statevector": self.samples, "pauli-walk": self.walks}
+        tried = [choose(n, OBSERVABLES[self.observable](n))[0] for n, _ in self.sizes]
+        return sum(size[name if self.engine == "auto" else self.engine] for name in tried)
 
     def circuit(self, n_qubits: int, n_layers: int) -> HardwareEfficient:
         """Return the circuit of a size."""
