@@ -56,11 +56,14 @@ def compile_steps(program: Program) -> list[Step]:
         steps.extend(_turn(open_turns[key]) for key in sorted(open_turns))
         depth.clear(), open_turns.clear()
 
-    letters: dict[str, list[tuple[int, str]]] = {}  # every string is read once
+    letters: dict[str, list[tuple[int, str]]] = {}  # every string and every entangler is read once
+    chains: dict[Entangler, list[Chain]] = {}
     for gate in program:
         if isinstance(gate, Entangler):
             close()
-            steps.extend(_chains(gate))
+            if gate not in chains:
+                chains[gate] = _chains(gate)
+            steps.extend(chains[gate])
             continue
         if gate.pauli not in letters:
             letters[gate.pauli] = [(q, p) for q, p in enumerate(gate.pauli) if p != "I"]
@@ -168,9 +171,7 @@ def back_signs(chain: Chain, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     return signs
 
 
-def light_cone(
-    steps: list[Step], x: np.ndarray, z: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, list[Step]]:
+def light_cone(steps: list[Step], x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Step]]:
     """Cut a circuit down to what strings can meet on their way back.
 
     Args:
@@ -195,23 +196,27 @@ def light_cone(
     reached = (x | z)[:, 0] != 0
     number = np.where(reached, np.cumsum(reached) - 1, -1)
     cut: list[Step] = []
+    chains: dict[int, list[Chain]] = {}  # layers share their entangler
     for step in reversed(kept):
         if isinstance(step, Turn):
             cut.append(step._replace(qubits=number[step.qubits]))
-        else:
-            cut.extend(_cut(step, number))
+            continue
+        if id(step) not in chains:
+            chains[id(step)] = _cut(step, number)
+        cut += chains[id(step)]
     return x[:, 0], z[:, 0], cut
 
 
 def _cut(chain: Chain, number: np.ndarray) -> list[Chain]:
     """Keep the stretches of each path that are inside; a gate with a qubit outside sees identities there."""
     path = number[chain.qubits]
-    if (path >= 0).all():
+    inside = path >= 0
+    if inside.all():
         return [chain._replace(qubits=path)]
     stretches = []
-    for column in path.T:
-        inside = np.split(column, np.flatnonzero(column < 0))
-        stretches += [s for s in (piece[piece >= 0] for piece in inside) if len(s) > 1]
+    for column in np.flatnonzero(inside.sum(axis=0) > 1):
+        ends = np.flatnonzero(np.diff(inside[:, column], prepend=False, append=False)).reshape(-1, 2)
+        stretches += [path[low:high, column] for low, high in ends if high - low > 1]
     lengths = sorted({len(s) for s in stretches})
     return [Chain(chain.kind, np.array([s for s in stretches if len(s) == m]).T) for m in lengths]
 

@@ -53,7 +53,9 @@ ROUNDS = 32  # independent populations of walks: their spread is the standard er
 FAMILIES = 64  # strings that share a light cone and a population
 TRAIL = 2**23  # words of history kept at once, 64 MB
 LARGEST_FAMILY = 10  # log2 of the strings of a projector that may walk together
-SHRINK = np.log2(3)  # bits that each letter costs: the mean of <S>^2 over X, Y and Z is 1/3 in any pure state
+SHRINK = (
+    np.log2(3) / 2
+)  # bits by which a letter lowers what a walk may give; in a pure state the last one costs log2 3
 LETTERS = np.arange(4)  # a letter is x + 2 z: I, X, Z, Y; the product of two is their XOR
 
 
@@ -63,15 +65,17 @@ class WalkMoments:
 
     Attributes:
         variance: Var[dC/dtheta_k], float64, shape (n_params,).  Exactly 0 where no walk can ever contribute.
-        stderr: one standard error of `variance`, shape (n_params,); NaN after a single round.
-        upper_bound: at 95 %, shape (n_params,): ``variance + 1.645 stderr`` where the relative standard error is
-            below 1/4, else what walks without resampling exclude (three divided by their number, times
-            ``sum_a c_a^2``, if none of them survived); 0 where the variance is known to be zero.
-        log2_variance: the same as `variance` without underflow, shape (n_params,); -inf for zero.
+        stderr: one standard error of `variance`, from the spread between rounds; NaN after a single round.
+        upper_bound: at 95 %.  Where the relative standard error is below 1/4, ``variance + 1.645 stderr``.  Else
+            what walks without resampling exclude: if nothing survived, 3 divided by their number, times
+            ``sum_a c_a^2`` (for a projector 2^-n).  There `variance` is most likely far too low, since a few
+            walks that were not drawn carry most of it.  0 where the variance is known to be zero.
+        log2_variance: `variance` without underflow, in bits; -inf for zero.
+        relative_stderr: ``stderr / variance`` without underflow; 0 where the variance is 0.
+        cost_variance, cost_stderr, cost_upper_bound, log2_cost_variance, cost_relative_stderr: the same of C.
+        total, total_stderr, total_upper_bound, log2_total, total_relative_stderr: the same of the sum of
+            `variance` over all parameters (its entries are correlated, so their errors do not add up).
         cost_mean: E[C], exact.
-        cost_variance, cost_stderr, cost_upper_bound, log2_cost_variance: the same five for Var[C].
-        total, total_stderr, log2_total: the sum of `variance` over all parameters, its standard error (entries
-            of a round are correlated: it is not the root of a sum of squares), its logarithm.
         walks: number of finished walks; fewer than asked for after a keyboard interrupt.
     """
 
@@ -79,21 +83,27 @@ class WalkMoments:
     stderr: np.ndarray
     upper_bound: np.ndarray
     log2_variance: np.ndarray
-    cost_mean: float
+    relative_stderr: np.ndarray
     cost_variance: float
     cost_stderr: float
     cost_upper_bound: float
     log2_cost_variance: float
+    cost_relative_stderr: float
     total: float
     total_stderr: float
+    total_upper_bound: float
     log2_total: float
+    total_relative_stderr: float
+    cost_mean: float
     walks: int
 
 
 class Family(NamedTuple):
     """Strings that walk together, each the first one times a fixed string; most families have one member."""
 
-    first: np.ndarray  # (n,) letters of the first string; of a projector, each walk draws I or Z on every qubit
+    first: (
+        np.ndarray
+    )  # (n,) letters of the first string; of a projector, each walk draws I or Z on every qubit
     log2_weight: float  # log2 sum_a c_a^2
     coefficients: np.ndarray  # (members,), squares adding up to 1
     fixed: np.ndarray  # (n, members) letters at the start
@@ -172,19 +182,23 @@ def walk_moments(
             raise
     log_mean = sums[0] - np.log2(rounds)
     with np.errstate(invalid="ignore", divide="ignore"):  # -inf - -inf where nothing survived; one round
-        spread = np.exp2(sums[1] - 2 * sums[0]) * rounds - 1  # relative, between rounds
-        stderr = np.sqrt(np.maximum(spread, 0) / np.float64(rounds - 1)) * np.exp2(log_mean)
-    stderr[(log_mean == -np.inf) | ~problem.reach] = 0.0
+        spread = np.exp2(sums[1] - 2 * sums[0]) * rounds - 1
+        relative = np.sqrt(np.maximum(spread, 0) / np.float64(rounds - 1))
+    relative[log_mean == -np.inf] = 0.0
     mean = np.exp2(log_mean)
-    upper = mean + 1.645 * stderr
-    unresolved = problem.reach & ~(stderr < mean / 4)
+    upper = mean * (1 + 1.645 * relative)
+    unresolved = problem.reach & ~((relative < 0.25) & (log_mean > -np.inf))
     if unresolved.any():
-        upper[unresolved] = np.fmax(upper, _exclusion(problem, n_words, seed, rounds))[unresolved]
-    return WalkMoments(
-        mean[:-2], stderr[:-2], upper[:-2], log_mean[:-2], problem.cost_mean,
-        *map(float, (mean[-2], stderr[-2], upper[-2], log_mean[-2], mean[-1], stderr[-1], log_mean[-1])),
-        64 * n_words * rounds,
-    )  # fmt: skip
+        excluded = _exclusion(problem, n_words, seed, rounds)
+        most = np.append(np.full(len(mean) - 1, excluded), problem.reach[:-2].sum() * excluded)
+        upper[unresolved] = np.fmax(upper, most)[unresolved]
+    estimates = (mean, mean * relative, upper, log_mean, relative)
+    entries, cost, total = (
+        [e[:-2] for e in estimates],
+        [float(e[-2]) for e in estimates],
+        [float(e[-1]) for e in estimates],
+    )
+    return WalkMoments(*entries, *cost, *total, problem.cost_mean, 64 * n_words * rounds)
 
 
 def _check(circuit: Circuit, H: Observable) -> None:
@@ -234,20 +248,19 @@ def _prepare(circuit: Circuit, H: PauliSum | Projector) -> Problem:
     reach = np.zeros(circuit.n_params + 2, dtype=bool)
     groups = []
     for chunk, walked, exact in chunks:
-        group, reached = _group(chunk, walked, exact)
+        group, reached = _group(chunk, walked, exact, start)
         groups.append(group)
         reach[reached] = True
     reach[-2:] = bool(families), reach[:-2].any()
     return Problem(groups, start, reach, cost_mean)
 
 
-def _group(families: list[Family], steps: list[Step], front: Front | None) -> tuple[Group, np.ndarray]:
+def _group(
+    families: list[Family], steps: list[Step], front: Front | None, start: np.ndarray
+) -> tuple[Group, np.ndarray]:
     """Cut the circuit to the light cone of some families; also return the parameters that they reach."""
-    masks = [
-        ONES * np.any([(f.first >> bit) & 1 for f in families], axis=0).astype(np.uint64)[:, None]
-        for bit in (0, 1)
-    ]
-    x, z, cut = light_cone(steps, *masks)
+    letters = np.bitwise_or.reduce([f.first for f in families], axis=0)
+    x, z, cut = light_cone(steps, *(ONES * ((letters >> bit) & 1).astype(np.uint64)[:, None] for bit in (0, 1)))
     qubits = np.flatnonzero(x | z)
     reached = [step.parameters for step in cut if isinstance(step, Turn)]
     if front is not None:
@@ -256,15 +269,18 @@ def _group(families: list[Family], steps: list[Step], front: Front | None) -> tu
         number = np.searchsorted(qubits, front.qubits[met])
         reached.append(front.parameters[met])
         front = Front(front.factor[qubits], number, front.parameters[met], front.share[met])
+    else:  # outside the cone of the first string only the fixed ones have letters
+        (f,) = families
+        outside = np.setdiff1d(np.arange(len(start)), qubits)
+        rest = _expectations(start[outside], f.fixed[outside], np.zeros(len(f.powers), int))
+        families = [f._replace(coefficients=f.coefficients * rest)]
     return Group(families, qubits, cut, front), np.concatenate([np.zeros(0, int), *reached])
 
 
 # ---- strings that share a walk
 
 
-def _sum_families(
-    H: PauliSum, steps: list[Step], start: np.ndarray
-) -> tuple[list[Family], float]:
+def _sum_families(H: PauliSum, steps: list[Step], start: np.ndarray) -> tuple[list[Family], float]:
     """Split a sum into families that have no cross terms with each other, and its exact mean."""
     terms = {pauli: c for pauli, c in H.terms.items() if c}
     if not terms:
@@ -288,14 +304,14 @@ def _sum_families(
         powers = 2 * (signs[members] + signs[members[0]]) + product_phase(ours[:, :1], ours)
         square = c @ c
         families.append(
-            Family(first[:, rest[members[0]]], np.log2(square), c / square**0.5, ours[:, :1] ^ ours, powers % 4)
+            Family(
+                first[:, rest[members[0]]], np.log2(square), c / square**0.5, ours[:, :1] ^ ours, powers % 4
+            )
         )
     return families, float(mean)
 
 
-def _projector_families(
-    H: Projector, steps: list[Step], start: np.ndarray
-) -> tuple[list[Family], float]:
+def _projector_families(H: Projector, steps: list[Step], start: np.ndarray) -> tuple[list[Family], float]:
     """A projector is 2^-n times all Z strings: cosets of those that pass the pair check with the identity."""
     n = H.n_qubits
     x, z = np.zeros((n, n), dtype=np.uint64), np.eye(n, dtype=np.uint64)  # a string a column, one bit a word
@@ -408,7 +424,9 @@ def _odd(axis: np.ndarray) -> np.ndarray:
 
 def _mix(table: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Average each row of a table (k, 4) over the angle of a rotation: S and PS in equal parts."""
-    return np.where(_odd(axis), (table + np.take_along_axis(table, LETTERS ^ axis[:, None], axis=1)) / 2, table)
+    return np.where(
+        _odd(axis), (table + np.take_along_axis(table, LETTERS ^ axis[:, None], axis=1)) / 2, table
+    )
 
 
 # ---- walks
@@ -541,7 +559,7 @@ def _resample(
     places = (np.arange(len(share)) + rng.uniform()) * (ends[-1] / len(share))
     parents = np.minimum(np.searchsorted(ends, places, side="right"), len(share) - 1)
     for part in (x, z):
-        part[:] = pack(unpack(part)[:, parents])
+        part[:] = pack(np.take(unpack(part), parents, axis=1))  # far faster than an index
     return top + np.log2(ends[-1] / len(share)) + bits[parents], parents
 
 
@@ -568,7 +586,9 @@ def _gather(
     """Add the weights of the walks to the parameters that they met, from the start back to the observable."""
     parameters, sums = [np.zeros(0, int)], [np.zeros(0)]
     if (front := group.front) is not None:
-        here = np.stack([0 * _weigh(x, w), *(_weigh(letter, w) for letter in (x & ~z, z & ~x, x & z))], axis=1)
+        here = np.stack(
+            [0 * _weigh(x, w), *(_weigh(letter, w) for letter in (x & ~z, z & ~x, x & z))], axis=1
+        )
         factor = front.factor[front.qubits]
         share = np.divide(front.share, factor, out=np.zeros_like(factor), where=factor > 0)
         parameters.append(front.parameters)
