@@ -25,6 +25,7 @@ from qbp.pauli_walk import walk_moments
 ENGINES = ("auto", "statevector", "pauli-walk")
 WALKS = 2**17
 SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes a state vector: for a sum, and where no walk goes
+POSSIBLE = 26  # qubits up to which one is tried when asked for: 4 GiB
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,10 @@ def gradient_variance(
             if reason == "asked for":
                 raise
             refusal = f"no walk, {error}"
-        if n > LARGEST:
-            raise ValueError(f"engine must be one that serves {n} qubits: {refusal}, nor a state vector")
+    if n > (LARGEST if refusal else POSSIBLE):
+        raise ValueError(
+            f"engine must be one that serves {n} qubits: no state vector, {refusal or 'but a walk'}"
+        )
     sums, interrupted = sample(circuit, H, chunks(samples, circuit, chunk), seed, dtype, where, progress)
     cost = sums.of_cost()
     return GradientVariance(

@@ -191,8 +191,12 @@ def test_where_no_walk_goes_a_state_vector_stands_in_or_the_condition_is_named()
 
     found = qbp.gradient_variance(tied(13), qbp.PauliSum({"Y" * 13: 1.0}), samples=2)
     assert found.engine == "statevector" and found.reason.startswith("no walk, ") and "tied" in found.reason
-    with pytest.raises(ValueError, match=r"engine must be one that serves 21 qubits: no walk, .*tied"):
+    with pytest.raises(
+        ValueError, match=r"engine must be one that serves 21 qubits: no state vector, no walk, .*tied"
+    ):
         qbp.gradient_variance(tied(21), qbp.PauliSum({"Y" * 21: 1.0}))
+    with pytest.raises(ValueError, match="serves 1000 qubits: no state vector, but a walk"):
+        qbp.gradient_variance(qbp.HardwareEfficient(1000, 1), qbp.tfim(1000), engine="statevector")
     with pytest.raises(ValueError, match="tied"):
         qbp.gradient_variance(tied(2), qbp.tfim(2), engine="pauli-walk")
 
@@ -246,7 +250,7 @@ def test_both_engines_agree_on_37_circuits():
         walked = qbp.gradient_variance(circuit, H, seed=2, engine="pauli-walk")
         zero = walked.variance == 0
         torch.testing.assert_close(zero, sampled.variance < 1e-24)  # rounding of gradients that are zero
-        assert (walked.stderr[zero] == 0).all() and (walked.upper_bound[zero] < 0.1).all()
+        assert (walked.stderr[zero] == 0).all() and (walked.upper_bound >= walked.variance).all()
         zeros += int(zero.sum())
         error = (sampled.stderr**2 + walked.stderr**2).sqrt()[~zero]
         scores += [(sampled.variance - walked.variance)[~zero] / error]
