@@ -1,9 +1,9 @@
 r"""Expectations and their whole gradient by the adjoint method, in memory that does not grow with depth.
 
 Let ``E = sum_i g_i <psi|O_i|psi>`` and ``lambda = sum_i g_i O_i psi``.  Right after the gate
-``exp(-i theta P / 2)`` the derivative is ``dE/dtheta = Im <lambda|P|psi>`` (Jones and Gacon 2020).  So the last
-state is all that is kept: the backward pass undoes the gates, last to first, on psi and lambda together, and
-reads off one number a gate.
+``exp(-i theta P / 2)`` the derivative is ``dE/dtheta = Im <lambda|P|psi>`` (Jones and Gacon 2020).  So the
+last state is all that is kept: the backward pass undoes the gates, last to first, on psi and lambda together,
+and reads off one number a gate.
 
 Programs of layers run in :mod:`qbp.layers`, those with Pauli strings on several qubits gate by gate, here.
 """
@@ -26,9 +26,7 @@ except ImportError:
     native = None
 
 
-def expectations(
-    program: Program, theta: Tensor, state: Tensor, observables: Sequence[Observable]
-) -> Tensor:
+def expectations(program: Program, theta: Tensor, state: Tensor, observables: Sequence[Observable]) -> Tensor:
     """Return the expectations of observables after a program of gates.
 
     One backward pass gives the gradient of any weighted sum of them.  Second derivatives (``create_graph``),
@@ -37,7 +35,7 @@ def expectations(
     Args:
         program: gates, first to last, whose parameter indices are below n_params.
         theta: angles in radians, real, shape (..., n_params).
-        state: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against those of `theta`.
+        state: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against `theta`.
         observables: m >= 1 observables on n qubits.
 
     Returns:
@@ -52,8 +50,9 @@ def expectations(
         tensor([-1.])
     """
     state, observables = state.to(theta.dtype.to_complex()), tuple(observables)
-    held = [value for H in observables for value in vars(H).values() if isinstance(value, Tensor)]
-    if not _checks.reverse_mode_only(theta, state) or any(tensor.requires_grad for tensor in held):
+    held = [value for H in observables for value in getattr(H, "__dict__", {}).values()]
+    learned = any(isinstance(value, Tensor) and value.requires_grad for value in held)  # as a target may be
+    if learned or not _checks.reverse_mode_only(theta, state):
         return _plain(program, theta, state, observables)
     batch = torch.broadcast_shapes(theta.shape[:-1], state.shape[:-1])
     rows = _rows(theta, state, batch)
@@ -105,7 +104,9 @@ class _Adjoint(torch.autograd.Function):
             found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
             return *(next(found) if wants else None for wants in ctx.needs_input_grad[:2]), None, None
         final = kept[0] if kept else final
-        of_theta, of_start = _backward(theta, start, program, observables, final, weights, ctx.needs_input_grad[1])
+        of_theta, of_start = _backward(
+            theta, start, program, observables, final, weights, ctx.needs_input_grad[1]
+        )
         return of_theta, of_start, None, None
 
 
@@ -118,14 +119,12 @@ def _forward(
     theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable]
 ) -> tuple[Any, Tensor]:
     """Return the final state, a tensor unless the path is native, and the values, (runs, samples, m)."""
-    n_qubits, samples = observables[0].n_qubits, start.shape[1]
+    n_qubits = start.shape[-1].bit_length() - 1
     if engine := _engine(program, n_qubits, theta, observables):
         final = engine.forward(program, *_flat(theta, start))
-        return final, engine.values(final, observables).unflatten(0, (len(theta), samples))
-    if as_layers(program, n_qubits) is None:
-        psi = evolve(program, theta.unsqueeze(1), start)
-    else:
-        psi = run(program, theta, start)
+        return final, engine.values(final, observables).unflatten(0, (len(theta), start.shape[1]))
+    layered = as_layers(program, n_qubits)
+    psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
     return psi, torch.stack([H.expectation(psi) for H in observables], dim=-1)
 
 
@@ -147,8 +146,8 @@ def _backward(
     else:
         each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
         lam = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
-        undo_all = _undo_gates if as_layers(program, observables[0].n_qubits) is None else undo
-        of_theta, lam = undo_all(program, theta, final, lam)
+        layered = as_layers(program, start.shape[-1].bit_length() - 1)
+        of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
         of_start = 2 * lam if want_start else None  # torch's convention for a complex tensor
     return of_theta, of_start.sum_to_size(start.shape) if want_start else None
 

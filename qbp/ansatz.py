@@ -1,8 +1,8 @@
 r"""Ansatze: circuits whose angles are trained, ``|psi(theta)> = U(theta) |start>``.
 
 :class:`HardwareEfficient` and :class:`PauliRotations` only write down a program of gates; what a circuit
-does is in :class:`Circuit`.  States come from :func:`qbp.statevector.evolve`, expectations and their gradients
-from :mod:`qbp.adjoint`.
+does is in :class:`Circuit`.  Its states come from :func:`qbp.statevector.evolve`, its expectations and their
+gradients from :mod:`qbp.adjoint`.
 """
 
 from dataclasses import dataclass

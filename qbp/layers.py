@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp.statevector import Entangler, Program, Rotation, entangle, like
+from qbp.statevector import Entangler, Program, entangle, like
 
 Word = tuple[tuple[str, int], ...]  # rotations of one qubit, first to last: (axis "X" | "Y" | "Z", parameter)
 BLOCK = 3  # qubits fused, at most
@@ -38,6 +38,7 @@ def as_layers(program: Program, n_qubits: int) -> tuple[Layer, ...] | None:
         n_qubits: number of qubits.
 
     Example:
+        >>> from qbp.statevector import Rotation
         >>> as_layers((Rotation("IY", 0), Rotation("IZ", 1)), 2)
         (Layer(words=((), (('Y', 0), ('Z', 1))), entangler=None),)
         >>> as_layers((Rotation("ZZ", 0),), 2) is None
@@ -70,6 +71,7 @@ def run(program: Program, theta: Tensor, state: Tensor) -> Tensor:
         Amplitudes, shape (runs, samples, 2**n).
 
     Example:
+        >>> from qbp.statevector import Rotation
         >>> run((Rotation("X", 0),), torch.tensor([[torch.pi]]), torch.eye(2)[None, :1] + 0j).abs().round()
         tensor([[[0., 1.]]])
     """
@@ -79,7 +81,7 @@ def run(program: Program, theta: Tensor, state: Tensor) -> Tensor:
     matrices = _matrices(_table(program, n_qubits, theta.shape[1]), theta)
     for layer, own in zip(as_layers(program, n_qubits), matrices, strict=True):
         x = state.mT  # (runs, 2**n, samples)
-        for block in _blocks(own):  # the qubits it turned go last, so the next ones, and at the end samples, lead
+        for block in _blocks(own):  # what it turned goes last: the next block leads, in the end the samples
             d = block.shape[-1]
             x = x.reshape(runs, d, samples * size // d).mT @ block.mT
         state = x.reshape(runs, samples, size)
@@ -102,15 +104,15 @@ def undo(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tuple[Ten
     runs, samples, size = psi.shape
     n_qubits = size.bit_length() - 1
     table = _table(program, n_qubits, theta.shape[1])
-    matrices = _matrices(table, theta)
-    matrices = torch.stack([matrices, matrices.conj()], dim=-2).unbind()  # each (n, 2, 2, 2, runs)
-    pair = torch.stack([psi.conj(), lam])  # conj(U) undoes psi, so U undoes its conjugate: see the product below
-    torques = []  # Im <lam|P|psi> for P = X, Y, Z of each qubit; last layer and qubit first
+    forward = _matrices(table, theta)
+    matrices = torch.stack([forward, forward.conj()], dim=-2).unbind()  # each (n, 2, 2, 2, runs)
+    pair = torch.stack([psi.conj(), lam])  # the conjugate once, here: every sum below needs it
+    torques = []  # Im <lam|P|psi> for P = X, Y, Z of each qubit; last layer, last block first
     for layer, own in zip(as_layers(program, n_qubits)[::-1], matrices[::-1], strict=True):
         if layer.entangler:
             pair = entangle(layer.entangler._replace(pairs=layer.entangler.pairs[::-1]), pair)
         x = pair
-        for block in _blocks(own)[::-1]:  # the way of `run`, backward
+        for block in _blocks(own)[::-1]:  # the way of `run` backward, each product by its inverse
             d = block.shape[-1]
             x = x.reshape(2, runs, samples * size // d, d)
             overlaps = x[1].mT @ x[0]  # sum of lam_i conj(psi_j), (runs, d, d)
@@ -192,7 +194,7 @@ def _torque_table(d: int) -> np.ndarray:
 
 
 def _gradient(table: _Table, theta: Tensor, torque: Tensor) -> Tensor:
-    """Walk each word backward: a derivative is the torque along its axis, and undoing a turn turns the torque."""
+    """Walk each word backward: a derivative is the torque along its axis; undoing a turn turns the torque."""
     angles, axes = _angles(table, theta).unsqueeze(-2), like(table.axis, theta)
     turns = zip(axes.unbind(2), angles.cos().unbind(2), angles.sin().unbind(2), strict=True)
     found = []
