@@ -48,11 +48,11 @@ def test_global_warm_up_of_cerezo():
 @pytest.mark.parametrize("name", ["string", "projector"])
 def test_two_design_values(name, engine):
     """Deep inside a deep circuit: d^2 / (2 (d^2-1) (d+1)) for a string, 1 / (2 (d+1)^2) for a projector."""
-    n, layers, d = 4, 40, 16
+    n, d, layers = 4, 16, {"statevector": 40, "pauli-walk": 80}[engine]  # 40 layers are 1 % off, walks see it
     H = {"string": qbp.PauliSum({"ZZII": 1.0}), "projector": qbp.Projector(n)}[name]
     exact = {"string": d**2 / (2 * (d**2 - 1) * (d + 1)), "projector": 1 / (2 * (d + 1) ** 2)}[name]
     found = qbp.gradient_variance(qbp.HardwareEfficient(n, layers), H, samples=1000, engine=engine)
-    middle = slice(16 * n * 2, 24 * n * 2)
+    middle = slice(2 * layers // 5 * n * 2, 3 * layers // 5 * n * 2)
     z = (found.variance - exact)[middle] / found.stderr[middle]
     assert abs(z.mean()) < 3 and z.abs().max() < 4.5  # entries of one set of walks are correlated
 
@@ -258,7 +258,7 @@ def test_both_engines_agree_on_37_circuits():
         cost = sampled.cost_variance - walked.cost_variance
         assert abs(cost) < 5 * (sampled.cost_stderr**2 + walked.cost_stderr**2) ** 0.5 + 1e-15
     z, relative = torch.cat(scores), torch.cat(relative)
-    assert len(z) > 400 and zeros > 20
+    assert len(z) > 300 and zeros > 20
     assert z.abs().max() < 4.5 and abs(z.sum() / len(z) ** 0.5) < 4.5
     assert 0.7 < (z**2).mean() < 1.4
     assert (relative <= 0.05).float().mean() >= 0.5
