@@ -90,6 +90,20 @@ def number(
     return float(value)
 
 
+def device(name: str, value: str | torch.device) -> torch.device:
+    """Return `value` as a device this machine has; "auto" means CUDA where there is one."""
+    if value == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(value)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"{name} must be one this machine has, got {value!r} ({str(error).splitlines()[0]})"
+        ) from None
+    return found
+
+
 def choice(name: str, value: Any, options: Collection[str]) -> str:
     """Return `value` if it is one of `options`."""
     if value not in options:

@@ -17,6 +17,7 @@ from qbp.experiments import Result, load_data, resolve_device, run
 from qbp.sellier import SellierConfig
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
+from qbp.variances import Row, Study, decay, rows
 
 OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
 KINDS: dict[str, type[Algorithm]] = {
@@ -83,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs.add_argument(
         "--save", metavar="DIR", help="also write the runs as a table with a manifest into this folder"
+    )
+
+    variance = commands.add_parser("variance", help="gradient variance against the number of qubits")
+    variance.set_defaults(command=_variance)
+    _add_fields(variance, fields(Study))
+    variance.add_argument("--plot", metavar="FILE", help="also draw it, into a .svg or .png file")
+    variance.add_argument(
+        "--json", action="store_true", help="print one JSON object to standard output and nothing else"
     )
 
     claims = commands.add_parser("claims", help="the paper's claims, measured on the committed tables")
@@ -199,6 +208,34 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
 
 def _is_option(name: str, value: Any) -> bool:
     return value not in (None, False) and name not in ("name", "command", "experiment", "json")
+
+
+def _variance(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp.report import VARIANCE_HEAD, decay_words, variance_json, variance_line
+
+    study = Study(**{f.name: v for f in fields(Study) if (v := getattr(args, f.name)) is not None})
+    if args.plot:
+        from qbp.diagrams import save_decays
+
+        save_decays({}, args.plot)  # a name that will not do shows before the first row
+    table: list[Row] = []
+    try:
+        with tqdm(total=study.expected, unit="sample", unit_scale=True, disable=None, leave=False) as bar:
+            for row in rows(study, bar.update):
+                bar.clear()
+                if not args.json:
+                    print(*[] if table else [VARIANCE_HEAD], variance_line(row), sep="\n", flush=True)
+                table.append(row)
+    finally:  # an interrupt keeps the rows that are done
+        if table:
+            print(
+                json.dumps(variance_json(table), allow_nan=False) if args.json else decay_words(decay(table))
+            )
+        if table and args.plot:
+            save_decays({f"{study.observable}, {table[0].parameter}": table}, args.plot)
+    return 0
 
 
 def _claims(args: argparse.Namespace) -> int:
