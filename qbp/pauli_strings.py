@@ -1,13 +1,13 @@
 r"""Pauli strings carried backwards through a circuit, 64 of them in a machine word.
 
-In the Heisenberg picture the observable moves.  A Clifford entangler maps a Pauli string to a Pauli string, and
-a rotation ``exp(-i theta P / 2)`` mixes a string S that anticommutes with P with the string PS, and leaves one
-that commutes.  A string is two bits a qubit, its X part and its Z part (Y has both), so a batch of strings is two
-arrays of unsigned 64-bit words, each of shape (n_qubits, words): bit b of word w is string ``64 w + b``.
-Multiplying strings is XOR.  Everything here is integer arithmetic on the CPU, and small.
+In the Heisenberg picture the observable moves.  A Clifford entangler maps a Pauli string to a Pauli string;
+a rotation ``exp(-i theta P / 2)`` mixes a string S that anticommutes with P with the string PS, and leaves
+one that commutes.  A string is two bits a qubit, its X part and its Z part (Y has both), so a batch of
+strings is two arrays of unsigned 64-bit words, each of shape (n_qubits, words): bit b of word w is string
+``64 w + b``. Multiplying strings is XOR.  All of this is integer arithmetic on the CPU, and small.
 
-The circuit is compiled once into steps that act on many qubits together: a :class:`Turn` is a set of rotations
-on disjoint qubits, a :class:`Chain` a set of disjoint paths of two-qubit gates.
+The circuit is compiled once into steps that act on many qubits together: a :class:`Turn` is a set of
+rotations on disjoint qubits, a :class:`Chain` a set of disjoint paths of two-qubit gates.
 """
 
 from collections import defaultdict
@@ -130,6 +130,16 @@ def parts(paulis: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return pack(np.isin(letters, list(b"XY"))), pack(np.isin(letters, list(b"YZ")))
 
 
+def letters_of(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return the letters of packed strings, x + 2 z: 0 to 3 are I, X, Z, Y; int8 of shape (n, strings)."""
+    return (unpack(x) + 2 * unpack(z)).astype(np.int8)
+
+
+def masks(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return words of ones where letters x + 2 z have an X part, and where they have a Z part."""
+    return ONES * (letters & 1).astype(np.uint64), ONES * (letters >> 1).astype(np.uint64)
+
+
 def meets(turn: Turn, x: np.ndarray, z: np.ndarray, add: np.ufunc = np.bitwise_xor) -> np.ndarray:
     """Return which strings anticommute with each generator, packed, shape (k, words)."""
     return add.reduce(add(x[turn.qubits] & turn.z, z[turn.qubits] & turn.x), axis=1)
@@ -147,7 +157,7 @@ def back(chain: Chain, x: np.ndarray, z: np.ndarray, add: np.ufunc = np.bitwise_
         x, z: parts of the strings, packed, shape (n_qubits, words).
         add: how bits are added; ``np.bitwise_or`` in place of XOR finds where a string can reach.
     """
-    path = chain.qubits
+    path = chain.qubits  # (length + 1, k)
     old = x[path]
     if chain.kind == "cz":
         z[path[1:]] = add(z[path[1:]], old[:-1])

@@ -232,7 +232,7 @@ def saved(circuit_of, n_layers, inputs=None, grad=True):
 )
 @pytest.mark.parametrize("inputs", [None, angles(5, 4)])
 def test_memory_does_not_grow_with_depth(circuit_of, inputs):
-    sizes = saved(circuit_of, 3, inputs)
+    sizes = saved(circuit_of, 5, inputs)
     assert sizes == saved(circuit_of, 20, inputs)
     state = 2 * (1 if inputs is None else len(inputs)) * 16 * 16
     assert sum(sizes) <= 2 * state  # the start and the end
