@@ -33,6 +33,9 @@ def _local(n: int) -> PauliSum:
 
 OBSERVABLES: dict[str, Callable[[int], Observable]] = {
     "zz": _zz,  # Z_0 Z_1
+    "last": lambda n: PauliSum(
+        {"I" * (n - 1) + "Z": 1.0}
+    ),  # under a CNOT ladder its light cone is every qubit
     "local": _local,  # 1 - (1/n) sum_j |0><0|_j, the local cost of Cerezo et al. 2021
     "global": Projector,  # |0...0><0...0|, their global cost but for the sign and a constant
     "tfim": tfim,
@@ -53,7 +56,9 @@ class Study:
 
     qubits: str = option("2-12", "numbers of qubits: 2-12, or 4,8,12, or 1000")
     layers: str = option("10", "layers of every circuit, or n for as many as qubits")
-    observable: str = option("zz", "zz: Z_0 Z_1; local, global: costs of Cerezo et al. 2021; tfim")
+    observable: str = option(
+        "zz", "zz: Z_0 Z_1; last: Z_(n-1); local, global: costs of Cerezo et al. 2021; tfim"
+    )
     samples: int = option(200, "parameter vectors of the state-vector engine")
     walks: int = option(WALKS, "walks of the pauli-walk engine")
     engine: str = option("auto", "auto, statevector or pauli-walk")

@@ -29,7 +29,12 @@ def test_observables_are_what_they_are_called():
     theta = torch.tensor([0.3, 1.1, 2.0], dtype=torch.float64)  # a product of RX, so <Z_j> = cos(theta_j)
     circuit = qbp.PauliRotations(3, ["XII", "IXI", "IIX"])
     c = theta.cos()
-    expected = {"zz": c[0] * c[1], "local": 1 - ((1 + c) / 2).mean(), "global": ((1 + c) / 2).prod()}
+    expected = {
+        "zz": c[0] * c[1],
+        "last": c[2],
+        "local": 1 - ((1 + c) / 2).mean(),
+        "global": ((1 + c) / 2).prod(),
+    }
     for name, value in expected.items():
         torch.testing.assert_close(circuit.expectation(theta, OBSERVABLES[name](3)), value)
     assert OBSERVABLES["tfim"](4) == qbp.tfim(4)
