@@ -129,7 +129,8 @@ class Row:
         engine: the one used.
         samples: parameter vectors drawn, or walks made; fewer than asked for in the row an interrupt cut off.
         parameter: "mean" over parameters, "max", or an index.
-        variance, log2_variance, stderr, upper_bound: as in :class:`qbp.plateau.GradientVariance`.
+        variance, log2_variance, stderr, upper_bound: as in :class:`qbp.plateau.GradientVariance`; where the
+            bound is all that is known, the variance is 0 and the other two are NaN.
         seconds: wall time of this size.
     """
 
@@ -173,9 +174,16 @@ def rows(study: Study, progress: Callable[[int], Any] | None = None) -> Iterator
         chosen = list(_chosen(study, found))
         seconds = time.perf_counter() - begin
         for parameter, numbers in chosen:
+            numbers = _resolved(*numbers) if found.engine == "pauli-walk" else numbers
             yield Row(n, layers, study.observable, found.engine, found.samples, parameter, *numbers, seconds)
         if found.interrupted:
             raise KeyboardInterrupt
+
+
+def _resolved(variance: float, log2: float, stderr: float, upper_bound: float) -> list[float]:
+    """Keep the bound alone where the walks give no more: an estimate no larger than twice its error."""
+    known = upper_bound == 0 or variance > 2 * stderr
+    return [variance, log2, stderr, upper_bound] if known else [0.0, math.nan, math.nan, upper_bound]
 
 
 def _chosen(study: Study, found: GradientVariance) -> Iterator[tuple[str | int, list[float]]]:

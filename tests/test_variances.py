@@ -145,7 +145,7 @@ BAD = {
     ],
     "qubits must be at least 2 for the observable zz": [{"qubits": "1-4"}],
     "layers must be": [{"layers": q} for q in ("", "0", "m", "2.5", "2,3")],
-    "observable must be one of zz, local, global, tfim": [{"observable": "zzz"}],
+    "observable must be one of zz, last, local, global, tfim": [{"observable": "zzz"}],
     "engine must be one of": [{"engine": "exact"}],
     "samples must be at least 2": [{"samples": 1}],
     "walks must be at least 64": [{"walks": 1}],
