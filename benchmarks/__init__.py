@@ -1,1 +1,1 @@
-"""Side-by-side measurements of qbp against its peers; never imported by qbp.  `python -m benchmarks --help`."""
+"""qbp measured beside its peers; never imported by qbp.  `python -m benchmarks --help` says how."""

@@ -1,4 +1,4 @@
-"""What the machine can do: copy bandwidth, from memory and within the L2 cache, and the peak of a matrix product."""
+"""What the machine can do: copies, from memory and within the L2 cache, and a matrix product."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""The right answers, from the dense matrices of tests/reference.py: slow, and shares no code with any peer."""
+"""The right answers, from the dense matrices of tests/reference.py, which share no code with any peer."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from benchmarks.workloads import Workload
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import reference  # noqa: E402
+import reference
 
 
 def answer(w: Workload) -> dict[str, np.ndarray]:

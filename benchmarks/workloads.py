@@ -2,7 +2,7 @@
 interpreter imports this file.
 
 A circuit is a list of gates ``("ry", qubit, parameter)`` and ``("cz", qubit, qubit)``, in the order they act.
-Qubit 0 is the most significant bit, a rotation is exp(-i theta P / 2), and angles lie as (layer, qubit, rotation).
+Qubit 0 is the most significant bit, a rotation is exp(-i theta P / 2), angles lie as (layer, qubit, rotation).
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -18,8 +18,8 @@ class Workload:
 
     Attributes:
         name: family and size, such as "W1 8x20".
-        family: W1 gradients of a batch; W2 value and gradient of one vector; W3 an epoch of Adam; W4 variance of
-            the whole gradient by Pauli walks; W5 training of perceptrons over seeds; W6 gradient of eq. 1.
+        family: W1 gradients of a batch; W2 value and gradient of one vector; W3 an epoch of Adam; W4 variance
+            of the gradient by Pauli walks; W5 training of perceptrons over seeds; W6 gradient of eq. 1.
         n, layers, batch: qubits, layers, parameter vectors (W3: samples of a mini-batch; W5: seeds).
         observable: "zz", "tfim", "z0", "local" (the 3n single-qubit Paulis of eq. 1) or "last" (Z of the last
             qubit); the experiment's name in W5.
@@ -63,14 +63,14 @@ class Workload:
         """The gates of all layers."""
         per_layer = self.n_params // self.layers
         return [
-            (name, a, b + per_layer * l if name[0] == "r" else b)
-            for l in range(self.layers)
+            (name, a, b + per_layer * layer if name[0] == "r" else b)
+            for layer in range(self.layers)
             for name, a, b in self.layer
         ]
 
     @property
     def terms(self) -> dict[str, float]:
-        """The observable as coefficients of Pauli strings; for "local" each string stands for one observable."""
+        """The observable, {Pauli string: coefficient}; for "local" each string is one observable."""
         n = self.n
         at = lambda letters: "".join(letters.get(q, "I") for q in range(n))  # noqa: E731
         return {
@@ -99,7 +99,7 @@ class Workload:
 
     @property
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """W3: features (samples, 4) and targets (samples,) of y = sin 2x + 0.5 cos x, in the order of an epoch."""
+        """W3: features (samples, 4) and targets y = sin 2x + 0.5 cos x (samples,), in an epoch's order."""
         draws = np.random.Generator(np.random.Philox(key=SEED + 1))
         x = draws.uniform(-np.pi, np.pi, self.samples)
         return np.stack([x, x**2, np.sin(x), np.cos(x)], -1), np.sin(2 * x) + 0.5 * np.cos(x)
@@ -143,17 +143,17 @@ def from_json(fields: dict) -> Workload:
 def _all() -> list[Workload]:
     sizes = [(2, 5), (4, 10), (6, 20), (8, 20), (8, 100), (10, 50), (12, 20), (12, 100)]
     pqc = {"batch": 32, "observable": "z0", "dtype": "complex128", "samples": 256}
-    rows = [Workload(f"W1 {n}x{l}", "W1", n, l, 200) for n, l in sizes]
+    rows = [Workload(f"W1 {n}x{depth}", "W1", n, depth, 200) for n, depth in sizes]
     rows += [Workload(f"W2 n={n}", "W2", n, 10, 1, "tfim") for n in (4, 8, 12, 16, 18, 20, 22)]
     rows += [
         Workload("W3 cz", "W3", 4, 3, **pqc),
         Workload("W3 cnot", "W3", 4, 3, **pqc, rotations=("rx", "rz"), entangler="cnot", topology="ring"),
     ]
     for n in (100, 1000):
-        for l in (10, 100):
-            rows.append(Workload(f"W4a n={n} L={l}", "W4", n, l, 1, "tfim"))
-            rows.append(Workload(f"W4b n={n} L={l}", "W4", n, l, 1, "last", entangler="cnot"))
-            rows.append(Workload(f"W4c n={n} L={l}", "W4", n, l, 1, "zz"))
+        for depth in (10, 100):
+            rows.append(Workload(f"W4a n={n} L={depth}", "W4", n, depth, 1, "tfim"))
+            rows.append(Workload(f"W4b n={n} L={depth}", "W4", n, depth, 1, "last", entangler="cnot"))
+            rows.append(Workload(f"W4c n={n} L={depth}", "W4", n, depth, 1, "zz"))
     rows += [
         Workload(f"W5 {name} {dtype}", "W5", 0, 0, 20, name, dtype, samples=500)
         for name, dtype in [
@@ -179,7 +179,7 @@ DESCRIPTIONS = {
 
 
 def small(workload: Workload) -> Workload:
-    """Return the instance of a family that the dense reference can do: 3 qubits (W3 needs its 4), 2 layers."""
+    """Return the instance that the dense reference can do: 3 qubits (W3 needs its 4), 2 layers."""
     if workload.family == "W3":
         return replace(workload, name="check", layers=2, batch=4, samples=8)
     return replace(workload, name="check", n=3, layers=2, batch=min(workload.batch, 2))

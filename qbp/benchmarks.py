@@ -1,4 +1,4 @@
-"""Measured times beside those of other libraries: the table that `python -m benchmarks` writes, read and laid out."""
+"""Times beside those of other libraries: the table of `python -m benchmarks`, read and laid out."""
 
 import math
 from pathlib import Path
@@ -23,10 +23,10 @@ def save(table: "pd.DataFrame", *, command: str, minutes: float, directory: Path
 def load(directory: Path = results.DIRECTORY) -> "pd.DataFrame":
     """Read the table; ValueError if there is none or its bytes are not those of the manifest.
 
-    Columns: workload, family, n, layers, batch, dtype, main (whether dtype is the row's own), peer, status ("ok"
-    or why there is no time), seconds (median over rounds), low and high (quartiles), rounds, compile_seconds,
-    memory_mb (above the process after import), compile_memory_mb, limit_seconds, gemm_gflops, copy_gb_s, l2_gb_s,
-    threads, versions.
+    Columns: workload, family, n, layers, batch, dtype, main (whether dtype is the row's own), peer, status
+    ("ok" or why there is no time), seconds (median over rounds), low and high (quartiles), rounds,
+    compile_seconds, memory_mb (above the process after import), compile_memory_mb, limit_seconds, gemm_gflops,
+    copy_gb_s, l2_gb_s, threads, versions.
     """
     return results.read_table(NAME, directory)
 
@@ -35,8 +35,8 @@ def ratios(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return for each workload and precision the best peer and its time over ours.
 
     Returns:
-        Columns workload, dtype, main, ours, peer, theirs, ratio (above 1: qbp is faster), limit, gap (ours over
-        the limit); seconds.  Only rows in which qbp and a peer have a time at this precision.
+        Columns workload, dtype, main, ours, peer, theirs, ratio (above 1: qbp is faster), limit, gap (ours
+        over the limit); seconds.  Only rows in which qbp and a peer have a time at this precision.
     """
     import pandas as pd
 
@@ -91,7 +91,7 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def compiling(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return time and memory before the first result, and memory while running: the largest of each family."""
+    """Return the slowest first call of each family and the largest memory while running, by peer."""
     import pandas as pd
 
     timed, rows = table[table["status"] == "ok"], {}

@@ -9,7 +9,7 @@ from benchmarks.workloads import Workload
 
 
 def epoch(w: Workload, model):
-    """W3 in JAX: one jitted epoch, `lax.scan` over the mini-batches, optax.adam; `model(theta, x)` gives <Z_0>."""
+    """One jitted epoch, `lax.scan` over the mini-batches, optax.adam; `model(theta, x)` gives <Z_0>."""
     x, y = (jnp.asarray(part) for part in w.data)
     x, y = x.reshape(-1, w.batch, x.shape[-1]), y.reshape(-1, w.batch)
     adam, theta0 = optax.adam(0.01), jnp.asarray(w.theta)

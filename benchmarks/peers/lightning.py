@@ -1,4 +1,4 @@
-"""PennyLane lightning.qubit, adjoint gradients, through the device's own call: values and gradients at once."""
+"""PennyLane lightning.qubit, adjoint gradients, through the device's own call for values and gradients."""
 
 from importlib.metadata import version
 
@@ -17,8 +17,8 @@ ADJOINT = ExecutionConfig(gradient_method="adjoint")
 def prepare(w: Workload):
     """Return the function to time.
 
-    A QNode builds, checks and transforms its circuit again at every call; here it is built once, and new angles
-    are bound to it, three times as fast.
+    A QNode builds, checks and transforms its circuit at every call; here it is built once and new angles are
+    bound to it, which was three times as fast.
     """
     if w.family in ("W4", "W5"):
         raise NotImplementedError("circuits of a state vector only")

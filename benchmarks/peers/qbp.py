@@ -1,4 +1,4 @@
-"""This library, through its public functions alone; QBP_KERNEL=torch in the environment takes its torch path."""
+"""This library, through its public functions; QBP_KERNEL=torch in the environment takes its torch path."""
 
 import os
 from importlib.metadata import PackageNotFoundError, version

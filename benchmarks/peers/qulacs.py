@@ -1,6 +1,6 @@
 """Qulacs: ParametricQuantumCircuit.backprop.  Double precision alone, one parameter vector at a time.
 
-Its GradCalculator shifts every parameter: tried, and slower from 4 qubits and 10 layers on by 50 times and more.
+Its GradCalculator shifts every parameter: 50 times slower and more from 4 qubits and 10 layers on.
 Its rotations are exp(+i angle P / 2), so angles and gradients change their sign.
 """
 

@@ -1,4 +1,4 @@
-"""TensorCircuit-NG on JAX, jit and vmap: the whole circuit unrolled, its mode for the fastest repeated calls."""
+"""TensorCircuit-NG on JAX, jit and vmap: the circuit unrolled, its mode for the fastest repeated calls."""
 
 from importlib.metadata import version
 
