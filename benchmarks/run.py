@@ -315,7 +315,7 @@ class Session:
     def agree(self, cells: list[Cell]) -> None:
         """Compare the answers at full size with each other: the median of the peers decides."""
         ready = [cell for cell in cells if cell.status == "ok"]
-        for name in {name for cell in ready for name in cell.answer} - {"variance", "theta"}:
+        for name in {name for cell in ready for name in cell.answer} - {"total", "theta"}:
             having = [cell for cell in ready if name in cell.answer]
             middle = np.median([cell.answer[name] for cell in having], axis=0)
             scale = max(1.0, float(np.abs(middle).max()))
@@ -397,6 +397,7 @@ class Session:
             "limit_seconds": limit or np.nan,
             **limits,
             "threads": self.threads,
+            "note": _found(cell),
             "versions": self.versions.get(cell.peer, ""),
         }
 
@@ -497,6 +498,14 @@ def main(words: list[str] | None = None) -> int:
         return 130
     print(report.markdown(report.load(args.output)))
     return 130 if len(frames) < len(rows) else 0
+
+
+def _found(cell: Cell) -> str:
+    """Return what W4 found: the sum over parameters and its relative error, or the bound."""
+    if "total" not in cell.answer:
+        return ""
+    total, error, bound = cell.answer["total"][:3]
+    return f"{total:.3g} +- {error:.1%}" if total > 0 else f"below {bound:.1g} at 95 %"
 
 
 def _ordered(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 interpreter imports this file.
 
 A circuit is a list of gates ``("ry", qubit, parameter)`` and ``("cz", qubit, qubit)``, in the order they act.
-Qubit 0 is the most significant bit, a rotation is exp(-i theta P / 2), angles lie as (layer, qubit, rotation).
+Qubit 0 is the most significant bit, a rotation is exp(-i theta P / 2), angles lie (layer, qubit, rotation).
 """
 
 from dataclasses import asdict, dataclass, replace

@@ -25,8 +25,8 @@ def load(directory: Path = results.DIRECTORY) -> "pd.DataFrame":
 
     Columns: workload, family, n, layers, batch, dtype, main (whether dtype is the row's own), peer, status
     ("ok" or why there is no time), seconds (median over rounds), low and high (quartiles), rounds,
-    compile_seconds, memory_mb (above the process after import), compile_memory_mb, limit_seconds, gemm_gflops,
-    copy_gb_s, l2_gb_s, threads, versions.
+    compile_seconds, memory_mb (above the process after import), compile_memory_mb, limit_seconds,
+    gemm_gflops, copy_gb_s, l2_gb_s, threads, versions, note (W4: the sum and its error, or its bound).
     """
     return results.read_table(NAME, directory)
 
@@ -76,6 +76,7 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
         for peer in table["peer"].unique():
             cells = part[part["peer"] == peer]
             row[peer] = " / ".join(cell_text(cell) for _, cell in cells.iterrows()) or "-"
+        row["found"] = part["note"].max()
         pairs = found[found["workload"] == workload] if len(found) else found
         if len(pairs):
             worst = pairs.loc[pairs["ratio"].idxmin()]
@@ -87,7 +88,8 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
         measured = ("gemm_gflops", "copy_gb_s", "l2_gb_s")
         row["Gflop/s; GB/s; L2 GB/s"] = "; ".join(f"{first[column]:.3g}" for column in measured)
         rows[workload] = row
-    return pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("workload")
+    made = pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("workload")
+    return made.drop(columns=[name for name in made if (made[name] == "").all()])
 
 
 def compiling(table: "pd.DataFrame") -> "pd.DataFrame":
