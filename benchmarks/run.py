@@ -10,6 +10,7 @@ import json
 import os
 import re
 import select
+import shlex
 import statistics
 import subprocess
 import sys
@@ -137,7 +138,7 @@ class Worker:
         except OSError:
             return 0.0
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the process."""
         self.process.kill()
         self.process.wait()
@@ -171,7 +172,7 @@ class Cell:
     def close(self) -> None:
         """End the worker."""
         if self.worker is not None:
-            self.worker.stop()
+            self.worker.close()
             self.worker = None
 
 
@@ -234,7 +235,7 @@ class Session:
         try:
             worker.hello = worker.read(self.limits.compile_seconds + 60, self.limits.memory_mb, "import")
         except Failed:
-            worker.stop()
+            worker.close()
             raise
         return worker
 
@@ -250,7 +251,7 @@ class Session:
                 continue
             self.dtypes[peer] = worker.hello["dtypes"]
             self.versions[peer] = ", ".join(f"{k} {v}" for k, v in worker.hello["versions"].items())
-            worker.stop()
+            worker.close()
 
     def cells(self, workload: Workload) -> list[Cell]:
         """Return the cells of a row; ours also in every precision that a peer is confined to."""
@@ -404,7 +405,7 @@ class Session:
     def close(self) -> None:
         """End what is left."""
         if self.machine is not None:
-            self.machine.stop()
+            self.machine.close()
 
 
 # ------------------------------------------------------------------------------------------------- CLI
@@ -478,7 +479,7 @@ def main(words: list[str] | None = None) -> int:
     if args.keep and "benchmarks" in results.manifest(args.output):
         stored = report.load(args.output)
         kept = stored[~stored["workload"].isin([w.name for w in rows])]
-    command = " ".join(["python -m benchmarks", *(words if words is not None else sys.argv[1:])])
+    command = shlex.join(["python", "-m", "benchmarks", *(words if words is not None else sys.argv[1:])])
     with tempfile.TemporaryFile("w+") as log:
         session = Session(peers, threads, rounds, caps, log)
         session.problems = {p: problems[PEERS[p][1]] for p in peers if PEERS[p][1] in problems}
