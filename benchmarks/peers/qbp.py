@@ -1,5 +1,6 @@
 """This library, through its public functions; QBP_KERNEL=torch in the environment takes its torch path."""
 
+import contextlib
 import os
 from importlib.metadata import PackageNotFoundError, version
 
@@ -10,11 +11,13 @@ import qbp
 from benchmarks.workloads import Workload
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-VERSIONS = {"qbp": qbp.__version__ if hasattr(qbp, "__version__") else "here", "torch": torch.__version__}
-try:
+VERSIONS = {"qbp": version("qbp"), "torch": torch.__version__}
+with contextlib.suppress(PackageNotFoundError):
     VERSIONS["numba"] = version("numba")
-except PackageNotFoundError:
-    VERSIONS["numba"] = "none"
+with contextlib.suppress(ImportError):  # qbp imports its compiler late; memory counts from after imports
+    from qbp import native
+
+    native.available()
 DTYPES = ["complex64", "complex128", "float64", "float32"]
 REAL = {"complex64": torch.float32, "complex128": torch.float64}
 
