@@ -208,6 +208,7 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
             (line,) = axis.plot(limit["n"], limit["limit"], color=color, linestyle=dash)
             shown.setdefault("limit of the machine", line)
             axis.set(xlabel="qubits", ylabel=titles[family][1], title=titles[family][0], yscale="log")
+            axis.set_xticks(sorted(part["n"].unique()))
         add_legend(figure, shown, columns=4 if len(families) > 1 else 2)
         plt.close(figure)
     return figure
