@@ -506,7 +506,7 @@ def _found(cell: Cell) -> str:
     if "total" not in cell.answer:
         return ""
     total, error, bound = cell.answer["total"][:3]
-    return f"{total:.3g} +- {error:.1%}" if total > 0 else f"below {bound:.1g} at 95 %"
+    return f"{total:.3g} +- {error:.1%}" if error <= 0.05 else f"below {bound:.1g} at 95 %"
 
 
 def _ordered(frames: list[pd.DataFrame]) -> pd.DataFrame:
