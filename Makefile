@@ -13,7 +13,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 WITHOUT_KERNEL := $(patsubst %,tests/test_%.py,ansatz circuits convex devices plateau two_stage variances)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test book browser lint refresh results clean
+.PHONY: help install reproduce test book browser lint refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -63,6 +63,9 @@ results: $(STAMP)  ## recompute the committed result tables (paper profile; long
 	done
 	$(BIN)/qbp readme
 
+bench: $(STAMP)  ## measure qbp beside its peers on a quiet machine (installs them into benchmarks/.env; over an hour)
+	$(BIN)/python -m benchmarks
+
 clean:  ## remove what was built; .venv stays
-	rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find qbp tests book labs -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .hypothesis
+	find qbp tests book labs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,15 +1,20 @@
 """Result -> Figure: training curves.  Draws and labels; every number comes from results or `statistics`."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qbp.experiments import Result
 from qbp.statistics import band
-from qbp.style import LABELS, STYLE, STYLES, UNITS, add_legend, log_axis
+from qbp.style import LABELS, PEERS, STYLE, STYLES, UNITS, add_legend, log_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def training_curves(
@@ -167,6 +172,44 @@ def errors(
             log_axis(axis)
             axis.set(xlabel="training step", ylabel=name)
         add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def times_against_qubits(table: "pd.DataFrame") -> Figure:
+    """Draw how long each library takes against the number of qubits, and the least time the machine allows.
+
+    Args:
+        table: from :func:`qbp.benchmarks.load`; its families W1 (time of a vector and a layer), W2 and W6, a
+            panel each.  Where a library has no time in a row's precision, its 64-bit time is shown, hollow.
+    """
+    titles = {
+        "W1": ("200 vectors at once", "s per vector and layer"),
+        "W2": ("one vector, value and gradient", "s"),
+        "W6": ("eq. 1, 20 vectors", "s"),
+    }
+    families = [family for family in titles if (table["family"] == family).any()]
+    shown: dict[str, Artist] = {}
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(families), figsize=(0.8 + 4.3 * len(families), 4.4), squeeze=False)
+        for axis, family in zip(axes[0], families, strict=True):
+            part = table[table["family"] == family].sort_values(["n", "layers"])
+            scale = part["batch"] * part["layers"] if family == "W1" else 1
+            part = part.assign(time=part["seconds"] / scale, limit=part["limit_seconds"] / scale)
+            for peer, rows in part[part["status"] == "ok"].groupby("peer", sort=False):
+                color, dash = PEERS[peer]
+                single = rows["main"].any()
+                rows = rows[rows["main"]] if single else rows
+                (line,) = axis.plot(rows["n"], rows["time"], marker="o", color=color, linestyle=dash)
+                line.set_markerfacecolor(color if single else "white")
+                shown.setdefault(peer, line)
+            color, dash = PEERS["limit"]
+            limit = part[part["main"]].drop_duplicates("workload")
+            (line,) = axis.plot(limit["n"], limit["limit"], color=color, linestyle=dash)
+            shown.setdefault("limit of the machine", line)
+            axis.set(xlabel="qubits", ylabel=titles[family][1], title=titles[family][0], yscale="log")
+            axis.set_xticks(sorted(part["n"].unique()))
+        add_legend(figure, shown, columns=4 if len(families) > 1 else 2)
         plt.close(figure)
     return figure
 

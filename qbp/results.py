@@ -12,7 +12,7 @@ import os
 import platform
 import re
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 DIRECTORY = Path(__file__).resolve().parent.parent / "results"
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
+ENTRY = ("target", "command", "sha256", "rows", "seeds", "configs", "core", "packages", "machine", "minutes")
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
 
 
@@ -120,36 +121,54 @@ def save(
     table = pd.concat([to_frame(result) for result in results], ignore_index=True)
     for column in ("key", "config", "core", "metric"):
         table[column] = table[column].astype("category")
+    return write_table(
+        name,
+        table,
+        {
+            "target": target,
+            "command": command,
+            "seeds": len(results[0].config.run_seeds),
+            "configs": [config_dict(result.config) for result in results],
+            "minutes": round(sum(result.seconds for result in results) / 60, 1),
+        },
+        directory,
+    )
+
+
+def write_table(
+    name: str, table: "pd.DataFrame", entry: Mapping[str, Any], directory: Path = DIRECTORY
+) -> Path:
+    """Write any table and its manifest entry, each atomically.
+
+    Args:
+        name: the table is `name`.parquet.
+        table: its rows.
+        entry: what the manifest says of it beside hash, rows, core, packages and machine.
+        directory: the results folder.
+
+    Returns:
+        The table's path.
+    """
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False, compression="zstd")
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
     _write(path, buffer.getvalue())
-    entry = {
-        "target": target,
-        "command": command,
+    found = {
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "rows": len(table),
-        "seeds": len(results[0].config.run_seeds),
-        "configs": [config_dict(result.config) for result in results],
         "core": core_digest(),
         "packages": {package: version(package) for package in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "minutes": round(sum(result.seconds for result in results) / 60, 1),
     }
-    tables = {**manifest(directory), name: entry}
+    whole = {**entry, **found}  # in one order, so that a table made again changes few lines
+    tables = {**manifest(directory), name: {key: whole[key] for key in ENTRY if key in whole}}
     _write(directory / "MANIFEST.json", (json.dumps(dict(sorted(tables.items())), indent=1) + "\n").encode())
     return path
 
 
-def manifest(directory: Path = DIRECTORY) -> dict[str, Any]:
-    """Return the manifest, {table: entry}; empty if there is none yet."""
-    path = directory / "MANIFEST.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
-    """Read a table: {method: Result}, without theta and mini-batch losses.
+def read_table(name: str, directory: Path = DIRECTORY) -> "pd.DataFrame":
+    """Read the rows of a table.
 
     Raises:
         ValueError: there is no such table, or its bytes are not those of the manifest.
@@ -166,7 +185,18 @@ def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
         raise ValueError(
             f"{path.name} is not the table of the manifest: sha256 {found[:12]}, not {entry['sha256'][:12]}"
         )
-    table = pd.read_parquet(io.BytesIO(raw))
+    return pd.read_parquet(io.BytesIO(raw))
+
+
+def manifest(directory: Path = DIRECTORY) -> dict[str, Any]:
+    """Return the manifest, {table: entry}; empty if there is none yet."""
+    path = directory / "MANIFEST.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
+    """Read a table of results: {method: Result}, without theta and mini-batch losses; errors as above."""
+    table = read_table(name, directory)
     parts = [_from_frame(part) for _, part in table.groupby("key", observed=True, sort=False)]
     return {part.config.method: part for part in parts}
 

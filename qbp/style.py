@@ -32,6 +32,19 @@ PLAIN = [
     ("#4B2E83", (0, (3, 1, 1, 1, 1, 1))),
 ]
 MARKERS = [("s", 9), ("o", 9), ("^", 15), ("D", 20)]  # the last two are drawn hollow, around another
+# Libraries timed beside each other: ours black, the others a colour each.
+PEERS = {
+    "qbp": ("black", "-"),
+    "qbp (torch path)": ("black", (0, (4, 1.5))),
+    "PennyLane JAX": ("#56B4E9", "-"),
+    "PennyLane Lightning": ("#4B2E83", (0, (6, 1.5, 1.2, 1.5))),
+    "TensorCircuit unrolled": ("#E69F00", "-"),
+    "TensorCircuit scanned": ("#8B5A2B", (0, (4, 1.5))),
+    "Qulacs": ("#B22222", (0, (1.2, 1.2))),
+    "TorchQuantum": ("#6B8E23", (0, (9, 2))),
+    "PyTorch loop": ("0.35", (0, (3, 1, 1, 1))),
+    "limit": ("0.6", (0, (1, 1))),
+}
 UNITS = {"curve": "MSE", "telecom": "MSE", "mnist": "nats"}  # of each experiment's task loss
 STYLE = {
     "font.size": 12,
