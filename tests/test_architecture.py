@@ -29,7 +29,7 @@ FLOORS = [
         "pauli_walk",
     },
     {"configs", "experiments", "statistics", "curves"},
-    {"results", "report", "sweep", "claims", "paper_map", "__init__"},
+    {"results", "report", "sweep", "claims", "paper_map", "ablations", "grid", "__init__"},
     {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]
