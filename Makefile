@@ -24,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r requirements.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	@$(BIN)/qbp info  # compiles the kernel once
 	@touch $@
 
 reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims, build the book from that

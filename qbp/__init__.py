@@ -8,8 +8,11 @@ from qbp.ansatz import Circuit, HardwareEfficient, PauliRotations
 from qbp.configs import Experiment
 from qbp.convex import gradient_norm, local_loss, ridge, should_switch
 from qbp.experiments import Result, compare, run
+from qbp.expressibility import Expressibility, expressibility
+from qbp.landscape import hessian, hessian_spectrum, landscape, random_directions
 from qbp.mlp import MLP
 from qbp.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim
+from qbp.plateau import GradientVariance, gradient_variance
 from qbp.problem import History, Problem
 from qbp.refinement import oscillatory_regularizer, refinement_loss
 from qbp.sellier import SellierConfig, sellier
@@ -22,6 +25,8 @@ __all__ = [
     "MLP",
     "Circuit",
     "Experiment",
+    "Expressibility",
+    "GradientVariance",
     "HardwareEfficient",
     "History",
     "PauliRotations",
@@ -34,13 +39,19 @@ __all__ = [
     "WaveConfig",
     "bootstrap_interval",
     "compare",
+    "expressibility",
     "gradient_norm",
+    "gradient_variance",
     "heisenberg",
+    "hessian",
+    "hessian_spectrum",
+    "landscape",
     "local_loss",
     "local_observables",
     "maxcut",
     "oscillatory_regularizer",
     "paired",
+    "random_directions",
     "refinement_loss",
     "ridge",
     "run",

@@ -40,9 +40,18 @@ def has_values(tensor: Tensor) -> bool:
     return type(tensor) in (Tensor, torch.nn.Parameter) and not tensor.is_meta and not wrapped
 
 
+def reverse_mode_only(*tensors: Tensor) -> bool:
+    """Whether no derivative is taken of these tensors but by autograd, backward; they also hold values."""
+    tangents = (torch.autograd.forward_ad.unpack_dual(tensor).tangent for tensor in tensors)
+    func = torch._C._are_functorch_transforms_active()
+    return not func and all(map(has_values, tensors)) and all(tangent is None for tangent in tangents)
+
+
 def finite(name: str, tensor: Tensor) -> None:
     """Raise ValueError if `tensor` holds NaN or an infinity."""
     if _trusted.get() or not has_values(tensor):
+        return
+    if math.isfinite(tensor.detach().sum()):  # one number to read; a sum that overflows is looked at below
         return
     bad = ~torch.isfinite(tensor)
     if bad.any():
@@ -79,6 +88,20 @@ def number(
     if not math.isfinite(value) or below or (high is not None and value > high):
         raise ValueError(f"{name} must be a finite number{_comma(_range(low, high, strict))}, got {value}")
     return float(value)
+
+
+def device(name: str, value: str | torch.device) -> torch.device:
+    """Return `value` as a device this machine has; "auto" means CUDA where there is one."""
+    if value == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(value)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"{name} must be one this machine has, got {value!r} ({str(error).splitlines()[0]})"
+        ) from None
+    return found
 
 
 def choice(name: str, value: Any, options: Collection[str]) -> str:

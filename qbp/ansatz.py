@@ -1,17 +1,18 @@
 r"""Ansatze: circuits whose angles are trained, ``|psi(theta)> = U(theta) |start>``.
 
 :class:`HardwareEfficient` and :class:`PauliRotations` only write down a program of gates; what a circuit
-does is in :class:`Circuit`, and every amplitude moves in :func:`qbp.statevector.evolve`.
+does is in :class:`Circuit`.  Its states come from :func:`qbp.statevector.evolve`, its expectations and their
+gradients from :mod:`qbp.adjoint`.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import _checks, draws
+from qbp import _checks, adjoint, draws, native
 from qbp.observables import Observable, pauli_string
 from qbp.statevector import Entangler, Program, Rotation, Start, embed, evolve, product_state, start_qubits
 
@@ -44,13 +45,8 @@ class Circuit:
         Raises:
             TypeError, ValueError: `theta` or `inputs` is not a real tensor of the shape above, or not finite.
         """
-        _checks.theta(theta, self.n_params)
-        qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
-        if inputs is None:
-            return evolve(self.program, theta, product_state(qubits))
-        self._check_inputs(theta, inputs)
-        start = product_state(embed(inputs.to(theta.dtype), qubits))  # (..., samples, 2**n_qubits)
-        return evolve(self.program, theta.unsqueeze(-2), start)
+        theta, qubits = self._start(theta, inputs)
+        return evolve(self.program, theta, product_state(qubits))
 
     def expectation(self, theta: Tensor, H: Observable, inputs: Tensor | None = None) -> Tensor:
         """Return ``<psi|H|psi>``, real, shape (...) or (..., samples); the rest as :meth:`expectations`."""
@@ -61,7 +57,8 @@ class Circuit:
     ) -> Tensor:
         """Return the expectations ``<O_i>`` of several observables in one state.
 
-        The state is evolved once, so the gradient of ``sum_i g_i <O_i>`` is one backward pass, whatever m is.
+        The state is evolved once, so the gradient of ``sum_i g_i <O_i>`` is one backward pass, whatever m is;
+        it undoes the gates one by one, so its memory does not grow with their number (:mod:`qbp.adjoint`).
 
         Args:
             theta, inputs: as for :meth:`state`.
@@ -78,8 +75,14 @@ class Circuit:
             raise ValueError(
                 f"observables must be PauliSums or Projectors on {n} qubits, got {observables!r}"
             )
-        state = self.state(theta, inputs)
-        return torch.stack([H.expectation(state) for H in observables], dim=-1)
+        if inputs is None or not native.supports(self.program, n, theta, observables):
+            return adjoint.expectations(self.program, *self._start(theta, inputs), observables, product=True)
+        # The kernel takes the angles of each sample anyway: RY(inputs) are rotations like the others.
+        theta, qubits = self._start(theta, inputs, embedded=False)
+        samples = torch.broadcast_shapes(theta.shape[:-1], inputs.shape[:-1])
+        angles = torch.cat([x.expand(*samples, -1) for x in (inputs.to(theta.dtype), theta)], -1)
+        program = _embedded(self.program, n, inputs.shape[-1])
+        return adjoint.expectations(program, angles, qubits, observables, product=True)
 
     @cached_property
     def n_params(self) -> int:
@@ -90,6 +93,17 @@ class Circuit:
     def qubits(self) -> np.ndarray:
         """The single-qubit amplitudes of the start state, complex, shape (n_qubits, 2)."""
         return start_qubits(self.start, self.n_qubits)
+
+    def _start(self, theta: Tensor, inputs: Tensor | None, *, embedded: bool = True) -> tuple[Tensor, Tensor]:
+        """Check the arguments; return `theta` and the qubits of the start state, with axes that broadcast."""
+        _checks.theta(theta, self.n_params)
+        qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
+        if inputs is None:
+            return theta, qubits
+        self._check_inputs(theta, inputs)
+        if embedded:
+            qubits = embed(inputs.to(theta.dtype), qubits)  # (..., samples, n_qubits, 2)
+        return theta.unsqueeze(-2), qubits
 
     def _check_inputs(self, theta: Tensor, inputs: Tensor) -> None:
         shape = tuple(getattr(inputs, "shape", ()))
@@ -166,7 +180,7 @@ class HardwareEfficient(Circuit):
             gates.append(Rotation("I" * qubit + letter + "I" * (n - 1 - qubit), k))
             if pairs and (k + 1) % per_layer == 0:  # the layer is complete
                 gates.append(Entangler(self.entangler, pairs))
-        return tuple(gates)
+        return Program(gates)
 
 
 @dataclass(frozen=True)
@@ -209,7 +223,17 @@ class PauliRotations(Circuit):
     def program(self) -> Program:
         """The gates, first to last."""
         indices = range(len(self.generators)) if self.tied is None else self.tied
-        return tuple(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
+        return Program(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _embedded(program: Program, n_qubits: int, n_features: int) -> Program:
+    """Return the program after RY by the first `n_features` angles, one on each of the first qubits."""
+    first = [Rotation("I" * q + "Y" + "I" * (n_qubits - 1 - q), q) for q in range(n_features)]
+    moved = (
+        g._replace(parameter=g.parameter + n_features) if isinstance(g, Rotation) else g for g in program
+    )
+    return Program([*first, *moved])
 
 
 def _pairs(n: int, topology: str) -> tuple[tuple[int, int], ...]:

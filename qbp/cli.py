@@ -17,6 +17,7 @@ from qbp.experiments import Result, load_data, resolve_device, run
 from qbp.sellier import SellierConfig
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
+from qbp.variances import Row, Study, decay, rows
 
 OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
 KINDS: dict[str, type[Algorithm]] = {
@@ -107,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     other = grid.add_mutually_exclusive_group()
     other.add_argument("--fresh", action="store_true", help="compute anew what only other code has computed")
     other.add_argument("--allow-mixed", action="store_true", help="take what other code has computed")
+
+    variance = commands.add_parser("variance", help="gradient variance against the number of qubits")
+    variance.set_defaults(command=_variance)
+    _add_fields(variance, fields(Study))
+    variance.add_argument("--plot", metavar="FILE", help="also draw it, into a .svg or .png file")
+    variance.add_argument(
+        "--json", action="store_true", help="print one JSON object to standard output and nothing else"
+    )
 
     claims = commands.add_parser("claims", help="the paper's claims, measured on the committed tables")
     claims.set_defaults(command=_claims)
@@ -250,6 +259,34 @@ def _grid(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _variance(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp.report import VARIANCE_HEAD, decay_words, variance_json, variance_line
+
+    study = Study(**{f.name: v for f in fields(Study) if (v := getattr(args, f.name)) is not None})
+    if args.plot:
+        from qbp.diagrams import save_decays
+
+        save_decays({}, args.plot)  # a name that will not do shows before the first row
+    table: list[Row] = []
+    try:
+        with tqdm(total=study.expected, unit="sample", unit_scale=True, disable=None, leave=False) as bar:
+            for row in rows(study, bar.update):
+                bar.clear()
+                if not args.json:
+                    print(*[] if table else [VARIANCE_HEAD], variance_line(row), sep="\n", flush=True)
+                table.append(row)
+    finally:  # an interrupt keeps the rows that are done
+        if table:
+            print(
+                json.dumps(variance_json(table), allow_nan=False) if args.json else decay_words(decay(table))
+            )
+        if table and args.plot:
+            save_decays({f"{study.observable}, {table[0].parameter}": table}, args.plot)
+    return 0
+
+
 def _claims(args: argparse.Namespace) -> int:
     from qbp import claims
 
@@ -285,6 +322,19 @@ def _readme(args: argparse.Namespace) -> int:
     return 0
 
 
+def _kernel() -> str:
+    """Name the path of circuit gradients, after one in each precision: the first ever compiles it."""
+    import torch
+
+    from qbp import HardwareEfficient, native, tfim
+
+    circuit = HardwareEfficient(2, 1)
+    for dtype in (torch.float64, torch.float32):
+        theta = torch.zeros(circuit.n_params, dtype=dtype, requires_grad=True)
+        circuit.expectation(theta, tfim(2)).backward()
+    return native.name()
+
+
 def _info(args: argparse.Namespace) -> int:
     import platform
     from importlib.metadata import version
@@ -298,7 +348,7 @@ def _info(args: argparse.Namespace) -> int:
         "numpy": np.__version__,
         "device": str(resolve_device("auto")),
         "threads": torch.get_num_threads(),
-        "kernel": "torch",
+        "kernel": _kernel(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
     print(json.dumps(found) if args.json else "\n".join(f"{k:<8} {v}" for k, v in found.items()))

@@ -119,13 +119,21 @@ def decay_fit(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Decay:
         >>> decay_fit([2, 3, 4], [0.5, 0.25, 0.125])
         Decay(slope=-1.0, low=-1.0, high=-1.0, n=3)
     """
+    y = np.asarray(y, dtype=float)
+    if not (np.isfinite(y).all() and (y > 0).all()):
+        raise ValueError(f"y must be finite and above 0, got {y}")
+    return decay_fit_log2(x, np.log2(y), confidence)
+
+
+def decay_fit_log2(x: np.ndarray, log2_y: np.ndarray, confidence: float = 0.95) -> Decay:
+    """Fit as :func:`decay_fit` where y itself may be too small for a float: from its base-2 logarithm."""
     from scipy.stats import linregress, t  # slow to import, so not with the package
 
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    x, y = np.asarray(x, dtype=float), np.asarray(log2_y, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or np.ptp(x) == 0:
         raise ValueError(f"x and y must be three or more points with different x, got {x} and {y}")
-    if not (np.isfinite(x).all() and np.isfinite(y).all() and (y > 0).all()):
-        raise ValueError(f"x must be finite, y finite and above 0, got {x} and {y}")
-    fit = linregress(x, np.log2(y))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError(f"x and log2_y must be finite, got {x} and {y}")
+    fit = linregress(x, y)
     reach = t.ppf((1 + confidence) / 2, len(x) - 2) * np.nan_to_num(fit.stderr)  # NaN for a constant y
     return Decay(float(fit.slope), float(fit.slope - reach), float(fit.slope + reach), len(x))

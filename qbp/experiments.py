@@ -62,15 +62,7 @@ class Result:
 
 def resolve_device(device: str) -> torch.device:
     """Turn "auto", "cpu", "cuda" ... into a device; raise ValueError if it is not there."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"device must be one this machine has, got {device!r} ({str(error).splitlines()[0]})"
-        ) from None
+    found = _checks.device("device", device)
     if found.type == "meta":
         raise ValueError("device must be one that holds numbers, got 'meta'")
     return found

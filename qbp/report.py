@@ -10,6 +10,7 @@ import numpy as np
 from qbp.curves import common_target, smoothness
 from qbp.experiments import Result
 from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target, verdict
+from qbp.variances import Fit, Row, decay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,3 +170,37 @@ def _clean(value: Any) -> Any:
     if isinstance(value, list):
         return [_clean(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+VARIANCE_HEAD = "   n layers      engine  samples parameter  variance   stderr  95 % below     bits  seconds"
+
+
+def variance_line(row: Row) -> str:
+    """Return a row of `qbp variance` as text under VARIANCE_HEAD; `bits` is log2 of the variance."""
+    return (
+        f"{row.n_qubits:>4} {row.n_layers:>6} {row.engine:>11} {row.samples:>8} {row.parameter:>9}"
+        f" {row.variance:>9.3g} {row.stderr:>8.2g} {row.upper_bound:>11.3g} {row.log2_variance:>8.2f}"
+        f" {row.seconds:>8.2f}"
+    )
+
+
+def decay_words(fit: Fit) -> str:
+    """Return the fitted decay as a sentence."""
+    if fit.slope_bits_per_qubit is None:
+        return "no decay fitted: it takes three sizes with a variance above zero"
+    interval = f"95 % interval [{fit.low:+.3f}, {fit.high:+.3f}]"
+    return f"{fit.slope_bits_per_qubit:+.3f} bits per qubit, {interval}, n = {fit.n_min} to {fit.n_max}"
+
+
+def variance_json(table: Iterable[Row]) -> dict[str, Any]:
+    """Return what `qbp variance --json` prints; a number that is not finite becomes None."""
+    table = list(table)
+    numbers = [asdict(row) for row in table], asdict(decay(table))
+    return {"rows": [_finite_values(row) for row in numbers[0]], "decay": _finite_values(numbers[1])}
+
+
+def _finite_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    def kept(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {name: kept(value) for name, value in fields.items()}

@@ -33,7 +33,9 @@ DIRECTORY = Path(__file__).resolve().parent.parent / "results"
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
 MAIN = tuple(name + end for name in EXPERIMENTS for end in ("", "-as-released"))  # tables of the comparisons
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
-ENGINE = {"ansatz", "observables", "statevector", "adjoint", "layers", "native", "_kernel"}  # of circuits
+NO_NUMBER = {  # what changes no number of a perceptron: checks of arguments, and the engine of the circuits
+    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native", "_kernel",
+}  # fmt: skip
 
 
 def config_dict(config: Experiment) -> dict[str, Any]:
@@ -69,12 +71,13 @@ def command(config: Experiment) -> str:
 def core_modules() -> list[str]:
     """Return the modules that can change a number of a perceptron: `experiments` and all it imports.
 
-    Left out is the engine of the circuits: :mod:`qbp.convex` imports it for eq. 1, but no perceptron runs it.
+    Left out is what can only refuse to run, and the engine of the circuits: :mod:`qbp.convex` imports it for
+    eq. 1, but no perceptron runs it.
     """
     package, seen, todo = Path(__file__).parent, set(), ["experiments"]
     while todo:
         name = todo.pop()
-        if name not in seen | ENGINE:
+        if name not in seen | NO_NUMBER:
             seen.add(name)
             found = re.findall(
                 r"^\s*from qbp(?:\.(\w+))? import (.*)", (package / f"{name}.py").read_text(), re.M

@@ -34,7 +34,15 @@ class Entangler(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
 
 
-Program = tuple[Rotation | Entangler, ...]
+class Program(tuple[Rotation | Entangler, ...]):
+    """Gates, first to last: a tuple that computes its hash once, since tables are kept by program."""
+
+    def __hash__(self) -> int:
+        if "hash" not in self.__dict__:
+            self.__dict__["hash"] = super().__hash__()
+        return self.__dict__["hash"]
+
+
 Start = str | tuple[tuple[complex, complex], ...]  # a name, or the amplitudes of every qubit
 
 

@@ -160,7 +160,8 @@ def commands_in(text):
             if command := line.partition("#")[0].strip():
                 yield command
     for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
-        if re.match(r"(\.venv/bin/)?(qbp (run|claims|info|reproduce|refresh)|papermill|make) ", code):
+        ours = "qbp (run|variance|claims|info|reproduce|refresh)"
+        if re.match(rf"(\.venv/bin/)?({ours}|papermill|make) ", code):
             yield code
 
 
@@ -193,7 +194,8 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
     elif program == "qbp":
         args = cli._parser().parse_args(words)  # a wrong one exits
         configs = cli._configs(args) if args.name == "run" else []
-        quick = args.name in ("info", "claims") or (configs and len(configs) * configs[0].seeds <= 3)
+        fast = ("info", "claims", "variance")
+        quick = args.name in fast or (configs and len(configs) * configs[0].seeds <= 3)
         if quick and all(config.experiment != "mnist" for config in configs):  # under ten seconds
             assert cli.main(words) == 0 and capsys.readouterr().out
     elif program == "papermill":

@@ -68,6 +68,20 @@ def test_values_of_meta_fake_and_functorch_tensors_are_not_read():
     torch.func.vmap(torch.func.grad(checked))(torch.full((2, 2), NAN))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, at its first dual number
+def test_reverse_mode_only_sees_every_other_derivative():
+    x, seen = torch.ones(2), []
+    assert _checks.reverse_mode_only(x, x.clone().requires_grad_(), torch.nn.Parameter(x))
+    assert not _checks.reverse_mode_only(x, torch.empty(2, device="meta"))
+    with FakeTensorMode():
+        assert not _checks.reverse_mode_only(torch.empty(2))
+    with torch.autograd.forward_ad.dual_level():
+        assert _checks.reverse_mode_only(x)
+        assert not _checks.reverse_mode_only(x, torch.autograd.forward_ad.make_dual(x, x))
+    torch.func.vmap(lambda y: seen.append(_checks.reverse_mode_only(x)) or y)(x)  # other tensors count too
+    assert seen == [False]
+
+
 def test_trusted_switches_value_checks_off_and_on_again():
     bad = torch.tensor([NAN])
     with _checks.trusted():

@@ -194,7 +194,7 @@ def test_help_names_every_command_and_every_field(monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")  # a narrow help breaks names at their hyphens
     said = Said("--help")
     assert said.status == 0
-    for command in ("run", "claims", "reproduce", "refresh", "info"):
+    for command in ("run", "variance", "claims", "reproduce", "refresh", "info"):
         assert re.search(rf"^    {command}\b", said.out, re.MULTILINE)
         assert Said(command, "--help").status == 0
     text = Said("run", "--help").out
@@ -214,6 +214,88 @@ def test_info(monkeypatch):
     assert found["device"] == str(experiments.resolve_device("auto"))
     plain = Said("info").out.splitlines()
     assert [line.split()[0] for line in plain] == list(found)
+
+
+VARIANCE = ["variance", "--layers", "2", "--samples", "20", "--device", "cpu"]
+
+
+def test_variance_is_one_object_of_the_documented_shape():
+    said = Said(*VARIANCE, "--qubits", "2-4", "--observable", "local", "--json")
+    assert (said.status, said.err, said.out.count("\n")) == (0, "", 1)
+    found = json.loads(said.out, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
+    assert found.keys() == {"rows", "decay"} and [row["n_qubits"] for row in found["rows"]] == [2, 3, 4]
+    for row in found["rows"]:
+        assert row.keys() == {
+            "n_qubits", "n_layers", "observable", "engine", "samples", "parameter",
+            "variance", "log2_variance", "stderr", "upper_bound", "seconds",
+        }  # fmt: skip
+        assert (row["n_layers"], row["observable"], row["engine"]) == (2, "local", "statevector")
+        assert row["parameter"] == "mean" and row["samples"] == 20 and row["seconds"] > 0
+        assert 0 < row["stderr"] < row["variance"] < row["upper_bound"]
+        assert row["log2_variance"] == pytest.approx(math.log2(row["variance"]))
+    decay = found["decay"]
+    assert decay.keys() == {"slope_bits_per_qubit", "low", "high", "n_min", "n_max"}
+    assert decay["low"] <= decay["slope_bits_per_qubit"] <= decay["high"]
+    assert (decay["n_min"], decay["n_max"]) == (2, 4)
+    again = json.loads(Said(*VARIANCE, "--qubits", "4", "--observable", "local", "--json").out)
+    assert again["rows"][0]["variance"] == found["rows"][2]["variance"]
+    assert again["decay"] == dict.fromkeys(decay)
+
+
+def test_variance_for_a_reader_is_a_row_a_size_and_the_decay(here):
+    said = Said(*VARIANCE, "--qubits", "2-4", "--plot", "decay.svg")
+    head, *table, last = said.out.splitlines()
+    assert (said.status, said.err) == (0, "") and head.split()[:3] == ["n", "layers", "engine"]
+    assert [line.split()[:4] for line in table] == [[n, "2", "statevector", "20"] for n in "234"]
+    assert re.match(r"[+-]\d\.\d+ bits per qubit, 95 % interval \[.*\], n = 2 to 4$", last)
+    assert "<svg" in (here / "decay.svg").read_text()
+    every = Said(*VARIANCE, "--qubits", "2", "--rotations", "rx", "--parameter", "all").out.splitlines()
+    assert len(every) == 1 + 4 + 1 and [line.split()[4] for line in every[1:-1]] == list("0123")
+
+
+def test_an_interrupted_variance_prints_the_rows_that_are_done_and_is_130(monkeypatch, here):
+    real, sizes = qbp.variances.gradient_variance, []
+
+    def interrupted(circuit, *arguments, **options):
+        sizes.append(circuit.n_qubits)
+        if len(sizes) > 2:
+            raise KeyboardInterrupt
+        return real(circuit, *arguments, **options)
+
+    for form in (["--json"], []):
+        sizes.clear()
+        monkeypatch.setattr(qbp.variances, "gradient_variance", interrupted)
+        said = Said(*VARIANCE, "--qubits", "2-9", "--plot", "partial.png", *form)
+        assert (said.status, said.err) == (130, "qbp variance: interrupted\n") and sizes == [2, 3, 4]
+        if form:
+            assert [row["n_qubits"] for row in json.loads(said.out)["rows"]] == [2, 3]
+        assert (here / "partial.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    {
+        "--qubits two": "qubits must be numbers like 2-12, or 4,8,12, or 1000, got 'two'",
+        "--qubits 1-3": "qubits must be at least 2 for the observable zz, got '1-3'",
+        "--layers 0": "layers must be a number, or n.*got '0'",
+        "--samples 1": "samples must be at least 2, got 1",
+        "--samples many": "argument --samples: invalid int value: 'many'",
+        "--engine fast": "engine must be one of auto, statevector, pauli-walk, got 'fast'",
+        "--observable z": "observable must be one of zz, local, global, tfim, got 'z'",
+        "--parameter -1": "parameter must be mean, max, all, or an index from 0 to 7, got '-1'",
+        "--parameter 99": "parameter must be mean, max, all, or an index from 0 to 7, got '99'",
+        "--rotations ry,u3": "a rotation must be one of rx, ry, rz, got 'u3'",
+        "--device abacus": "device must be one this machine has, got 'abacus'",
+        "--plot decay.pdf": "plot must be a .svg or .png file in a folder that exists, got 'decay.pdf'",
+        "--plot no/decay.svg": "plot must be a .svg or .png file in a folder that exists",
+    }.items(),
+)
+def test_bad_input_to_variance_is_one_line_before_any_work(words, message, here, monkeypatch):
+    monkeypatch.setattr(qbp.variances, "gradient_variance", None)
+    said = Said(*VARIANCE, "--qubits", "2-3", *words.split(), "--json")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1), said.err
+    assert said.err.startswith("qbp variance: error: ") and re.search(message, said.err)
+    assert [path.name for path in here.iterdir()] == ["a-file"]
 
 
 def test_claims():

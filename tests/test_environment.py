@@ -19,9 +19,10 @@ def project() -> dict:
 
 
 def direct() -> list[Requirement]:
-    """What `make` installs by name: the dependencies and the extras `book` and `dev`."""
+    """What `make` installs by name: the dependencies and the extras `book`, `dev` and `fast`."""
     extras = project()["optional-dependencies"]
-    return [Requirement(line) for line in project()["dependencies"] + extras["book"] + extras["dev"]]
+    chosen = [line for extra in ("book", "dev", "fast") for line in extras[extra]]
+    return [Requirement(line) for line in project()["dependencies"] + chosen]
 
 
 def lock_lines() -> list[str]:

@@ -1,0 +1,182 @@
+r"""Expectations and their whole gradient by the adjoint method, in memory that does not grow with depth.
+
+Let ``E = sum_i g_i <psi|O_i|psi>`` and ``lambda = sum_i g_i O_i psi``.  Right after the gate
+``exp(-i theta P / 2)`` the derivative is ``dE/dtheta = Im <lambda|P|psi>`` (Jones and Gacon 2020).  So the
+last state is all that is kept: the backward pass undoes the gates, last to first, on psi and lambda together,
+and reads off one number a gate.
+
+Three paths compute the same numbers.  Programs of layers run in :mod:`qbp.native` on a CPU with numba, else
+in :mod:`qbp.layers`; those with Pauli strings on several qubits run gate by gate, here.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from qbp import _checks, native
+from qbp.layers import as_layers, run, undo
+from qbp.observables import Observable
+from qbp.statevector import Entangler, Program, entangle, evolve, flip, product_state
+
+
+def expectations(
+    program: Program,
+    theta: Tensor,
+    start: Tensor,
+    observables: Sequence[Observable],
+    *,
+    product: bool = False,
+) -> Tensor:
+    """Return the expectations of observables after a program of gates.
+
+    One backward pass gives the gradient of any weighted sum of them.  Second derivatives (``create_graph``),
+    ``torch.func``, forward mode and tensors without values take the plain path, unasked.
+
+    Args:
+        program: gates, first to last, whose parameter indices are below n_params.
+        theta: angles in radians, real, shape (..., n_params).
+        start: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against `theta`.
+        observables: m >= 1 observables on n qubits.
+        product: `start` holds the amplitudes of each qubit of a product state instead, shape (..., n, 2).
+
+    Returns:
+        Real, shape (..., m), in the precision of `theta`; differentiable in `theta` and `start`.
+
+    Example:
+        >>> from qbp.observables import PauliSum
+        >>> from qbp.statevector import Rotation
+        >>> theta, zero = torch.tensor([torch.pi / 2], requires_grad=True), torch.tensor([1.0, 0.0])
+        >>> expectations((Rotation("Y", 0),), theta, zero, [PauliSum({"Z": 1.0})]).sum().backward()
+        >>> theta.grad.round()  # of <Z> = cos(theta)
+        tensor([-1.])
+    """
+    start, observables = start.to(theta.dtype.to_complex()), tuple(observables)
+    held = [value for H in observables for value in getattr(H, "__dict__", {}).values()]
+    learned = any(isinstance(value, Tensor) and value.requires_grad for value in held)  # as a target may be
+    plain = learned or not _checks.reverse_mode_only(theta, start)
+    fast = not plain and native.supports(program, observables[0].n_qubits, theta, observables)
+    if product and not (fast and not start.requires_grad):  # the kernel multiplies the qubits itself
+        start, product = product_state(start), False
+    if plain:
+        return _plain(program, theta, start, observables)
+    batch, *rows = _rows(theta, start, 2 if product else 1)
+    if torch.is_grad_enabled() and (theta.requires_grad or start.requires_grad):
+        values = _Adjoint.apply(*rows, program, observables, fast)
+    else:
+        _, values = _forward(*rows, program, observables, fast)
+    return values.reshape(*batch, len(observables))
+
+
+def _plain(program: Program, theta: Tensor, state: Tensor, observables: Sequence[Observable]) -> Tensor:
+    psi = evolve(program, theta, state)
+    return torch.stack([H.expectation(psi) for H in observables], dim=-1)
+
+
+def _rows(theta: Tensor, start: Tensor, event: int) -> tuple[torch.Size, Tensor, Tensor]:
+    """Return the batch, `theta` as (runs, n_params) and `start` as (runs | 1, samples, ...).
+
+    The samples of a run share its angles; `event` is the number of axes of one start.
+    """
+    if start.ndim == event:  # one start for all, the common case
+        return theta.shape[:-1], theta.reshape(-1, theta.shape[-1]), start[None, None]
+    one = start.shape[-event:]
+    batch = torch.broadcast_shapes(theta.shape[:-1], start.shape[:-event])
+    own, given = ((1,) * (len(batch) - len(x)) + x for x in (theta.shape[:-1], start.shape[:-event]))
+    split = max((axis + 1 for axis, size in enumerate(own) if size != 1), default=0)
+    runs, samples = batch[:split], batch[split:]
+    theta = theta.reshape(*own[:split], theta.shape[-1]).expand(*runs, -1)
+    shared = all(size == 1 for size in given[:split])  # the runs start alike: no copies
+    axes = (*(given[:split] if shared else runs), *samples)
+    start = start.expand(*axes, *one).reshape(1 if shared else prod(runs), prod(samples), *one)
+    return batch, theta.reshape(prod(runs), theta.shape[-1]), start
+
+
+class _Adjoint(torch.autograd.Function):
+    """The values, and behind them the final state, from which the backward pass starts."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        theta: Tensor,
+        start: Tensor,
+        program: Program,
+        observables: Sequence[Observable],
+        fast: bool,
+    ) -> Tensor:
+        final, values = _forward(theta, start, program, observables, fast)
+        ctx.save_for_backward(theta, start, *(() if fast else (final,)))
+        ctx.rest = program, observables, final if fast else None
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        theta, start, *kept = ctx.saved_tensors
+        program, observables, evolution = ctx.rest
+        if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
+            inputs = theta.view_as(theta), start.view_as(start)  # apart, also if one was made of the other
+            wanted = [x for x, wants in zip(inputs, ctx.needs_input_grad[:2], strict=True) if wants]
+            state = product_state(inputs[1]) if start.ndim == 4 else inputs[1]
+            values = _plain(program, inputs[0].unsqueeze(1), state, observables)
+            found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
+            return *(next(found) if wants else None for wants in ctx.needs_input_grad[:2]), None, None, None
+        of_start = ctx.needs_input_grad[1]
+        if evolution is None:
+            found = _backward(theta, *kept, program, observables, weights)
+        else:
+            found = evolution.gradient(weights.reshape(-1, len(observables)), of_start=of_start)
+            found = [x if x is None else x.reshape(*weights.shape[:2], -1) for x in found]
+            found[0] = found[0].sum(1)  # over the samples of a run
+        return found[0], found[1].sum_to_size(start.shape) if of_start else None, None, None, None
+
+
+def _forward(
+    theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable], fast: bool
+) -> tuple[Any, Tensor]:
+    """Return the final state, or the kernel's Evolution, and the values, (runs, samples, m).
+
+    `theta` is (runs, n_params); `start` (runs | 1, samples, 2**n), or (runs | 1, samples, n, 2) if `fast`.
+    """
+    if fast:
+        evolution = native.Evolution(program, *_flat(theta, start), observables)
+        return evolution, evolution.expectations().reshape(len(theta), start.shape[1], -1)
+    layered = as_layers(program, observables[0].n_qubits)
+    psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
+    return psi, torch.stack([H.expectation(psi) for H in observables], dim=-1)
+
+
+def _backward(
+    theta: Tensor, final: Tensor, program: Program, observables: Sequence[Observable], weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of ``sum_i weights_i <O_i>`` in `theta` and in the start state."""
+    each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
+    lam = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
+    layered = as_layers(program, observables[0].n_qubits)
+    of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
+    return of_theta, 2 * lam  # torch's convention for a complex tensor
+
+
+def _flat(theta: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Return angles for every sample of every run, and starts likewise unless they all share one."""
+    runs, samples = len(theta), start.shape[1]
+    if samples == 1:
+        return theta, start.squeeze(1)
+    theta = theta.unsqueeze(1).expand(-1, samples, -1).flatten(0, 1)
+    return theta, start.expand(runs, *start.shape[1:]).flatten(0, 1)
+
+
+def _undo_gates(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
+    """Do what :func:`qbp.layers.undo` does, for any program, gate by gate."""
+    cosines, sines = (f(theta / 2)[..., None, None].unbind(1) for f in (torch.cos, torch.sin))  # (runs, 1, 1)
+    gradient, pair = torch.zeros_like(theta), torch.stack([psi, lam])
+    for gate in reversed(program):
+        if isinstance(gate, Entangler):
+            pair = entangle(gate._replace(pairs=gate.pairs[::-1]), pair)
+            continue
+        phase, flipped = flip(gate.pauli, pair)
+        overlap = torch.linalg.vecdot(pair[1].flatten(1), flipped[0].flatten(1))
+        gradient[:, gate.parameter] += (phase * overlap).imag  # tied angles add up
+        pair = cosines[gate.parameter] * pair + (1j * phase * sines[gate.parameter]) * flipped
+    return gradient, pair[1]
