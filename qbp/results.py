@@ -34,7 +34,8 @@ PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
 MAIN = tuple(name + end for name in EXPERIMENTS for end in ("", "-as-released"))  # tables of the comparisons
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
 NO_NUMBER = {  # what changes no number of a perceptron: checks of arguments, and the engine of the circuits
-    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native", "_kernel",
+    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native",
+    "_kernel",
 }  # fmt: skip
 
 
