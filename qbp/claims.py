@@ -213,9 +213,7 @@ def measure(results: Mapping[str, Result]) -> list[Row]:
 
 def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
     """Measure the claims on the committed tables, in the order of CLAIMS."""
-    names = [
-        name for name, entry in tables.manifest(directory).items() if "configs" in entry
-    ]  # of experiments
+    names = [name for name in tables.MAIN if name in tables.manifest(directory)]
     rows = [row for name in names for row in measure(tables.load(name, directory))]
     return sorted(rows, key=lambda row: CLAIMS.index(row.claim))
 

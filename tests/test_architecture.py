@@ -43,7 +43,7 @@ FLOORS = [
         "landscape",
     },
     {"configs", "experiments", "statistics", "curves", "variances"},
-    {"results", "benchmarks", "report", "sweep", "claims", "paper_map", "__init__"},
+    {"results", "benchmarks", "report", "sweep", "claims", "paper_map", "ablations", "grid", "__init__"},
     {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]
