@@ -126,10 +126,13 @@ class _Adjoint(torch.autograd.Function):
         if evolution is None:
             found = _backward(theta, *kept, program, observables, weights)
         else:
-            found = evolution.gradient(weights.reshape(-1, len(observables)), of_start=of_start)
-            found = [x if x is None else x.reshape(*weights.shape[:2], -1) for x in found]
-            found[0] = found[0].sum(1)  # over the samples of a run
-        return found[0], found[1].sum_to_size(start.shape) if of_start else None, None, None, None
+            runs, samples, m = weights.shape
+            found = evolution.gradient(weights.reshape(-1, m), of_start=of_start)
+            if samples > 1:  # which share the angles of their run
+                found = [x if x is None else x.reshape(runs, samples, -1) for x in found]
+                found[0] = found[0].sum(1)
+        of_start = found[1].reshape(*weights.shape[:2], -1).sum_to_size(start.shape) if of_start else None
+        return found[0], of_start, None, None, None
 
 
 def _forward(

@@ -71,8 +71,10 @@ class Plan:
         return kernel().sizes(self.tables[0])
 
     def empty(self, *shape: int) -> np.ndarray:
-        """Room for vectors, (..., V), from a register's boundary on; numpy asks for huge pages."""
-        size, item = prod(shape) * self.V, self.dtype.itemsize
+        """Room for vectors, (..., V); if it is much, from a register's boundary on, and in huge pages."""
+        if (size := prod(shape) * self.V) < 2**12:
+            return np.empty((*shape, self.V), self.dtype)
+        item = self.dtype.itemsize
         raw = np.empty(size + 64 // item, self.dtype)
         first = -raw.ctypes.data % 64 // item
         return raw[first : first + size].reshape(*shape, self.V)
@@ -105,8 +107,8 @@ def plan(program: Program, n: int, char: str, single: bool, team: int) -> Plan:
             table = entangler_table(entangler, n)
             if entangler.kind == "cz":
                 slots[entangler] = 1, len(signs)
-                bits = 1 << np.arange(V) if single else np.array([2**V - 1])
-                signs.append(((table < 0).reshape(-1, len(bits)) * bits).sum(1).astype(np.uint16))
+                bits = (1 << np.arange(V) if single else np.array([2**V - 1])).astype(np.uint16)
+                signs.append(((table < 0).reshape(-1, len(bits)) * bits).sum(1, dtype=np.uint16))
             else:
                 slots[entangler] = 2, len(places)
                 for source in (table, np.argsort(table)):
@@ -161,8 +163,11 @@ def _phases(observable: Observable, n: int) -> Iterator[tuple[str, int, float | 
             continue
         for kind, part in ((1, np.real), (2, np.imag)):
             found = [(part(phase), pauli) for phase, pauli in strings if part(phase)]
-            if found:  # signs of 2**n amplitudes: not kept
-                yield mask, kind, sum(phase * pauli_signs.__wrapped__(pauli) for phase, pauli in found)
+            if found:
+                table = np.zeros(2**n)
+                for phase, pauli in found:
+                    table += phase * pauli_signs.__wrapped__(pauli)  # not kept: they may be many
+                yield mask, kind, table
 
 
 @lru_cache(maxsize=256)

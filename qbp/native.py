@@ -121,11 +121,12 @@ class Evolution:
             calls = [(0, G, 0, part) for part in range(plan.team)]
         else:
             calls = [(G * i // threads, G * (i + 1) // threads, i, 0) for i in range(threads)]
-        with _compiling(entry.__name__, plan.dtype.name):
+        known = (entry.__name__, plan.dtype.char) in _compiled
+        with contextlib.nullcontext() if known else _compiling(entry.__name__, plan.dtype.char):
             waiting = [_pool(len(calls) - 1).submit(entry, *call, *rest) for call in calls[1:]]
             entry(*calls[0], *rest)
-            for job in waiting:
-                job.result()
+        for job in waiting:
+            job.result()
 
     def _lanes(self, array: np.ndarray) -> np.ndarray:
         """Return (B, k) as (G, k, V): a lane is a sample, or all lanes are one."""
@@ -168,10 +169,7 @@ class Evolution:
 @contextlib.contextmanager
 def _compiling(entry: str, precision: str) -> Iterator[None]:
     """Say what keeps the first call: numba compiles, and then finds what it compiled on disk."""
-    if (entry, precision) in _compiled:
-        yield
-        return
-    text = f"qbp: compiling the {entry} pass for {precision}, once on this machine (seconds) ..."
+    text = f"qbp: compiling the {entry} pass for {np.dtype(precision)}, once on this machine (seconds) ..."
     timer = threading.Timer(2.0, print, [text], {"file": sys.stderr, "flush": True})
     timer.start()
     try:

@@ -137,13 +137,20 @@ def entangler_table(gate: Entangler, n_qubits: int) -> np.ndarray:
         >>> entangler_table(Entangler("cnot", ((0, 1), (1, 2))), 3).tolist()
         [0, 1, 3, 2, 6, 7, 5, 4]
     """
-    index = np.arange(2**n_qubits)
-    bit = [index >> (n_qubits - 1 - q) & 1 for q in range(n_qubits)]
-    signs, source = np.ones(2**n_qubits, dtype=np.int8), index
+    index = np.arange(2**n_qubits, dtype=np.int32 if n_qubits < 31 else np.int64)
+
+    def bit(qubit: int) -> np.ndarray:
+        return index >> (n_qubits - 1 - qubit) & 1
+
+    if gate.kind == "cz":
+        odd = np.zeros(2**n_qubits, dtype=bool)
+        for a, b in gate.pairs:
+            odd ^= (bit(a) & bit(b)).astype(bool)
+        return np.where(odd, np.int8(-1), np.int8(1))
+    source = index
     for a, b in gate.pairs:
-        signs = signs * (1 - 2 * (bit[a] & bit[b])).astype(np.int8)
-        source = source[index ^ (bit[a] << (n_qubits - 1 - b))]  # later gates are read first
-    return signs if gate.kind == "cz" else source
+        source = source[index ^ (bit(a) << (n_qubits - 1 - b))]  # later gates are read first
+    return source.astype(np.int64)
 
 
 def start_qubits(start: Start, n_qubits: int) -> np.ndarray:
