@@ -128,7 +128,7 @@ def test_processes_give_what_one_gives(parts, tmp_path):
 
 def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
     """The real program, in a process group of its own as a terminal has it."""
-    words = ["grid", "ablations-curve", "--jobs", "2", "--seeds", "1", "--parts", "parts", "--save", "out"]
+    words = ["grid", "ablations-curve", "--profile", "quick", "--parts", "parts", "--save", "out"]
     program = subprocess.Popen(
         [sys.executable, "-m", "qbp.cli", *words],
         cwd=tmp_path,
