@@ -43,7 +43,7 @@ FLOORS = [
         "landscape",
     },
     {"configs", "experiments", "statistics", "curves", "variances"},
-    {"results", "report", "sweep", "claims", "paper_map", "ablations", "grid", "__init__"},
+    {"results", "report", "sweep", "claims", "paper_map", "studies", "ablations", "grid", "__init__"},
     {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]

@@ -12,8 +12,8 @@ from test_cli import Said
 
 import qbp
 from qbp import grid, results
-from qbp.ablations import Table
 from qbp.grid import Parts, at_profile, compute, listing, run_grid, seconds
+from qbp.studies import Table
 
 OPTIONS = {"n_hidden": 4, "steps": 6, "record_every": 3, "seeds": 2, "device": "cpu"}
 
