@@ -188,7 +188,18 @@ STUDIES: tuple[Study, ...] = (
     Study(
         "early-stopping",
         "Does early stopping on a fifth of the training set do as well, at an equal budget?",
-        pairs({"a fifth held out": {"holdout": 0.2, "record_every": MAIN_EVERY}}),
+        (
+            Row("no-init", {"method": "no-init"}),
+            Row("two-stage", two_stage(), against="no-init"),
+            *(  # to be read with qbp.curves.stopped_early, beside the two that train on everything
+                Row(
+                    f"{method}, a fifth held out",
+                    {"method": method, "holdout": 0.2, "record_every": MAIN_EVERY},
+                    against="two-stage",
+                )
+                for method in ("no-init", "two-stage")
+            ),
+        ),
     ),
     Study(
         "width",
@@ -200,7 +211,7 @@ STUDIES: tuple[Study, ...] = (
         "depth",
         "Does it hold across depths?",
         pairs(
-            {f"{n} hidden layers of 64": {"n_hidden": 64, "n_layers": n} for n in (1, 2, 4, 8)},
+            {f"depth {n}, width 64": {"n_hidden": 64, "n_layers": n} for n in (1, 2, 4, 8)},
             ("no-init", "two-stage", "two-stage-ridge"),
         ),
         seeds=FEWER,
