@@ -97,15 +97,16 @@ def core_digest() -> str:
     """
     digest = hashlib.sha256()
     for name in core_modules():
-        path = Path(__file__).parent / f"{name}.py"
-        digest.update(f"{name}\0{_code(path)}\0".encode())
+        source = (Path(__file__).parent / f"{name}.py").read_text()
+        digest.update(f"{name}\0{_code(source)}\0".encode())
     return digest.hexdigest()[:16]
 
 
-def _code(path: Path) -> str:
+@lru_cache(maxsize=64)
+def _code(source: str) -> str:
     """Return a source's tokens, without what Python does not execute."""
     kept, fresh = [], True  # fresh: at the start of a statement, where a lone string is a docstring
-    tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
     for token, after in itertools.pairwise(tokens):
         docstring = fresh and token.type == tokenize.STRING and after.type == tokenize.NEWLINE

@@ -7,8 +7,9 @@ import pytest
 
 import qbp
 from qbp import ablations, results
-from qbp.ablations import NOT_MEASURED, STUDIES, TASKS, study, tables
+from qbp.ablations import NOT_MEASURED, STUDIES, study, tables
 from qbp.cli import _configs, _parser
+from qbp.studies import TASKS, Row, Study, Table
 
 ASKED = [(s, task) for s in STUDIES for task in s.tasks]
 
@@ -58,18 +59,15 @@ def test_a_study_is_found_by_name():
 
 def test_rows_come_back_by_label_on_the_same_seeds(tmp_path, monkeypatch):
     def tiny(method, **options):
-        return ablations.Row(method, {"method": method, "n_hidden": 4, "steps": 3, **options})
+        return Row(method, {"method": method, "n_hidden": 4, "steps": 3, **options})
 
-    small = ablations.Study("small", "?", (tiny("no-init"), tiny("two-stage")), seeds={"curve": 2})
+    small = Study("small", "?", (tiny("no-init"), tiny("two-stage")), seeds={"curve": 2})
     monkeypatch.setattr(ablations, "STUDIES", (small,))
     first, second = small.configs("curve").values()
     done = [qbp.run(c) for c in (qbp.Experiment("curve", "no-init", n_hidden=4, steps=3, seeds=3,
                                                 record_every=50), second)]  # fmt: skip
     assert results.key(done[0].config) == results.key(first)
-    chosen = {
-        name: ablations.Table("", {results.key(r.config): r.config})
-        for name, r in zip("ab", done, strict=True)
-    }
+    chosen = {name: Table("", {results.key(r.config): r.config}) for name, r in zip("ab", done, strict=True)}
     monkeypatch.setattr(ablations, "tables", lambda: chosen)
     results.save("a", done[:1], command="", target="", directory=tmp_path)
     with pytest.raises(ValueError, match=r"name must be a table in .*got 'b'"):

@@ -12,8 +12,8 @@ from test_cli import Said
 
 import qbp
 from qbp import grid, results
-from qbp.ablations import Table
 from qbp.grid import Parts, at_profile, compute, listing, run_grid, seconds
+from qbp.studies import Table
 
 OPTIONS = {"n_hidden": 4, "steps": 6, "record_every": 3, "seeds": 2, "device": "cpu"}
 
@@ -128,7 +128,7 @@ def test_processes_give_what_one_gives(parts, tmp_path):
 
 def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
     """The real program, in a process group of its own as a terminal has it."""
-    words = ["grid", "ablations-curve", "--jobs", "2", "--seeds", "1", "--parts", "parts", "--save", "out"]
+    words = ["grid", "ablations-curve", "--profile", "quick", "--parts", "parts", "--save", "out"]
     program = subprocess.Popen(
         [sys.executable, "-m", "qbp.cli", *words],
         cwd=tmp_path,
