@@ -774,6 +774,23 @@ def _split(total, part, parts):
 
 
 @njit
+def _numbers(shape):
+    """Layers, qubits, lane bits, row bits, tile bits, threads of a team."""
+    return shape[0], shape[1], shape[2], shape[1] - shape[2], shape[3], shape[8]
+
+
+@njit
+def _share(shape, part):
+    """Rows, rows of a tile and of a column pass; and one thread's share of rows, tiles and column passes."""
+    rows, tile, parts = 1 << (shape[1] - shape[2]), 1 << shape[3], shape[8]
+    width = min(COLUMNS, tile)
+    mine, until = _split(rows, part, parts)
+    tile_from, tile_to = _split(rows // tile, part, parts)
+    column_from, column_to = _split(tile // width, part, parts)
+    return rows, tile, width, mine, until, tile_from, tile_to, column_from, column_to
+
+
+@njit
 def _prepare(coef, half, q, word, shape):
     """Fill `coef` from the half-angle (cos, sin); a gate of `word` is (layer, bit, axis, parameter)."""
     n_layers, n, lane_bits = shape[0], shape[1], shape[2]
@@ -836,15 +853,10 @@ def forward(
     room, work, start, product, values,
 ):  # fmt: skip
     """Evolve groups first..last-1 and write the expectation of every observable, lane by lane."""
-    n_layers, n, lane_bits, tile_bits, parts = shape[0], shape[1], shape[2], shape[3], shape[8]
-    row_bits = n - lane_bits
-    rows, tile = 1 << row_bits, 1 << tile_bits
+    n_layers, n, lane_bits, row_bits, tile_bits, parts = _numbers(shape)
+    rows, tile, width, mine, until, tile_from, tile_to, column_from, column_to = _share(shape, part)
     meeting, meetings = _pointer(counter), 1
     q, factors, low, high, _, phi, other, _ = _work(work, shape, thread, part)
-    mine, until = _split(rows, part, parts)
-    width = min(COLUMNS, tile)
-    tile_from, tile_to = _split(rows >> tile_bits, part, parts)
-    column_from, column_to = _split(tile // width, part, parts)
     signs_of, places_of = _pointer(signs), _pointer(places)
     for group in range(first, last):
         half, coef, here = _room(room, shape, group, groups)
@@ -923,14 +935,9 @@ def backward(
 
     `applied`: there is one observable, and :func:`forward` left O psi where lambda goes.
     """
-    n_layers, n, lane_bits, tile_bits, parts = shape[0], shape[1], shape[2], shape[3], shape[8]
-    row_bits = n - lane_bits
-    rows, tile, m = 1 << row_bits, 1 << tile_bits, min(3, row_bits)
-    meeting, meetings = _pointer(counter), 1
-    mine, until = _split(rows, part, parts)
-    width = min(COLUMNS, tile)
-    tile_from, tile_to = _split(rows >> tile_bits, part, parts)
-    column_from, column_to = _split(tile // width, part, parts)
+    n_layers, n, lane_bits, row_bits, tile_bits, parts = _numbers(shape)
+    rows, tile, width, mine, until, tile_from, tile_to, column_from, column_to = _share(shape, part)
+    meeting, meetings, m = _pointer(counter), 1, min(3, row_bits)
     signs_of, places_of = _pointer(signs), _pointer(places)
     for group in range(first, last):
         half, coef, here = _room(room, shape, group, groups)
