@@ -850,7 +850,7 @@ def _diagonal_of(factors, low, high, c, P, Q, shape):
 @njit(nogil=True, cache=True)
 def forward(
     first, last, thread, part, counter, groups, shape, word, layers, signs, places, terms, scales, tables,
-    room, work, start, product, values,
+    room, work, start, values,
 ):  # fmt: skip
     """Evolve groups first..last-1 and write the expectation of every observable, lane by lane."""
     n_layers, n, lane_bits, row_bits, tile_bits, parts = _numbers(shape)
@@ -860,14 +860,9 @@ def forward(
     signs_of, places_of = _pointer(signs), _pointer(places)
     for group in range(first, last):
         half, coef, here = _room(room, shape, group, groups)
-        source = _pointer(start[group % len(start)])
         if part == 0:
             _prepare(coef, half, q, word, shape)
-            if product:
-                _begin(here, source, lane_bits, row_bits)
-        if not product:
-            for row in range(mine, until):
-                _copy(here, row, source, row)
+            _begin(here, _pointer(start), lane_bits, row_bits)
         meetings = _meet(meeting, parts, meetings)
         if not shape[5]:
             bits = _diagonal_of(factors, low, high, coef, False, True, shape)
@@ -929,7 +924,7 @@ def forward(
 @njit(nogil=True, cache=True)
 def backward(
     first, last, thread, part, counter, groups, shape, word, layers, signs, places, terms, scales, tables,
-    room, work, weights, applied, gradient, start_gradient,
+    room, work, weights, applied, gradient,
 ):  # fmt: skip
     """Carry psi and lambda back to the start and write the gradient of every angle, lane by lane.
 
@@ -1003,14 +998,6 @@ def backward(
                 if lane_bits:
                     _lane_fold(w, z)
             meetings = _meet(meeting, parts, meetings)
-        if len(start_gradient):
-            if not shape[5]:
-                bits = _diagonal_of(factors, low, high, coef, False, True, shape)
-                if part == 0:
-                    _undo(here, back, high, low, unused, w, signs_of, 0, rows, bits, m)
-                meetings = _meet(meeting, parts, meetings)
-            for row in range(mine, until):
-                _copy(_pointer(start_gradient[group]), row, back, row)
         if part == 0:
             for a in range(1, parts):
                 theirs = _work(work, shape, thread, a)[4]

@@ -57,16 +57,17 @@ def expectations(
     held = [value for H in observables for value in getattr(H, "__dict__", {}).values()]
     learned = any(isinstance(value, Tensor) and value.requires_grad for value in held)  # as a target may be
     plain = learned or not _checks.reverse_mode_only(theta, start)
-    fast = not plain and native.supports(program, observables[0].n_qubits, theta, observables)
-    if product and not (fast and not start.requires_grad):  # the kernel multiplies the qubits itself
-        start, product = product_state(start), False
+    alike = product and start.ndim == 2 and not start.requires_grad
+    if alike and not plain and native.supports(program, observables[0].n_qubits, theta, observables):
+        return _Kernel.apply(theta, start, program, observables)
+    state = product_state(start) if product else start
     if plain:
-        return _plain(program, theta, start, observables)
-    batch, *rows = _rows(theta, start, 2 if product else 1)
-    if torch.is_grad_enabled() and (theta.requires_grad or start.requires_grad):
-        values = _Adjoint.apply(*rows, program, observables, fast)
+        return _plain(program, theta, state, observables)
+    batch, *rows = _rows(theta, state)
+    if torch.is_grad_enabled() and (theta.requires_grad or state.requires_grad):
+        values = _Adjoint.apply(*rows, program, observables)
     else:
-        _, values = _forward(*rows, program, observables, fast)
+        _, values = _forward(*rows, program, observables)
     return values.reshape(*batch, len(observables))
 
 
@@ -75,76 +76,89 @@ def _plain(program: Program, theta: Tensor, state: Tensor, observables: Sequence
     return torch.stack([H.expectation(psi) for H in observables], dim=-1)
 
 
-def _rows(theta: Tensor, start: Tensor, event: int) -> tuple[torch.Size, Tensor, Tensor]:
-    """Return the batch, `theta` as (runs, n_params) and `start` as (runs | 1, samples, ...).
+def _again(
+    theta: Tensor,
+    start: Tensor,
+    program: Program,
+    observables: Sequence[Observable],
+    weights: Tensor,
+    wants: Sequence[bool],
+) -> list[Tensor | None]:
+    """Return the gradients by angles and start state where wanted, such that they can be differentiated."""
+    inputs = theta.view_as(theta), start.view_as(start)  # apart, also if one was made of the other
+    wanted = [x for x, wants_it in zip(inputs, wants, strict=True) if wants_it]
+    values = _plain(program, *inputs, observables)
+    found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
+    return [next(found) if wants_it else None for wants_it in wants]
 
-    The samples of a run share its angles; `event` is the number of axes of one start.
+
+class _Kernel(torch.autograd.Function):
+    """The native path: angles (..., n_params), and one product state for all, (n, 2)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, theta: Tensor, qubits: Tensor, program: Program, observables: Sequence[Observable]
+    ) -> Tensor:
+        evolution = native.Evolution(program, theta.reshape(-1, theta.shape[-1]), qubits, observables)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(theta)
+            ctx.rest = qubits, program, observables, evolution
+        return evolution.expectations().reshape(*theta.shape[:-1], len(observables))
+
+    @staticmethod
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        (theta,) = ctx.saved_tensors
+        qubits, program, observables, evolution = ctx.rest
+        if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
+            state = product_state(qubits)
+            found, _ = _again(theta, state, program, observables, weights, (True, False))
+            return found, None, None, None
+        return evolution.gradient(weights.reshape(-1, len(observables))).reshape(theta.shape), *[None] * 3
+
+
+class _Adjoint(torch.autograd.Function):
+    """The torch path: the values, and behind them the final state, from which the backward pass starts."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable]
+    ) -> Tensor:
+        final, values = _forward(theta, start, program, observables)
+        ctx.save_for_backward(theta, start, final)
+        ctx.rest = program, observables
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        theta, start, final = ctx.saved_tensors
+        wants = ctx.needs_input_grad[:2]
+        if torch.is_grad_enabled():
+            again = _again(theta.unsqueeze(1), start, *ctx.rest, weights, wants)
+            return again[0] if again[0] is None else again[0].squeeze(1), again[1], None, None
+        of_theta, of_start = _backward(theta, final, *ctx.rest, weights)
+        return of_theta, of_start.sum_to_size(start.shape) if wants[1] else None, None, None
+
+
+def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:
+    """Return the batch, `theta` as (runs, n_params) and `state` as (runs | 1, samples, 2**n).
+
+    The samples of a run share its angles.
     """
-    if start.ndim == event:  # one start for all, the common case
-        return theta.shape[:-1], theta.reshape(-1, theta.shape[-1]), start[None, None]
-    one = start.shape[-event:]
-    batch = torch.broadcast_shapes(theta.shape[:-1], start.shape[:-event])
-    own, given = ((1,) * (len(batch) - len(x)) + x for x in (theta.shape[:-1], start.shape[:-event]))
+    batch = torch.broadcast_shapes(theta.shape[:-1], state.shape[:-1])
+    own, given = ((1,) * (len(batch) + 1 - x.ndim) + x.shape[:-1] for x in (theta, state))
     split = max((axis + 1 for axis, size in enumerate(own) if size != 1), default=0)
     runs, samples = batch[:split], batch[split:]
     theta = theta.reshape(*own[:split], theta.shape[-1]).expand(*runs, -1)
     shared = all(size == 1 for size in given[:split])  # the runs start alike: no copies
     axes = (*(given[:split] if shared else runs), *samples)
-    start = start.expand(*axes, *one).reshape(1 if shared else prod(runs), prod(samples), *one)
-    return batch, theta.reshape(prod(runs), theta.shape[-1]), start
-
-
-class _Adjoint(torch.autograd.Function):
-    """The values, and behind them the final state, from which the backward pass starts."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        theta: Tensor,
-        start: Tensor,
-        program: Program,
-        observables: Sequence[Observable],
-        fast: bool,
-    ) -> Tensor:
-        final, values = _forward(theta, start, program, observables, fast)
-        ctx.save_for_backward(theta, start, *(() if fast else (final,)))
-        ctx.rest = program, observables, final if fast else None
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
-        theta, start, *kept = ctx.saved_tensors
-        program, observables, evolution = ctx.rest
-        if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
-            inputs = theta.view_as(theta), start.view_as(start)  # apart, also if one was made of the other
-            wanted = [x for x, wants in zip(inputs, ctx.needs_input_grad[:2], strict=True) if wants]
-            state = product_state(inputs[1]) if start.ndim == 4 else inputs[1]
-            values = _plain(program, inputs[0].unsqueeze(1), state, observables)
-            found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
-            return *(next(found) if wants else None for wants in ctx.needs_input_grad[:2]), None, None, None
-        of_start = ctx.needs_input_grad[1]
-        if evolution is None:
-            found = _backward(theta, *kept, program, observables, weights)
-        else:
-            runs, samples, m = weights.shape
-            found = evolution.gradient(weights.reshape(-1, m), of_start=of_start)
-            if samples > 1:  # which share the angles of their run
-                found = [x if x is None else x.reshape(runs, samples, -1) for x in found]
-                found[0] = found[0].sum(1)
-        of_start = found[1].reshape(*weights.shape[:2], -1).sum_to_size(start.shape) if of_start else None
-        return found[0], of_start, None, None, None
+    state = state.expand(*axes, -1).reshape(1 if shared else prod(runs), prod(samples), state.shape[-1])
+    return batch, theta.reshape(prod(runs), theta.shape[-1]), state
 
 
 def _forward(
-    theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable], fast: bool
-) -> tuple[Any, Tensor]:
-    """Return the final state, or the kernel's Evolution, and the values, (runs, samples, m).
-
-    `theta` is (runs, n_params); `start` (runs | 1, samples, 2**n), or (runs | 1, samples, n, 2) if `fast`.
-    """
-    if fast:
-        evolution = native.Evolution(program, *_flat(theta, start), observables)
-        return evolution, evolution.expectations().reshape(len(theta), start.shape[1], -1)
+    theta: Tensor, start: Tensor, program: Program, observables: Sequence[Observable]
+) -> tuple[Tensor, Tensor]:
+    """Return the final state, (runs, samples, 2**n), and the values, (runs, samples, m)."""
     layered = as_layers(program, observables[0].n_qubits)
     psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
     return psi, torch.stack([H.expectation(psi) for H in observables], dim=-1)
@@ -159,15 +173,6 @@ def _backward(
     layered = as_layers(program, observables[0].n_qubits)
     of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
     return of_theta, 2 * lam  # torch's convention for a complex tensor
-
-
-def _flat(theta: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """Return angles for every sample of every run, and starts likewise unless they all share one."""
-    runs, samples = len(theta), start.shape[1]
-    if samples == 1:
-        return theta, start.squeeze(1)
-    theta = theta.unsqueeze(1).expand(-1, samples, -1).flatten(0, 1)
-    return theta, start.expand(runs, *start.shape[1:]).flatten(0, 1)
 
 
 def _undo_gates(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:

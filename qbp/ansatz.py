@@ -97,7 +97,10 @@ class Circuit:
     def _start(self, theta: Tensor, inputs: Tensor | None, *, embedded: bool = True) -> tuple[Tensor, Tensor]:
         """Check the arguments; return `theta` and the qubits of the start state, with axes that broadcast."""
         _checks.theta(theta, self.n_params)
-        qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
+        if theta.device.type == "cpu" and _checks.has_values(theta):
+            qubits = _qubits(self.start, self.n_qubits, theta.dtype)
+        else:
+            qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
         if inputs is None:
             return theta, qubits
         self._check_inputs(theta, inputs)
@@ -226,6 +229,12 @@ class PauliRotations(Circuit):
         """The gates, first to last."""
         indices = range(len(self.generators)) if self.tied is None else self.tied
         return Program(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _qubits(start: Start, n_qubits: int, dtype: torch.dtype) -> Tensor:
+    """Return the qubits of a start state on the CPU, (n_qubits, 2): made once, never changed."""
+    return torch.as_tensor(start_qubits(start, n_qubits)).to(dtype.to_complex())
 
 
 @lru_cache(maxsize=64)

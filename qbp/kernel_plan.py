@@ -171,10 +171,10 @@ def _phases(observable: Observable, n: int) -> Iterator[tuple[str, int, float | 
 
 
 @lru_cache(maxsize=256)
-def same_start(amplitudes: bytes, char: str, lanes: int) -> np.ndarray:
-    """The qubits of one start state for all, as vectors, (1, 4 n, V)."""
+def start(amplitudes: bytes, char: str, lanes: int) -> np.ndarray:
+    """Return the qubits of a product state, complex (n, 2), as vectors, (4 n, V), the last qubit first."""
     flipped = np.frombuffer(amplitudes, char).reshape(-1, 4)[::-1]
-    return np.repeat(flipped.reshape(1, -1, 1), lanes, axis=2)
+    return np.repeat(flipped.reshape(-1, 1), lanes, axis=1)
 
 
 @lru_cache(maxsize=1024)

@@ -57,21 +57,21 @@ class Evolution:
     Args:
         program: layers of single-qubit rotations, see :func:`supports`.
         theta: angles in radians, (B, n_params), float32 or float64, on the CPU.
-        start: single-qubit amplitudes of the start state, (1 or B, n, 2), or its amplitudes, (1 or B, 2**n).
+        qubits: amplitudes of each qubit in the product state before the gates, (n, 2), complex.
         observables: Pauli sums and projectors, m of them.
     """
 
     def __init__(
-        self, program: Program, theta: Tensor, start: Tensor, observables: tuple[Observable, ...]
+        self, program: Program, theta: Tensor, qubits: Tensor, observables: tuple[Observable, ...]
     ) -> None:
-        self.start, n_qubits = start, observables[0].n_qubits
-        angles = theta.detach().numpy()
+        n_qubits, angles = len(qubits), theta.numpy()
         self.size = B = len(angles)
         single, team = _form(B, n_qubits, angles.dtype)
         self.plan = plan = kernel_plan.plan(program, n_qubits, angles.dtype.char, single, team)
         self.terms, self.m = kernel_plan.terms(
             observables, n_qubits, angles.dtype.char, plan.V if single else 1
         )
+        self.start = kernel_plan.start(qubits.numpy().tobytes(), angles.dtype.char, plan.V)
         self.groups = G = B if single else -(-B // plan.V)
         self.threads = min(torch.get_num_threads(), G) if G * plan.work > SERIAL and team == 1 else 1
         room, own, shared = plan.sizes
@@ -85,33 +85,23 @@ class Evolution:
     def _forward(self) -> np.ndarray:
         plan, self.fresh = self.plan, True
         values = np.empty((plan.team, self.groups, self.m, plan.V), plan.dtype)
-        self._run(kernel_plan.kernel().forward, self._start(), self.start.ndim == 3, values)
+        self._run(kernel_plan.kernel().forward, self.start, values)
         return values.sum(0) if plan.team > 1 else values[0]
 
     def expectations(self) -> Tensor:
         """Return the value of every observable in every state, (B, m)."""
         return torch.from_numpy(self._samples(self.values))
 
-    def gradient(self, weights: Tensor, *, of_start: bool = False) -> tuple[Tensor, Tensor | None]:
-        """Return the gradient of ``sum_i weights_i <O_i>``: by theta, and by the start state if wanted.
-
-        Args:
-            weights: (B, m).
-            of_start: whether the gradient by the amplitudes of the start state is wanted, too.
-
-        Returns:
-            (B, n_params) real, and (B, 2**n) complex in torch's convention or None.
-        """
+    def gradient(self, weights: Tensor) -> Tensor:
+        """Return the gradient of ``sum_i weights_i <O_i>`` by theta, (B, n_params), for weights (B, m)."""
         if not self.fresh:  # an earlier call carried the states back to the start
             self._forward()
-        self.fresh = False
-        plan, G = self.plan, self.groups
-        gradient, start = plan.empty(G, plan.n_params), plan.empty(G if of_start else 0, 2 * plan.rows)
-        weights = np.ascontiguousarray(self._lanes(weights.detach().numpy()))
-        applied = self.m == 1 and self.threads == G
-        self._run(kernel_plan.kernel().backward, weights, applied, gradient, start)
-        by_start = torch.from_numpy(2 * self._amplitudes(start)) if of_start else None
-        return torch.from_numpy(self._samples(gradient)), by_start
+        plan, self.fresh = self.plan, False
+        gradient = plan.empty(self.groups, plan.n_params)
+        weights = np.ascontiguousarray(self._lanes(weights.numpy()))
+        applied = self.m == 1 and self.threads == self.groups  # O psi still lies where lambda goes
+        self._run(kernel_plan.kernel().backward, weights, applied, gradient)
+        return torch.from_numpy(self._samples(gradient))
 
     def _run(self, entry: Callable, *rest: Any) -> None:
         """Call an entry of the kernel: over groups side by side, or with a team of threads on each state."""
@@ -143,27 +133,6 @@ class Evolution:
         if self.plan.lane_bits:
             return array.sum(-1)
         return array.transpose(0, 2, 1).reshape(-1, array.shape[1])[: self.size]
-
-    def _start(self) -> np.ndarray:
-        """The start as vectors: of qubits (1 or G, 4 n, V), or of amplitudes (1 or G, 2 rows, V)."""
-        parts, plan = torch.view_as_real(self.start.detach().resolve_conj()).numpy(), self.plan
-        if len(parts) == 1 and parts.ndim == 4:
-            return kernel_plan.same_start(parts.tobytes(), plan.dtype.char, plan.V)
-        if parts.ndim == 4:
-            parts = parts[:, ::-1]  # bits from the least significant
-        elif plan.lane_bits:
-            rows = parts.reshape(len(parts), plan.rows, plan.V, 2).swapaxes(2, 3)
-            return np.ascontiguousarray(rows).reshape(-1, 2 * plan.rows, plan.V)
-        flat = np.ascontiguousarray(parts).reshape(len(parts), -1)
-        lanes = np.repeat(flat[:, :, None], plan.V, 2) if len(flat) == 1 else self._lanes(flat)
-        return np.ascontiguousarray(lanes)
-
-    def _amplitudes(self, rows: np.ndarray) -> np.ndarray:
-        """Rows of vectors as complex amplitudes, (B, 2**n)."""
-        pairs = rows.reshape(self.groups, self.plan.rows, 2, self.plan.V)
-        order = (0, 1, 3, 2) if self.plan.lane_bits else (0, 3, 1, 2)
-        flat = np.ascontiguousarray(pairs.transpose(order)).reshape(-1, 2 ** (self.plan.n + 1))
-        return flat[: self.size].view(self.plan.dtype.char.upper())
 
 
 @contextlib.contextmanager

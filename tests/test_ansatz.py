@@ -210,6 +210,7 @@ def test_the_value_checks_let_functorch_through_but_catch_nan_outside():
 
 
 def test_expectations_evolve_once(monkeypatch):
+    monkeypatch.setenv("QBP_KERNEL", "torch")
     calls = []
     forward = adjoint._forward
     monkeypatch.setattr(adjoint, "_forward", lambda *args: calls.append(1) or forward(*args))
