@@ -193,8 +193,11 @@ def _block(m):
     return _instruction(emit)
 
 
-def _back_block(m):
-    """Undo :func:`_block` on psi and lambda, after adding Im <lambda|X|psi>, Im <lambda|Y|psi> to `t`."""
+def _back_block(m, both):
+    """Undo :func:`_block` on psi and lambda, after adding Im <lambda|X|psi>, Im <lambda|Y|psi> to `t`.
+
+    The first only if `both`: where each word is RYs, then RZs, no gradient needs it.
+    """
 
     def emit(e, psi, lam, coef, t, row, stride):
         index = [e.b.add(row, e.b.mul(stride, e.intp(j))) for j in range(2**m)]
@@ -205,10 +208,11 @@ def _back_block(m):
             for a in (j for j in range(2**m) if not j >> bit & 1):
                 b = a | 1 << bit
                 # Im(conj(l0) p1 + conj(l1) p0) and Re(conj(l1) p0 - conj(l0) p1)
-                x = e.add(x, e.mul(q[a][0], p[b][1]))
-                x = e.sub(x, e.mul(q[a][1], p[b][0]))
-                x = e.add(x, e.mul(q[b][0], p[a][1]))
-                x = e.sub(x, e.mul(q[b][1], p[a][0]))
+                if both:
+                    x = e.add(x, e.mul(q[a][0], p[b][1]))
+                    x = e.sub(x, e.mul(q[a][1], p[b][0]))
+                    x = e.add(x, e.mul(q[b][0], p[a][1]))
+                    x = e.sub(x, e.mul(q[b][1], p[a][0]))
                 y = e.add(y, e.mul(q[b][0], p[a][0]))
                 y = e.add(y, e.mul(q[b][1], p[a][1]))
                 y = e.sub(y, e.mul(q[a][0], p[b][0]))
@@ -216,7 +220,8 @@ def _back_block(m):
                 for state in (p, q):
                     for part in (0, 1):
                         state[b][part], state[a][part] = e.turn(state[b][part], state[a][part], c, s)
-            e.store(x, t, None, 3 * bit)
+            if both:
+                e.store(x, t, None, 3 * bit)
             e.store(y, t, None, 3 * bit + 1)
         for i, u, v in zip(index, p, q, strict=True):
             e.put(u, psi, i)
@@ -226,7 +231,8 @@ def _back_block(m):
 
 
 _block1, _block2, _block3 = _block(1), _block(2), _block(3)
-_back1, _back2 = _back_block(1), _back_block(2)
+_back1, _back2 = _back_block(1, True), _back_block(2, True)
+_back1_y, _back2_y = _back_block(1, False), _back_block(2, False)
 
 
 @_instruction
@@ -610,8 +616,8 @@ def _rotate(psi, coef, first, extent, tile, width, low, high):
 
 
 @njit
-def _rotate_back(psi, lam, coef, t, first, extent, tile, width, low, high):
-    """Undo :func:`_rotate`."""
+def _rotate_back(psi, lam, coef, t, first, extent, tile, width, low, high, plain):
+    """Undo :func:`_rotate`; if `plain`, without the X components of t."""
     k = low
     while k < high:
         m = min(2, high - k)
@@ -620,8 +626,12 @@ def _rotate_back(psi, lam, coef, t, first, extent, tile, width, low, high):
         for outer in range(first, first + extent, stride << m):
             for mid in range(outer, outer + stride, min(stride, tile)):
                 for row in range(mid, mid + min(stride, width)):
-                    if m == 2:
+                    if m == 2 and plain:
+                        _back2_y(psi, lam, here, t_here, row, stride)
+                    elif m == 2:
                         _back2(psi, lam, here, t_here, row, stride)
+                    elif plain:
+                        _back1_y(psi, lam, here, t_here, row, stride)
                     else:
                         _back1(psi, lam, here, t_here, row, stride)
         k += m
@@ -979,13 +989,14 @@ def backward(
                     for base in range(column * width, rows, tile):
                         _undo(here, back, high, low, z_rows, w, table, base, width, bits, m)
                     _rotate_back(
-                        here, back, c_rows, z_rows, column * width, rows, tile, width, tile_bits, row_bits
-                    )
+                        here, back, c_rows, z_rows, column * width, rows, tile, width, tile_bits, row_bits,
+                        shape[5],
+                    )  # fmt: skip
                 meetings = _meet(meeting, parts, meetings)
             else:
                 _undo(here, back, high, low, z_rows, w, table, 0, rows, bits, m)
             for a in range(tile_from, tile_to):
-                _rotate_back(here, back, c_rows, z_rows, a * tile, tile, tile, tile, 0, tile_bits)
+                _rotate_back(here, back, c_rows, z_rows, a * tile, tile, tile, tile, 0, tile_bits, shape[5])
                 if lane_bits:
                     for row in range(a * tile, (a + 1) * tile):
                         _lane_back(here, back, c, z, row)
