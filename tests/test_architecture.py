@@ -43,8 +43,9 @@ FLOORS = [
         "landscape",
     },
     {"configs", "experiments", "statistics", "curves", "variances"},
-    {"results", "report", "sweep", "claims", "paper_map", "studies", "ablations", "grid", "__init__"},
-    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
+    {"results", "report", "sweep", "claims", "paper_map", "studies", "ablations", "grid", "__init__"}
+    | {"integrity", "rerun", "verify", "provenance"},
+    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
