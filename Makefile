@@ -1,6 +1,7 @@
 # Two commands matter: `make reproduce` and `make test`.  Both first create .venv from requirements.lock.
 PYTHON ?= python3
 JOBS   ?= 2
+ROWS   ?= 20
 
 BIN      := .venv/bin
 STAMP    := .venv/.installed
@@ -13,7 +14,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 WITHOUT_KERNEL := $(patsubst %,tests/test_%.py,ansatz circuits convex devices plateau two_stage variances)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test book browser lint refresh results bench clean
+.PHONY: help install reproduce test verify book trace browser lint refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,9 +42,15 @@ test: $(STAMP)  ## unit tests and doctests, without the kernel too; every chapte
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
 
+verify: $(STAMP)  ## check the result tables, compute a sample of their rows again, compare printed claims
+	$(ONE_THREAD) $(BIN)/qbp verify --rows $(ROWS) $(VERIFY)
+
 book: $(STAMP)  ## build the pages from the committed outputs; a warning is an error
 	$(BOOK) -W -n --keep-going book
 	@echo "Read it: _build/html/index.html"
+
+trace: $(STAMP)  ## on the built pages every figure and table has its command, and no result is typed
+	$(BIN)/python -m pytest -m pages tests/test_traceability.py
 
 browser: $(STAMP)  ## open every built page in Chromium: no script error, no foreign request, sliders move
 	$(BIN)/python -m pytest -m browser tests/test_browser.py

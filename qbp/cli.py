@@ -123,6 +123,24 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="print a JSON list and nothing else")
     form.add_argument("--markdown", action="store_true", help="print the table of README.md")
 
+    checks = commands.add_parser(
+        "verify", help="check the committed tables, and compute a sample of their rows again"
+    )
+    checks.set_defaults(command=_verify)
+    checks.add_argument(
+        "--rows", type=int, default=20, metavar="K", help="rows to compute again (default 20)"
+    )
+    checks.add_argument(
+        "--seed", type=int, default=None, metavar="S", help="seed of the sample (default: drawn, and printed)"
+    )
+    checks.add_argument("--tables", metavar="A,B", help="tables to check (default all, and what pages print)")
+    checks.add_argument("--results", metavar="DIR", help="folder of the tables (default the committed ones)")
+    checks.add_argument("--skip-recompute", action="store_true", help="check what is stored, compute nothing")
+    checks.add_argument(
+        "--allow-older", action="store_true", help="name tables that other code has made, but let them pass"
+    )
+    checks.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
     again = commands.add_parser("reproduce", help="run every chapter at a profile into a copy of the book")
     again.set_defaults(command=_reproduce)
     again.add_argument(
@@ -297,6 +315,35 @@ def _claims(args: argparse.Namespace) -> int:
     rows = measured if args.markdown else rows
     print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else claims.Table(rows))
     return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp.printed import check_claims, check_readme
+    from qbp.results import DIRECTORY
+    from qbp.verify import verify
+
+    with tqdm(unit="run", disable=None, leave=False) as bar:
+
+        def progress(done: int, runs: int, what: str) -> None:
+            bar.total, bar.n = runs, done
+            bar.set_description(what)
+
+        report = verify(
+            Path(args.results) if args.results else DIRECTORY,
+            tables=args.tables.split(",") if args.tables is not None else None,
+            rows=0 if args.skip_recompute else args.rows,
+            seed=args.seed,
+            allow_older=args.allow_older,
+            progress=progress,
+        )
+    if args.results is None and args.tables is None:  # the book prints the committed tables
+        for printed, wrong in (check_claims(), check_readme()):
+            report.printed += printed
+            report.mismatches += wrong
+    print(json.dumps(report.json(), allow_nan=False) if args.json else report)
+    return 1 if report.mismatches else 0
 
 
 def _reproduce(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from qbp import claims, plots, results
 
 ROOT = Path(__file__).resolve().parent.parent
+BLOCK = r"(?s)<!-- \w+ -->\n(.*?)<!-- /\w+ -->"  # what is computed in README
 CORE = {  # floors 0 to 4: what a reader of the algorithm reads
     "two_stage": "Algorithm 1",
     "convex": "eq. 1-3: local loss, ridge, switching",
@@ -49,9 +50,10 @@ def line_counts() -> str:
     )
 
 
-def filled(text: str) -> str:
-    """Return README's text with what stands between its markers computed anew."""
-    for name, block in {"claims": repr(claims.Table(claims.committed())), "lines": line_counts()}.items():
+def filled(text: str, directory: Path = results.DIRECTORY) -> str:
+    """Return README's text with what stands between its markers computed anew, from the tables there."""
+    rows = claims.committed(directory)
+    for name, block in {"claims": repr(claims.Table(rows)), "lines": line_counts()}.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         text, found = re.subn(pattern, lambda m, b=block: m[1] + b + "\n" + m[2], text, flags=re.DOTALL)
         if found != 1:

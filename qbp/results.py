@@ -47,7 +47,12 @@ def config_dict(config: Experiment) -> dict[str, Any]:
 
 def key(config: Experiment) -> str:
     """Return the key of a configuration's rows, a hash of :func:`config_dict` and the schema version."""
-    text = json.dumps([SCHEMA, config_dict(config)], sort_keys=True)
+    return key_of(config_dict(config))
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """Return the key of a configuration given as the plain data of :func:`config_dict`."""
+    text = json.dumps([SCHEMA, config], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

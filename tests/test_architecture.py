@@ -54,8 +54,9 @@ FLOORS = [
         "ablations",
         "grid",
         "__init__",
-    },
-    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
+    }
+    | {"integrity", "rerun", "verify", "provenance"},
+    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

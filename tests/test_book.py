@@ -32,6 +32,9 @@ TYPED = {
     **dict.fromkeys(["0.1", "0.001"], "the released notebook's factor of R_osc and its step size"),
     **dict.fromkeys(["2.303", "2.3"], "ln 10: ten equal outputs"),
     **dict.fromkeys(["0.03", "0.6", "0.007", "0.8", "0.2"], "the released notebook's telecom series"),
+    **dict.fromkeys(["0.15", "0.60", "0.80"], "the released notebook's points on the curve"),
+    "2.75": "where the packets' weights end",
+    "100 of 500": "the paper's Stage 1",
     "95": "per cent: the level of the intervals",
     **dict.fromkeys(["3.11", "4.0"], "versions of Python and of a license"),
 }
@@ -43,6 +46,43 @@ def code_cells(name):
 
 def prose(name):
     return "\n\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+
+
+def without_code(text):
+    """Return Markdown without its blocks of code; directives stay, whatever blocks stand inside them."""
+    kept, fences, code = [], [], None  # fences of open directives; that of an open block of code
+    for line in text.splitlines():
+        fence = re.match(r" *(`{3,}|:{3,}) *(\S*)", line)
+        if code:
+            code = None if fence and not fence[2] and fence[1].startswith(code) else code
+        elif fence and fence[2].startswith("{"):
+            fences.append(fence[1])
+        elif fence and not fence[2] and fences and fence[1].startswith(fences[-1]):
+            fences.pop()
+        elif fence and fence[1][0] == "`":
+            code = fence[1]
+        else:
+            kept.append(line)
+    assert not fences and not code, "a block is not closed"
+    return re.sub(r"`[^`\n]*`", "", "\n".join(kept))
+
+
+NUMBER = re.compile(
+    r"(?<![\w.])(?:(\d+ (?:out )?of (?:the )?\d+)"  # 17 of 20
+    r"|(\d+\.\d+(?:e-?\d+)?|\d+e-?\d+)\s?%?"  # 0.123, 1e-5, 31.4 %
+    r"|(\d+)\s?(?:%|per cent|times\b))"  # 5 %, 3 times
+)
+
+
+def typed_numbers(text):
+    """Return the numbers in prose that look like results and are not in TYPED, each with what is around."""
+    found = []
+    for match in NUMBER.finditer(text):
+        number = next(filter(None, match.groups()))
+        if number not in TYPED:
+            around = " ".join(text[max(0, match.start() - 60) : match.end() + 20].split())
+            found.append(f"{match.group().strip()}: ...{around}")
+    return found
 
 
 def data(name):
@@ -135,12 +175,16 @@ def test_a_figure_has_a_caption_with_its_command_and_an_alternative_text(name):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_no_result_is_typed_in_prose(name):
-    text = re.sub(r"^(`{3,})(\w*)\n.*?^\1", "", prose(name), flags=re.DOTALL | re.MULTILINE)  # code
-    text = re.sub(r"`[^`\n]*`", "", text)
-    for match in re.finditer(r"(?<![\w.])(\d+\.\d+)|(?<![\w.])(\d+)\s?%", text):
-        number = match[1] or match[2]
-        around = text[max(0, match.start() - 60) : match.end() + 20]
-        assert number in TYPED, f"{number} is typed, not glued: ...{around}"
+    text = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$", "", without_code(prose(name)), flags=re.DOTALL)  # formulas
+    assert typed_numbers(text) == []
+
+
+def test_prose_between_and_inside_directives_is_read():
+    text = "```{admonition} One\na 1.11\n```\n\nb 2.22\n\n"
+    text += "````{solution} x\n```python\nc 3.33\n```\nd 4.44\n````\n"
+    assert re.findall(r"\d\.\d\d", without_code(text + "```\ne 5.55\n```\n`f 6.66` g 7.77\n")) == [
+        "1.11", "2.22", "4.44", "7.77",
+    ]  # fmt: skip
 
 
 def test_every_typed_number_is_still_needed():
@@ -160,7 +204,7 @@ def commands_in(text):
             if command := line.partition("#")[0].strip():
                 yield command
     for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
-        ours = "qbp (run|variance|claims|info|reproduce|refresh)"
+        ours = "qbp (run|grid|verify|variance|claims|info|reproduce|refresh)"
         if re.match(rf"(\.venv/bin/)?({ours}|papermill|make) ", code):
             yield code
 
