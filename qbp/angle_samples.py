@@ -60,10 +60,8 @@ def chunks(samples: int, circuit: Circuit, chunk: int | None = None) -> list[ran
 class Sums(NamedTuple):
     """What is kept of the samples so far.
 
-    Attributes:
-        second, fourth: sums of g_k**2 and g_k**4, (n_params,), in float64 whatever the gradients were.
-        power: mean over k of g_k**2, one number for each sample, (samples,).
-        cost: C, (samples,).
+    `second` and `fourth` are sums of g_k**2 and g_k**4, (n_params,), in float64 whatever the gradients were;
+    `power` is the mean over k of g_k**2, one number for each sample, (samples,); `cost` is C, (samples,).
     """
 
     second: Tensor

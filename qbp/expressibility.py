@@ -1,10 +1,11 @@
 r"""Expressibility: how evenly a circuit with random angles covers the states (Sim et al. 2019; Holmes et al.
 2022, the paper's [4]).
 
-The frame potential of order t is the mean of |<psi(theta)|psi(theta')>|^(2t) over independent angles.  No
-ensemble of states has a lower one than the Haar measure, and the excess is a squared distance,
+The frame potential of order t is the mean of ``|<psi(theta)|psi(theta')>|**(2 t)`` over independent angles.
+No ensemble of states has a lower one than the Haar measure, and the excess is a squared distance,
 
-    F_t - F_t(Haar) = || E_theta (|psi><psi|)^{(x) t}  -  E_Haar (|psi><psi|)^{(x) t} ||_2^2,
+.. math:: F_t - F_t(\mathrm{Haar}) = \bigl\| E_\theta (|\psi\rangle\langle\psi|)^{\otimes t}
+   - E_\mathrm{Haar} (|\psi\rangle\langle\psi|)^{\otimes t} \bigr\|_2^2,
 
 so a circuit at distance zero is a state t-design.  The more expressible, the smaller its gradients (Holmes).
 """
@@ -40,7 +41,7 @@ class Expressibility:
 
     @property
     def distance(self) -> Tensor:
-        """Hilbert-Schmidt distance to Haar, (): the root of the excess, 0 where noise makes that negative."""
+        """Return the Hilbert-Schmidt distance to Haar, (), 0 where noise makes the excess negative."""
         return (self.frame_potential - self.haar).clamp(min=0).sqrt()
 
 
@@ -100,7 +101,7 @@ def haar_frame_potential(dimension: int, order: int) -> float:
 
 
 def frame_potential(states: Tensor, order: int = 2) -> tuple[Tensor, Tensor]:
-    r"""Estimate F_t from independent random states: the mean of |<a|b>|^(2t) over all pairs, and its error.
+    r"""Estimate F_t from independent random states: mean of ``|<a|b>|**(2 t)`` over all pairs, and its error.
 
     Pairs that share a state are correlated.  Of m states the mean over pairs has the variance
     [4 (m-2) z1 + 2 z2] / (m (m-1)) (Hoeffding 1948), with z2 the variance over pairs and z1 that of a

@@ -57,7 +57,7 @@ class Plan:
 
     @cached_property
     def tables(self) -> tuple[np.ndarray, ...]:
-        """What the kernel takes: `shape`, then the tables."""
+        """The arrays that the kernel takes, `shape` first."""
         row_bits, kinds = self.n - self.lane_bits, self.layers[:, 0]
         tile_bits = min(kernel().TILE_BITS, row_bits - 1 if self.team > 1 else row_bits)
         odd, permutes = (kinds == 2).sum() % 2, (kinds == 2).any()

@@ -102,7 +102,7 @@ class Study:
 
     @property
     def expected(self) -> int:
-        """How many samples and walks all sizes take together, where no walk is refused: a bar's total."""
+        """Samples and walks of all sizes together where no walk is refused, the total of a progress bar."""
         size = {"statevector": self.samples, "pauli-walk": self.walks}
         tried = [choose(n, OBSERVABLES[self.observable](n))[0] for n, _ in self.sizes]
         return sum(size[name if self.engine == "auto" else self.engine] for name in tried)
