@@ -9,8 +9,9 @@ import numpy as np
 
 from qbp.curves import common_target, smoothness
 from qbp.experiments import Result
-from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target, verdict
+from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target
 from qbp.variances import Fit, Row, decay
+from qbp.verdicts import verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def convergence_table(
 
     Returns:
         A row per experiment and other method: mean difference [95 % interval] in decades or steps, negative
-        where `method` is smoother or faster, and the verdict of :func:`qbp.statistics.verdict`.  Steps are
+        where `method` is smoother or faster, and the verdict of :func:`qbp.verdicts.verdict`.  Steps are
         counted to the lowest training loss that every run of both has reached.
     """
     import pandas as pd

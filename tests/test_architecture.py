@@ -42,7 +42,7 @@ FLOORS = [
         "angle_samples",
         "landscape",
     },
-    {"configs", "experiments", "statistics", "curves", "variances"},
+    {"configs", "experiments", "statistics", "curves", "variances", "evidence", "verdicts"},
     {"results", "report", "sweep", "claims", "paper_map", "__init__"},
     {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
