@@ -213,7 +213,8 @@ def measure(results: Mapping[str, Result]) -> list[Row]:
 
 def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
     """Measure the claims on the committed tables, in the order of CLAIMS."""
-    rows = [row for name in tables.manifest(directory) for row in measure(tables.load(name, directory))]
+    names = [name for name in tables.MAIN if name in tables.manifest(directory)]
+    rows = [row for name in names for row in measure(tables.load(name, directory))]
     return sorted(rows, key=lambda row: CLAIMS.index(row.claim))
 
 

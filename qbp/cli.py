@@ -86,6 +86,29 @@ def _parser() -> argparse.ArgumentParser:
         "--save", metavar="DIR", help="also write the runs as a table with a manifest into this folder"
     )
 
+    grid = commands.add_parser("grid", help="compute the result tables; goes on where it stopped")
+    grid.set_defaults(command=_grid)
+    grid.add_argument(
+        "tables", nargs="*", metavar="TABLE", help="tables to compute (default all; see --list)"
+    )
+    grid.add_argument(
+        "--list", action="store_true", help="show the tables and what they take, compute nothing"
+    )
+    grid.add_argument("--profile", default="paper", choices=("quick", "paper"), help="quick: to see it run")
+    grid.add_argument("--seeds", type=int, default=None, metavar="N", help="runs of every configuration")
+    grid.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="processes, one thread each (default 2)"
+    )
+    grid.add_argument(
+        "--save", metavar="DIR", help="folder of the tables (default results; _build/quick for quick)"
+    )
+    grid.add_argument(
+        "--parts", default="_build/grid", metavar="DIR", help="folder of finished configurations"
+    )
+    other = grid.add_mutually_exclusive_group()
+    other.add_argument("--fresh", action="store_true", help="compute anew what only other code has computed")
+    other.add_argument("--allow-mixed", action="store_true", help="take what other code has computed")
+
     variance = commands.add_parser("variance", help="gradient variance against the number of qubits")
     variance.set_defaults(command=_variance)
     _add_fields(variance, fields(Study))
@@ -208,6 +231,32 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
 
 def _is_option(name: str, value: Any) -> bool:
     return value not in (None, False) and name not in ("name", "command", "experiment", "json")
+
+
+def _grid(args: argparse.Namespace) -> int:
+    from qbp.ablations import tables
+    from qbp.grid import Parts, at_profile, listing, run_grid
+
+    known = tables()
+    if unknown := [name for name in args.tables if name not in known]:
+        raise ValueError(f"TABLE must be one of {', '.join(known)}, got {unknown[0]!r}")
+    chosen = {name: known[name] for name in args.tables or known}
+    chosen = at_profile(chosen, args.profile, args.seeds)
+    if args.list:
+        print(listing(chosen, args.jobs))
+        return 0
+    quick = args.profile == "quick"
+    words = ["--profile quick"] * quick + [f"--seeds {args.seeds}"] * (args.seeds is not None)
+    failed = run_grid(
+        chosen,
+        Parts(Path(args.parts), allow_mixed=args.allow_mixed, fresh=args.fresh),
+        jobs=args.jobs,
+        options=" ".join(words),
+        directory=Path(args.save or ("_build/quick" if quick else "results")),
+    )
+    for command, error in failed.items():
+        print(f"failed: {command}: {error}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _variance(args: argparse.Namespace) -> int:

@@ -15,18 +15,23 @@ from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 
 EXPERIMENTS = {"curve": 250, "telecom": 250, "mnist": 128}  # name -> hidden units (Section IV.B-D)
-METHODS = ("two-stage", "two-stage-ridge", "no-init", "sellier")
+METHODS = ("two-stage", "two-stage-ridge", "no-init", "heavy-ball", "sellier-released", "sellier")
 READINGS = ("as-written", "as-released")
 ALIASES = {"random": "no-init"}
 
 CLOSURE = ("mnist",)  # experiments with too many weights for a wave each
+WAVES = WaveConfig()
+NEWTON = {"eta_n": (WAVES.kinetic * WAVES.dt) ** 2}  # the step of a packet's mean per unit of force
 RELEASED = {"amplitude": 0.1, "anneal": "before"}
+NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps"}
 PINNED: dict[tuple[str, str], dict[str, Any]] = {  # what makes a method the method it is, in each reading
     ("two-stage", "as-written"): {},
     ("two-stage", "as-released"): {"stage_1_steps": 102, **RELEASED},
-    ("two-stage-ridge", "as-written"): {"stage_1_steps": 0, "switching": "steps"},
-    ("no-init", "as-written"): {"stage_1_steps": 0, "switching": "steps", "lambda_0": 0.0, "beta_0": 0.0},
-    ("no-init", "as-released"): {"stage_1_steps": 0, "switching": "steps", "lambda_0": 0.3, **RELEASED},
+    ("two-stage-ridge", "as-written"): NO_STAGE_1,
+    ("no-init", "as-written"): {**NO_STAGE_1, "lambda_0": 0.0, "beta_0": 0.0},
+    ("no-init", "as-released"): {**NO_STAGE_1, "lambda_0": 0.3, **RELEASED},
+    ("heavy-ball", "as-written"): {**NO_STAGE_1, "lambda_0": 0.0, "beta_0": 0.0, "optimizer": "heavy-ball"},
+    ("sellier-released", "as-written"): {},  # the notebook's packets from the shared start, in float64
     ("sellier", "as-written"): {},
     ("sellier", "as-released"): {},
 }
@@ -60,12 +65,19 @@ class Experiment:
         None, "keep metrics each so many steps (default 1 for curve, 10 otherwise)"
     )
     n_hidden: int | None = option(None, "hidden units (default 250; 128 for mnist)")
+    n_layers: int = option(1, "hidden layers")
     batch_size: int = option(16, "samples in a mini-batch, at most the training set")
     points: int = option(3, "curve: training points; 3 are the released notebook's")
     per_class: int | None = option(
         None, "mnist: training digits per class (default 200; as released 400, or 500 with --mnist)"
     )
     mnist: str | None = option(None, "mnist: folder with the four IDX files of the full set")
+    data: str | None = option(
+        None, "telecom: as-written or as-released windows and scale (default those of the reading)"
+    )
+    holdout: float = option(
+        0.0, "share of the training samples kept from training; their loss is recorded as held_loss"
+    )
     data_seed: int = option(0, "seed of the data: telecom noise, choice of digits; the same for every run")
     ridge: float = option(1e-3, "two-stage-ridge: strength of eq. 2")
     phi: float | None = option(
@@ -82,6 +94,7 @@ class Experiment:
             "dtype": "float32" if released else "float64",
             "record_every": 1 if self.experiment == "curve" else 10,
             "n_hidden": EXPERIMENTS.get(self.experiment),
+            "data": self.reading,
         }
         if self.experiment == "mnist":
             given["per_class"] = (400 if self.mnist is None else 500) if released else 200
@@ -96,7 +109,14 @@ class Experiment:
             value, unset = getattr(self, name), type(self).__dataclass_fields__[name].default
             if self.experiment != owner and value != unset:
                 raise ValueError(f"{name} is an option of {owner}, got {value!r} for {self.experiment}")
-        for name in ("seeds", "record_every", "n_hidden", "batch_size"):
+        _checks.choice("data", self.data, READINGS)
+        if self.data != self.reading and self.experiment != "telecom":
+            raise ValueError(f"data is an option of telecom, got {self.data!r} for {self.experiment}")
+        if released and self.n_layers != 1:
+            raise ValueError(f"n_layers is 1 in the released notebook, got {self.n_layers!r}")
+        if not 0 <= _checks.number("holdout", self.holdout) < 1:
+            raise ValueError(f"holdout must be at least 0 and below 1, got {self.holdout}")
+        for name in ("seeds", "record_every", "n_hidden", "n_layers", "batch_size"):
             _checks.integer(name, getattr(self, name))
         if self.per_class is not None:
             _checks.integer("per_class", self.per_class)
@@ -119,9 +139,11 @@ class Experiment:
         pinned = {**PINNED[self.method, self.reading], "steps": self.steps, "record_every": self.record_every}
         chosen = self.algorithm or {}
         kind: type[Algorithm] = TwoStageConfig
-        if self.method == "sellier":
-            kind = SellierConfig if self.reading == "as-released" else WaveConfig
-        own = {"form": "closure"} if kind is WaveConfig and self.experiment in CLOSURE else {}
+        if self.method in ("sellier", "sellier-released"):
+            kind = WaveConfig if (self.method, self.reading) == ("sellier", "as-written") else SellierConfig
+        own = NEWTON if self.method == "heavy-ball" else {}
+        if kind is WaveConfig and self.experiment in CLOSURE:
+            own = {"form": "closure"}
         if not isinstance(chosen, Mapping):
             chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
             chosen = {k: v for k, v in chosen.items() if k not in ("steps", "record_every")}  # fields of ours

@@ -72,7 +72,7 @@ def ridge(features: Tensor, targets: Tensor, strength: float) -> Tensor:
     if min(features.ndim, targets.ndim) < 2 or features.shape[-2] != targets.shape[-2]:
         shapes = f"features {tuple(features.shape)} and targets {tuple(targets.shape)}"
         raise ValueError(f"ridge takes (..., samples, columns) with the same samples, got {shapes}")
-    phi = torch.cat([features, features.new_ones(*features.shape[:-1], 1)], dim=-1)
+    phi = _with_constant(features)
     k, batch = phi.shape[-1], torch.broadcast_shapes(phi.shape[:-2], targets.shape[:-2])
     damping = strength**0.5 * torch.eye(k, dtype=phi.dtype, device=phi.device).expand(*batch, k, k)
     stacked = torch.cat([phi.expand(*batch, *phi.shape[-2:]), damping], dim=-2)
@@ -96,8 +96,13 @@ def ridge_hessian(features: Tensor, strength: float) -> Tensor:
         tensor([[3., 2.],
                 [2., 3.]])
     """
-    phi = torch.cat([features, features.new_ones(*features.shape[:-1], 1)], dim=-1)
+    phi = _with_constant(features)
     return 2 * (phi.mT @ phi + strength * torch.eye(phi.shape[-1], dtype=phi.dtype, device=phi.device))
+
+
+def _with_constant(features: Tensor) -> Tensor:
+    """Append a column of ones: (..., samples, n) -> (..., samples, n + 1)."""
+    return torch.cat([features, features.new_ones(*features.shape[:-1], 1)], dim=-1)
 
 
 def midpoint_gap(function: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:

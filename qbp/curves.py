@@ -70,6 +70,26 @@ def common_target(*values: np.ndarray) -> float:
     return float(max(np.min(v, axis=1).max() for v in values))
 
 
+def stopped_early(values: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Return a metric where early stopping ends each run: at the record with the lowest held-out loss.
+
+    The run goes on to its last step, so its budget of gradients is that of every other run.
+
+    Args:
+        values: the metric, (runs, records).
+        held: loss on training samples that were kept from training, (runs, records).
+
+    Returns:
+        (runs,), in the unit of `values`.
+
+    Example:
+        >>> stopped_early(np.array([[3.0, 2.0, 4.0]]), np.array([[0.9, 0.5, 0.7]]))
+        array([2.])
+    """
+    best = np.asarray(held).argmin(-1, keepdims=True)
+    return np.take_along_axis(np.asarray(values), best, -1)[:, 0]
+
+
 @dataclass(frozen=True)
 class Decay:
     """A slope of log2(y) per unit of x and its confidence interval from n points."""

@@ -33,6 +33,7 @@ class Dataset:
         train, val: indices into the pool, (n_train,) and (n_val,) int64.
         n_classes: number of classes of labels; counted if not given, and kept, since a device may not show
             its numbers.
+        held: training samples that are kept from training (:func:`hold_out`), (n_held,) int64, or None.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dataset:
     train: Tensor
     val: Tensor
     n_classes: int | None = None
+    held: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Count the classes."""
@@ -61,7 +63,8 @@ class Dataset:
         """Move to `device`; inputs and real targets become `dtype`."""
         y = self.y.to(device) if self.is_classification else self.y.to(device, dtype)
         x, train, val = self.x.to(device, dtype), self.train.to(device), self.val.to(device)
-        return replace(self, x=x, y=y, train=train, val=val)
+        held = None if self.held is None else self.held.to(device)
+        return replace(self, x=x, y=y, train=train, val=val, held=held)
 
 
 def curve(points: int = 3) -> Dataset:
@@ -163,6 +166,33 @@ def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None
     x, index = torch.from_numpy(images).double(), torch.from_numpy(train)
     x = (x - x[index].mean()) / x[index].std()
     return Dataset("mnist", x, torch.from_numpy(labels).long(), index, torch.from_numpy(np.sort(rest)))
+
+
+def hold_out(data: Dataset, share: float, *, seed: int = 0) -> Dataset:
+    """Keep a share of the training samples from training, to say when to stop without the validation set.
+
+    Args:
+        data: data set without held samples.
+        share: of the training samples, in [0, 1); rounded to a number of samples, at least one trains.
+        seed: which samples. Of telecom the last ones are held: windows overlap, and the past trains.
+
+    Returns:
+        The data set with smaller `train` and with `held`; scales stay those of the whole training set.
+
+    Example:
+        >>> len(hold_out(curve(10), 0.2).held)
+        2
+    """
+    _checks.number("share", share, low=0, high=1)
+    count = len(data.train)
+    n_held = min(round(share * count), count - 1)
+    if n_held == 0:
+        return data
+    order = torch.arange(count)
+    if data.name != "telecom":
+        order = draws.permutations([seed], "hold out", count)[0]
+    train, held = order[: count - n_held].sort().values, order[count - n_held :].sort().values
+    return replace(data, train=data.train[train], held=data.train[held])
 
 
 def shipped_digits() -> tuple[np.ndarray, np.ndarray]:

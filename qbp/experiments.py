@@ -24,7 +24,7 @@ from qbp.problem import History, Problem
 from qbp.released import ReleasedBatches, convex_penalty, replay_start, replay_starts, task_penalty
 from qbp.sellier import sellier
 from qbp.sellier_waves import WaveConfig
-from qbp.two_stage import two_stage
+from qbp.two_stage import TwoStageConfig, two_stage
 
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
 CHUNK_BYTES = 2**22  # state of the runs that go through a step together: small enough to stay in the cache
@@ -85,7 +85,7 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
     began = time.perf_counter()
     device, dtype = resolve_device(config.device), getattr(torch, config.dtype)
     data = load_data(config).to(device, dtype)
-    model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs)
+    model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs, config.n_layers)
     algorithm = _algorithm(config, data, model)
     row_bytes = (
         model.n_params
@@ -139,19 +139,20 @@ def compare(
 
 def load_data(config: Experiment) -> Dataset:
     """Return the data set of a configuration, float64 on the CPU."""
-    released = config.reading == "as-released"
     if config.experiment == "curve":
-        return datasets.curve(config.points)
-    if config.experiment == "telecom":
-        noise = replay_start("telecom")[1] if released else None  # seed 42 for every run: one data set
-        return datasets.telecom(noise, seed=config.data_seed, as_released=released)
-    return datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
+        data = datasets.curve(config.points)
+    elif config.experiment == "telecom":  # the notebook's noise has seed 42 for every run: one data set
+        noise = replay_start("telecom")[1] if config.reading == "as-released" else None
+        data = datasets.telecom(noise, seed=config.data_seed, as_released=config.data == "as-released")
+    else:
+        data = datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
+    return datasets.hold_out(data, config.holdout, seed=config.data_seed)
 
 
 def _algorithm(config: Experiment, data: Dataset, model: MLP) -> Algorithm:
     """Return the algorithm's configuration, with tau_g filled in where eq. 3 reads it and none was given."""
     c = config.algorithm
-    if config.method == "sellier" or "threshold" not in c.switching or c.tau_g is not None:
+    if not isinstance(c, TwoStageConfig) or "threshold" not in c.switching or c.tau_g is not None:
         return c
     problem = _problem(config, data, model, lambda step: None)
     whole, norms = torch.arange(len(data.train), device=data.x.device), []
@@ -164,7 +165,7 @@ def _algorithm(config: Experiment, data: Dataset, model: MLP) -> Algorithm:
 
 def _problem(config: Experiment, data: Dataset, model: MLP, batches: Callable[[int], Any]) -> Problem:
     """Return the losses of a method, on the data or, where the notebook has them, on the weights alone."""
-    if config.reading == "as-released" and config.method != "sellier":
+    if config.reading == "as-released" and isinstance(config.algorithm, TwoStageConfig):
         return perceptron_problem(
             model, data, batches, (partial(task_penalty, model), partial(convex_penalty, model))
         )
@@ -192,7 +193,7 @@ def _run_chunk(
         return batches(step)
 
     problem = _problem(config, data, model, counted)
-    if config.method == "sellier":
+    if not isinstance(algorithm, TwoStageConfig):
         return sellier(problem, algorithm, theta0, model=model)
     if config.method == "two-stage-ridge":
         theta0 = ridge_start(model, data, theta0, config.ridge)

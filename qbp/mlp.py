@@ -2,8 +2,10 @@
 
 All weights of a run are one flat vector `theta`, laid out W1 (hidden, in), b1, W2 (out, hidden), b2, so that
 Algorithm 1 sees a perceptron exactly as it sees a circuit: parameters (..., n_params) in, losses (...) out.
+The paper's has one hidden layer; with more, W2 (hidden, hidden), b2 and so on follow W1, b1.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,33 +18,36 @@ from qbp import _checks, draws
 
 @dataclass(frozen=True)
 class MLP:
-    """Linear - Tanh - Linear.
+    """Linear - Tanh - Linear, or (Linear - Tanh) n_layers times - Linear.
 
     Args:
-        n_in, n_hidden, n_out: widths, each at least 1.
+        n_in, n_hidden, n_out: widths, each at least 1; all hidden layers have one width.
+        n_layers: hidden layers.
 
     Example:
-        >>> MLP(1, 250, 1).n_params
-        751
+        >>> MLP(1, 250, 1).n_params, MLP(1, 250, 1, n_layers=2).n_params
+        (751, 63501)
     """
 
     n_in: int
     n_hidden: int
     n_out: int
+    n_layers: int = 1
 
     def __post_init__(self) -> None:
-        """Check the widths."""
-        for name in ("n_in", "n_hidden", "n_out"):
+        """Check widths and depth."""
+        for name in ("n_in", "n_hidden", "n_out", "n_layers"):
             _checks.integer(name, getattr(self, name))
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of W1, b1, W2, b2, in the order they lie in `theta`."""
-        return (self.n_hidden, self.n_in), (self.n_hidden,), (self.n_out, self.n_hidden), (self.n_out,)
+        """Shapes of W1, b1, W2, b2 ..., in the order they lie in `theta`."""
+        widths = (self.n_in, *[self.n_hidden] * self.n_layers, self.n_out)
+        return tuple(s for below, own in itertools.pairwise(widths) for s in ((own, below), (own,)))
 
     @property
     def sizes(self) -> list[int]:
-        """Number of weights in each of the four tensors."""
+        """Number of weights in each tensor."""
         return [math.prod(shape) for shape in self.shapes]
 
     @property
@@ -51,13 +56,13 @@ class MLP:
         return sum(self.sizes)
 
     def tensors(self, theta: Tensor) -> tuple[Tensor, ...]:
-        """Split theta (..., n_params) into W1, b1, W2, b2, each with the leading axes of `theta`."""
+        """Split theta (..., n_params) into W1, b1, W2, b2 ..., each with the leading axes of `theta`."""
         _checks.theta(theta, self.n_params)
         parts = theta.split(self.sizes, dim=-1)
         return tuple(p.unflatten(-1, s) for p, s in zip(parts, self.shapes, strict=True))
 
     def features(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return the hidden layer tanh(W1 x + b1), the feature matrix Phi of eq. 2.
+        """Return the hidden layer tanh(W1 x + b1), the last of several: the feature matrix Phi of eq. 2.
 
         Args:
             theta: weights, (..., n_params).
@@ -66,16 +71,19 @@ class MLP:
         Returns:
             Real, (..., samples, n_hidden), in [-1, 1].
         """
-        w1, b1, *_ = self.tensors(theta)
+        w1, b1, *others = self.tensors(theta)
         if x.ndim == 2:  # one matrix product for all runs: (samples, in) @ (in, runs * hidden)
             flat = x @ w1.reshape(-1, self.n_in).mT
             pre = flat.unflatten(-1, w1.shape[:-1]).movedim(0, -2)
         else:
             pre = x @ w1.mT
-        return torch.tanh(pre + b1.unsqueeze(-2))
+        hidden = torch.tanh(pre + b1.unsqueeze(-2))
+        for w, b in zip(others[:-2:2], others[1:-2:2], strict=True):  # all but the readout
+            hidden = torch.tanh(hidden @ w.mT + b.unsqueeze(-2))
+        return hidden
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return the outputs W2 tanh(W1 x + b1) + b2.
+        """Return the outputs W2 tanh(W1 x + b1) + b2, of the last hidden layer if there are several.
 
         Args:
             theta, x: as in :meth:`features`.
@@ -83,20 +91,20 @@ class MLP:
         Returns:
             Real, (..., samples, n_out).
         """
-        _, _, w2, b2 = self.tensors(theta)
+        *_, w2, b2 = self.tensors(theta)
         return self.features(theta, x) @ w2.mT + b2.unsqueeze(-2)
 
     def with_readout(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """Return `theta` with W2 and b2 replaced by the solution of eq. 2.
+        """Return `theta` with the last two tensors, W2 and b2, replaced by the solution of eq. 2.
 
         Args:
             theta: weights, (..., n_params).
             weights: (..., n_hidden + 1, n_out), the bias in the last row, as :func:`qbp.convex.ridge` gives
                 them.
         """
-        w1, b1, *_ = theta.split(self.sizes, dim=-1)
+        *below, _, _ = theta.split(self.sizes, dim=-1)
         w2, b2 = weights.split([self.n_hidden, 1], dim=-2)
-        return torch.cat([w1, b1, w2.mT.flatten(-2), b2.squeeze(-2)], dim=-1)
+        return torch.cat([*below, w2.mT.flatten(-2), b2.squeeze(-2)], dim=-1)
 
     def xavier(self, seeds: Sequence[int], dtype: torch.dtype = torch.float64) -> Tensor:
         """Draw the paper's start: Xavier uniform with the Tanh gain 5/3, zero biases (Section IV.A).
@@ -106,7 +114,8 @@ class MLP:
         """
         gain = torch.nn.init.calculate_gain("tanh")
         parts = []
-        for name, shape in zip(("W1", "b1", "W2", "b2"), self.shapes, strict=True):
+        names = [f"{letter}{layer}" for layer in range(1, self.n_layers + 2) for letter in "Wb"]
+        for name, shape in zip(names, self.shapes, strict=True):
             bound = gain * math.sqrt(6 / sum(shape)) if len(shape) == 2 else 0.0  # weights; biases start at 0
             parts.append(draws.uniform(seeds, f"start {name}", math.prod(shape), low=-bound, high=bound))
         return torch.cat(parts, dim=-1).to(dtype)

@@ -81,7 +81,50 @@ def adam(
     return theta * (1 - rate * weight_decay) - step, Moments(count, mean, square)
 
 
-OPTIMIZERS: dict[str, Callable] = {"gd": gradient_descent, "adam": adam, "adamw": adam}
+def heavy_ball(
+    theta: Tensor,
+    grad: Tensor,
+    state: tuple[Tensor] | None,
+    *,
+    lr: Tensor,
+    active: Tensor,
+    weight_decay: float = 0.0,
+    friction: float = 0.0,
+) -> tuple[Tensor, tuple[Tensor]]:
+    """Heavy ball (Polyak 1964): v <- (1 - friction) v - lr grad, then theta <- theta + v.
+
+    Without friction it is the leapfrog step of Newton's particle in the loss: what the mean of a packet of
+    :mod:`qbp.sellier_waves` does without its Hartree term, for lr = (kinetic dt)**2 (Ehrenfest's theorem).
+    With friction 1 it is gradient descent.
+
+    Args:
+        theta, grad, lr, active: as in :func:`gradient_descent`.
+        state: the velocities v after the last call, (..., n_params), None at first: at rest.
+        weight_decay: adds weight_decay * theta to the gradient: a spring to zero.
+        friction: share of the velocity lost per step, in [0, 1].
+
+    Returns:
+        The new theta and the new state, both unchanged where not active.
+
+    Example:
+        >>> one, yes = torch.ones(1, 1), torch.tensor([True])
+        >>> theta, state = heavy_ball(one, one, None, lr=torch.tensor([0.5]), active=yes)
+        >>> heavy_ball(theta, one, state, lr=torch.tensor([0.5]), active=yes)[0]
+        tensor([[-0.5000]])
+    """
+    on = active.to(theta.dtype).unsqueeze(-1)
+    (velocity,) = (torch.zeros_like(theta),) if state is None else state
+    force = -(_quiet(grad, active) + weight_decay * theta)
+    velocity = velocity + on * (lr.unsqueeze(-1) * force - friction * velocity)
+    return theta + on * velocity, (velocity,)
+
+
+OPTIMIZERS: dict[str, Callable] = {
+    "gd": gradient_descent,
+    "adam": adam,
+    "adamw": adam,
+    "heavy-ball": heavy_ball,
+}
 
 
 def _quiet(grad: Tensor, active: Tensor) -> Tensor:

@@ -83,7 +83,8 @@ def perceptron_problem(
 
     Returns:
         The problem; it evaluates `train_loss` and `val_loss` (the task on the whole sets), `accuracy`
-        (validation, labels only) and `task_grad_norm`, `task_grad_var` of the gradient of `train_loss`.
+        (validation, labels only) and `task_grad_norm`, `task_grad_var` of the gradient of `train_loss`;
+        `held_loss`, the task on the samples kept from training, where there are any.
     """
     task = cross_entropy if data.is_classification else mean_squared_error
     surrogate = surrogate_targets(data)
@@ -105,6 +106,8 @@ def perceptron_problem(
             found = {"train_loss": train_loss, "val_loss": task(output, target)}
             if data.is_classification:
                 found["accuracy"] = accuracy(output, target)
+            if data.held is not None:
+                found["held_loss"] = task(model(theta, data.x[data.held]), data.y[data.held])
         metrics = gradient_metrics(grad)
         return found | {"task_grad_norm": metrics["grad_norm"], "task_grad_var": metrics["grad_var"]}
 

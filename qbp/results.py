@@ -11,16 +11,19 @@ import json
 import os
 import platform
 import re
+import shlex
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp.experiments import Experiment, Result
+from qbp.configs import EXPERIMENTS, Experiment
+from qbp.experiments import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +31,11 @@ if TYPE_CHECKING:
 SCHEMA = 1
 DIRECTORY = Path(__file__).resolve().parent.parent / "results"
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
+MAIN = tuple(name + end for name in EXPERIMENTS for end in ("", "-as-released"))  # tables of the comparisons
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
+NO_NUMBER = {  # what changes no number of a perceptron: checks of arguments, and the engine of the circuits
+    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native", "_kernel",
+}  # fmt: skip
 
 
 def config_dict(config: Experiment) -> dict[str, Any]:
@@ -42,15 +49,35 @@ def key(config: Experiment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def core_digest() -> str:
-    """Return a hash of the code that can change a number: `experiments` and all it imports, 16 hex digits.
+def command(config: Experiment) -> str:
+    """Return the command line that runs exactly this configuration.
 
-    Comments, docstrings and layout do not enter.
+    Example:
+        >>> command(Experiment("curve", algorithm={"beta_0": 0.0}))
+        'qbp run curve --methods two-stage --reading as-written --seeds 20 --beta-0 0.0'
+    """
+    first = f"qbp run {config.experiment} --methods {config.method} --reading {config.reading}"
+    plain = Experiment(config.experiment, method=config.method, reading=config.reading)
+    said, words = {"method", "seeds", "algorithm"}, [first, f"--seeds {config.seeds}"]
+    for own, usual in ((config, plain), (config.algorithm, plain.algorithm)):
+        for f in fields(own):
+            value = getattr(own, f.name)
+            if f.name not in said and value != getattr(usual, f.name):
+                said.add(f.name)  # an algorithm repeats steps and record_every
+                words.append(f"--{f.name.replace('_', '-')} {shlex.quote(str(value))}")
+    return " ".join(words)
+
+
+def core_modules() -> list[str]:
+    """Return the modules that can change a number of a perceptron: `experiments` and all it imports.
+
+    Left out is what can only refuse to run, and the engine of the circuits: :mod:`qbp.convex` imports it for
+    eq. 1, but no perceptron runs it.
     """
     package, seen, todo = Path(__file__).parent, set(), ["experiments"]
     while todo:
         name = todo.pop()
-        if name not in seen:
+        if name not in seen | NO_NUMBER:
             seen.add(name)
             found = re.findall(
                 r"^\s*from qbp(?:\.(\w+))? import (.*)", (package / f"{name}.py").read_text(), re.M
@@ -58,9 +85,18 @@ def core_digest() -> str:
             todo += [
                 m for module, names in found for m in ([module] if module else re.findall(r"\w+", names))
             ]
+    return sorted(seen)
+
+
+def core_digest() -> str:
+    """Return a hash of the code of :func:`core_modules`, 16 hex digits.
+
+    Comments, docstrings and layout do not enter.
+    """
     digest = hashlib.sha256()
-    for name in sorted(seen):
-        digest.update(f"{name}\0{_code(package / f'{name}.py')}\0".encode())
+    for name in core_modules():
+        path = Path(__file__).parent / f"{name}.py"
+        digest.update(f"{name}\0{_code(path)}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -78,10 +114,14 @@ def _code(path: Path) -> str:
     return " ".join(kept)
 
 
-def to_frame(result: Result) -> "pd.DataFrame":
+def to_frame(result: Result, core: str | None = None) -> "pd.DataFrame":
     """Return a result in long form: key, config, core, seed, step, metric, value.
 
-    `diverged` is stored as a metric of the last step.
+    `diverged` is stored as a metric of the last step.  The frame's attributes have the command and seconds.
+
+    Args:
+        result: what to write down.
+        core: digest of the code that computed it (default :func:`core_digest`).
     """
     import pandas as pd
 
@@ -94,9 +134,11 @@ def to_frame(result: Result) -> "pd.DataFrame":
     )
     frame = pd.concat([frame, ended], ignore_index=True)
     text = json.dumps(config_dict(result.config), sort_keys=True)
-    return frame.assign(key=key(result.config), config=text, core=core_digest())[
+    frame = frame.assign(key=key(result.config), config=text, core=core or core_digest())[
         ["key", "config", "core", "seed", "step", "metric", "value"]
     ]
+    frame.attrs = {"seconds": result.seconds, "command": command(result.config)}
+    return frame
 
 
 def save(
@@ -114,31 +156,39 @@ def save(
     Returns:
         The table's path.
     """
+    return save_frames(name, map(to_frame, results), command=command, target=target, directory=directory)
+
+
+def save_frames(
+    name: str, frames: Iterable["pd.DataFrame"], *, command: str, target: str, directory: Path = DIRECTORY
+) -> Path:
+    """Write one table from frames as :func:`to_frame` gives them; the rest as :func:`save`."""
     import pandas as pd
 
-    results = list(results)
-    table = pd.concat([to_frame(result) for result in results], ignore_index=True)
+    frames = list(frames)
+    table = pd.concat(frames, ignore_index=True)
+    table.attrs = {}  # seconds are no part of a table: the same numbers are the same bytes
     for column in ("key", "config", "core", "metric"):
         table[column] = table[column].astype("category")
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False, compression="zstd")
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
-    _write(path, buffer.getvalue())
+    write(path, buffer.getvalue())
     entry = {
         "target": target,
         "command": command,
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "rows": len(table),
-        "seeds": len(results[0].config.run_seeds),
-        "configs": [config_dict(result.config) for result in results],
-        "core": core_digest(),
+        "seeds": max(frame["seed"].nunique() for frame in frames),
+        "configs": {frame["key"].iloc[0]: frame.attrs["command"] for frame in frames},
+        "core": "+".join(sorted(table["core"].unique())),
         "packages": {package: version(package) for package in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "minutes": round(sum(result.seconds for result in results) / 60, 1),
+        "minutes": round(sum(frame.attrs["seconds"] for frame in frames) / 60, 1),
     }
     tables = {**manifest(directory), name: entry}
-    _write(directory / "MANIFEST.json", (json.dumps(dict(sorted(tables.items())), indent=1) + "\n").encode())
+    write(directory / "MANIFEST.json", (json.dumps(dict(sorted(tables.items())), indent=1) + "\n").encode())
     return path
 
 
@@ -149,26 +199,48 @@ def manifest(directory: Path = DIRECTORY) -> dict[str, Any]:
 
 
 def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
-    """Read a table: {method: Result}, without theta and mini-batch losses.
+    """Read a table with one configuration per method: {method: Result}, without theta and mini-batch losses.
+
+    Raises:
+        ValueError: there is no such table, its bytes are not those of the manifest, or a method stands in it
+            with several configurations (then :func:`load_keys`).
+    """
+    parts = list(load_keys(name, directory=directory).values())
+    found = {part.config.method: part for part in parts}
+    if len(found) < len(parts):
+        raise ValueError(f"{name} has several configurations per method: load_keys reads them by key")
+    return found
+
+
+def load_keys(
+    name: str, keys: Collection[str] | None = None, *, directory: Path = DIRECTORY
+) -> dict[str, Result]:
+    """Read a table, or the configurations with these keys in it: {key: Result}, in the table's order.
 
     Raises:
         ValueError: there is no such table, or its bytes are not those of the manifest.
     """
-    import pandas as pd
-
     path, entry = directory / f"{name}.parquet", manifest(directory).get(name)
     if entry is None or not path.is_file():
         names = ", ".join(manifest(directory)) or "none"
         raise ValueError(f"name must be a table in {directory}, one of {names}; got {name!r}")
+    parts = _frames(path, entry["sha256"], path.stat().st_mtime_ns).items()
+    return {key: _from_frame(part) for key, part in parts if keys is None or key in keys}
+
+
+@lru_cache(maxsize=2)
+def _frames(path: Path, sha256: str, changed: int) -> dict[str, "pd.DataFrame"]:
+    """Read a table, checked against its hash, as {key: rows}; kept while the file does not change."""
+    import pandas as pd
+
     raw = path.read_bytes()
     found = hashlib.sha256(raw).hexdigest()
-    if found != entry["sha256"]:
+    if found != sha256:
         raise ValueError(
-            f"{path.name} is not the table of the manifest: sha256 {found[:12]}, not {entry['sha256'][:12]}"
+            f"{path.name} is not the table of the manifest: sha256 {found[:12]}, not {sha256[:12]}"
         )
     table = pd.read_parquet(io.BytesIO(raw))
-    parts = [_from_frame(part) for _, part in table.groupby("key", observed=True, sort=False)]
-    return {part.config.method: part for part in parts}
+    return {str(key): part for key, part in table.groupby("key", observed=True, sort=False)}
 
 
 def _from_frame(part: "pd.DataFrame") -> Result:
@@ -188,7 +260,8 @@ def _from_frame(part: "pd.DataFrame") -> Result:
     return Result(config, None, steps, history, None, diverged, seconds=float("nan"))
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     new = path.with_name(path.name + ".new")
     try:
         new.write_bytes(content)

@@ -13,6 +13,8 @@ STYLES: dict[str, tuple[str, str]] = {
     "two-stage-ridge": ("#CC79A7", (0, (5, 1.5))),
     "no-init": ("#D55E00", (0, (1.2, 1.2))),
     "sellier": ("#009E73", (0, (6, 1.5, 1.2, 1.5))),
+    "sellier-released": ("#999933", (0, (2.5, 1.2))),
+    "heavy-ball": ("#882255", (0, (9, 1.5, 1.2, 1.5, 1.2, 1.5))),
 }
 LABELS = {
     "loss": "the method's own mini-batch loss",

@@ -1,5 +1,6 @@
 """Algorithm 1: Two-Stage Optimization Framework for Overcoming Barren Plateaus."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,9 +36,14 @@ class TwoStageConfig:
     anneal: str = option("after", "anneal after the update, as Algorithm 1 lists it, or before the loss")
     omega: float = option(4.0, "angular frequency of the oscillation (eq. 5)")
     amplitude: float = option(1.0, "factor of R_osc; a hidden 0.1 in the released notebook")
-    optimizer: str = option("adamw", "gd as in the listing, adam, or adamw as in the released notebook")
+    optimizer: str = option(
+        "adamw", "gd as in the listing, adam, adamw as in the released notebook, or heavy-ball"
+    )
     eta_c: float = option(1e-3, "step size of Stage 1 (line 5)")
-    eta_n: float = option(1e-3, "step size of Stage 2 (line 10)")
+    eta_n: float = option(
+        1e-3, "step size of Stage 2 (line 10; default 0.001; of heavy-ball Sellier's (kinetic dt)^2, 2.5e-05)"
+    )
+    friction: float = option(0.0, "heavy-ball: share of its velocity that a weight loses per step")
     weight_decay: float | None = option(
         None, "decoupled weight decay (default 0.01 for adamw, 0 for the others)"
     )
@@ -56,6 +62,9 @@ class TwoStageConfig:
             _checks.number(name, getattr(self, name))
         for name in ("eta_c", "eta_n", "weight_decay"):
             _checks.number(name, getattr(self, name), low=0)
+        _checks.number("friction", self.friction, low=0, high=1)
+        if self.friction and self.optimizer != "heavy-ball":
+            raise ValueError(f"friction is an option of heavy-ball, got {self.friction} for {self.optimizer}")
         for name, options in CHOICES.items():
             _checks.choice(name, getattr(self, name), options)
         if self.tau_g is not None:
@@ -101,7 +110,7 @@ def two_stage(
 # fmt: off
 def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor | float):
     """Algorithm 1, line by line; :func:`two_stage` checks the arguments first."""
-    update, moments, norms = partial(OPTIMIZERS[c.optimizer], weight_decay=c.weight_decay), None, []
+    update, moments, norms = _update(c), None, []
     theta = last = theta0.detach()                                           # line 1: theta_0
     lam, beta = (torch.full_like(theta[..., 0], v) for v in (c.lambda_0, c.beta_0))  # line 2
     eta_c, eta_n = (torch.full_like(lam, v) for v in (c.eta_c, c.eta_n))
@@ -132,6 +141,12 @@ def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor |
         lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "after"), c)  # line 11: eq. 6, 7
     return theta, log.history()                                              # line 13: theta*
 # fmt: on
+
+
+def _update(c: TwoStageConfig) -> Callable:
+    """Return one step of the chosen optimizer."""
+    own = {"friction": c.friction} if c.optimizer == "heavy-ball" else {}
+    return partial(OPTIMIZERS[c.optimizer], weight_decay=c.weight_decay, **own)
 
 
 def _is_over(norms: list[Tensor], convex: Tensor, theta: Tensor, step: int, c: TwoStageConfig) -> Tensor:

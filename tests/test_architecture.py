@@ -42,8 +42,8 @@ FLOORS = [
         "angle_samples",
         "landscape",
     },
-    {"configs", "experiments", "statistics", "curves", "variances", "evidence", "verdicts"},
-    {"results", "report", "sweep", "claims", "paper_map", "__init__"},
+    {"configs", "experiments", "statistics", "curves", "evidence", "verdicts", "variances"},
+    {"results", "report", "sweep", "claims", "paper_map", "ablations", "grid", "__init__"},
     {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]
