@@ -91,6 +91,20 @@ def convergence_table(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", ""])
 
 
+def terrain_table(results: Mapping[str, Result]) -> "pd.DataFrame":
+    """Return what surveys found (:func:`qbp.terrain.survey`), a row per method and step: each metric's mean
+    over seeds with its 95 % interval."""
+    import pandas as pd
+
+    rows = {}
+    for method, result in results.items():
+        for k, step in enumerate(result.step):
+            rows[method, int(step)] = {
+                metric: f"{bootstrap_interval(values[:, k]):.3g}" for metric, values in result.history.items()
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "step"])
+
+
 def errors_table(values: Mapping[str, Mapping[str, np.ndarray]], baseline: str = "no-init") -> "pd.DataFrame":
     """Return errors of circuits, a row per task and method.
 
