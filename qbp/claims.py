@@ -126,9 +126,10 @@ class Row:
 
 
 UNITS = {
-    "lower": "relative change", "preserved": "relative change", "most": "share of runs", "every": "share of runs",
+    **dict.fromkeys(["lower", "preserved"], "relative change"),
+    **dict.fromkeys(["most", "every"], "share of runs"),
     "convex": "height above a chord; negative: minus the smallest curvature",
-}  # fmt: skip
+}
 
 
 def measure_one(claim: Claim, results: Mapping[str, Result]) -> Interval:
@@ -331,9 +332,10 @@ def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
 
 
 def percent(change: float) -> str:
-    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, from 0 as "unbounded"."""
+    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, and from a
+    baseline at 0 as "unbounded"."""
     if change == np.inf:
-        return "unbounded"  # from a baseline at 0
+        return "unbounded"
     if change > 10:
         return f"{change + 1:.3g} times"
     digits = 1 if abs(change) >= 0.01 else 2
