@@ -9,6 +9,9 @@ BOOK     := $(BIN)/jupyter-book build --config _config.yml --path-output . -q
 # One thread per process: JOBS processes share the cores, and sums are added in one order everywhere.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
+# What uses the kernel is tested again without it.
+WITHOUT_KERNEL := $(patsubst %,tests/test_%.py,ansatz circuits convex devices plateau two_stage variances)
+
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce test book browser lint refresh results clean
 
@@ -32,8 +35,9 @@ reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims
 	$(BOOK) _build/reproduced
 	@echo "Read it: _build/html/index.html"
 
-test: $(STAMP)  ## unit tests and doctests, then re-execute every chapter and compare each stored output
+test: $(STAMP)  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS)
+	QBP_KERNEL=torch $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(WITHOUT_KERNEL)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
 

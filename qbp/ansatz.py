@@ -6,7 +6,7 @@ gradients from :mod:`qbp.adjoint`.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -175,9 +175,11 @@ class HardwareEfficient(Circuit):
         else:
             letters = [name[1].upper() for name in self.rotations] * (self.n_layers * n)
         per_layer = len(letters) // self.n_layers
+        string = cache(
+            lambda qubit, letter: "I" * qubit + letter + "I" * (n - 1 - qubit)
+        )  # one for all layers
         for k, letter in enumerate(letters):
-            qubit = k % per_layer * n // per_layer
-            gates.append(Rotation("I" * qubit + letter + "I" * (n - 1 - qubit), k))
+            gates.append(Rotation(string(k % per_layer * n // per_layer, letter), k))
             if pairs and (k + 1) % per_layer == 0:  # the layer is complete
                 gates.append(Entangler(self.entangler, pairs))
         return Program(gates)

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qbp import _checks, results
-from qbp.ablations import Table
 from qbp.configs import Experiment
 from qbp.experiments import run
 from qbp.mlp import MLP
 from qbp.sellier_waves import WaveConfig
+from qbp.studies import Table
 
 if TYPE_CHECKING:
     import pandas as pd

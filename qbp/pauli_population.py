@@ -165,7 +165,7 @@ def _begin(
     drawn = rng.random((len(group.qubits), 64 * len(words))) < odds / (1 + odds)
     z = pack(drawn)
     x = np.zeros_like(z)
-    log_v = np.log2(np.where(drawn, 0.5 * (1 + odds) / odds, 0.5 * (1 + odds))).sum(axis=0)
+    log_v = len(drawn) * np.log2((1 + odds) / 2) - drawn.sum(axis=0) * np.log2(odds)  # not 1/2 and 1/2
     return x, z, np.where(_moves(group, x.copy(), z.copy()), log_v, -np.inf)
 
 

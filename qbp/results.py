@@ -34,7 +34,8 @@ PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
 MAIN = tuple(name + end for name in EXPERIMENTS for end in ("", "-as-released"))  # tables of the comparisons
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
 NO_NUMBER = {  # what changes no number of a perceptron: checks of arguments, and the engine of the circuits
-    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native", "_kernel",
+    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native",
+    "_kernel",
 }  # fmt: skip
 
 
@@ -95,15 +96,16 @@ def core_digest() -> str:
     """
     digest = hashlib.sha256()
     for name in core_modules():
-        path = Path(__file__).parent / f"{name}.py"
-        digest.update(f"{name}\0{_code(path)}\0".encode())
+        source = (Path(__file__).parent / f"{name}.py").read_text()
+        digest.update(f"{name}\0{_code(source)}\0".encode())
     return digest.hexdigest()[:16]
 
 
-def _code(path: Path) -> str:
+@lru_cache(maxsize=64)
+def _code(source: str) -> str:
     """Return a source's tokens, without what Python does not execute."""
     kept, fresh = [], True  # fresh: at the start of a statement, where a lone string is a docstring
-    tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
     for token, after in itertools.pairwise(tokens):
         docstring = fresh and token.type == tokenize.STRING and after.type == tokenize.NEWLINE

@@ -33,6 +33,9 @@ def _local(n: int) -> PauliSum:
 
 OBSERVABLES: dict[str, Callable[[int], Observable]] = {
     "zz": _zz,  # Z_0 Z_1
+    "last": lambda n: PauliSum(
+        {"I" * (n - 1) + "Z": 1.0}
+    ),  # under a CNOT ladder its light cone is every qubit
     "local": _local,  # 1 - (1/n) sum_j |0><0|_j, the local cost of Cerezo et al. 2021
     "global": Projector,  # |0...0><0...0|, their global cost but for the sign and a constant
     "tfim": tfim,
@@ -53,7 +56,9 @@ class Study:
 
     qubits: str = option("2-12", "numbers of qubits: 2-12, or 4,8,12, or 1000")
     layers: str = option("10", "layers of every circuit, or n for as many as qubits")
-    observable: str = option("zz", "zz: Z_0 Z_1; local, global: costs of Cerezo et al. 2021; tfim")
+    observable: str = option(
+        "zz", "zz: Z_0 Z_1; last: Z_(n-1); local, global: costs of Cerezo et al. 2021; tfim"
+    )
     samples: int = option(200, "parameter vectors of the state-vector engine")
     walks: int = option(WALKS, "walks of the pauli-walk engine")
     engine: str = option("auto", "auto, statevector or pauli-walk")
@@ -124,7 +129,8 @@ class Row:
         engine: the one used.
         samples: parameter vectors drawn, or walks made; fewer than asked for in the row an interrupt cut off.
         parameter: "mean" over parameters, "max", or an index.
-        variance, log2_variance, stderr, upper_bound: as in :class:`qbp.plateau.GradientVariance`.
+        variance, log2_variance, stderr, upper_bound: as in :class:`qbp.plateau.GradientVariance`; where the
+            bound is all that is known, the variance is 0 and the other two are NaN.
         seconds: wall time of this size.
     """
 
@@ -168,9 +174,16 @@ def rows(study: Study, progress: Callable[[int], Any] | None = None) -> Iterator
         chosen = list(_chosen(study, found))
         seconds = time.perf_counter() - begin
         for parameter, numbers in chosen:
+            numbers = _resolved(*numbers) if found.engine == "pauli-walk" else numbers
             yield Row(n, layers, study.observable, found.engine, found.samples, parameter, *numbers, seconds)
         if found.interrupted:
             raise KeyboardInterrupt
+
+
+def _resolved(variance: float, log2: float, stderr: float, upper_bound: float) -> list[float]:
+    """Keep the bound alone where the walks give no more: an estimate no larger than twice its error."""
+    known = upper_bound == 0 or variance > 2 * stderr
+    return [variance, log2, stderr, upper_bound] if known else [0.0, math.nan, math.nan, upper_bound]
 
 
 def _chosen(study: Study, found: GradientVariance) -> Iterator[tuple[str | int, list[float]]]:

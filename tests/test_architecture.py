@@ -55,7 +55,7 @@ FLOORS = [
         "measures",
         "sentences",
     },
-    {"results", "report", "sweep", "claims", "paper_map", "ablations", "grid", "__init__"},
+    {"results", "report", "sweep", "claims", "paper_map", "studies", "ablations", "grid", "__init__"},
     {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]

@@ -281,7 +281,7 @@ def test_an_interrupted_variance_prints_the_rows_that_are_done_and_is_130(monkey
         "--samples 1": "samples must be at least 2, got 1",
         "--samples many": "argument --samples: invalid int value: 'many'",
         "--engine fast": "engine must be one of auto, statevector, pauli-walk, got 'fast'",
-        "--observable z": "observable must be one of zz, local, global, tfim, got 'z'",
+        "--observable z": "observable must be one of zz, last, local, global, tfim, got 'z'",
         "--parameter -1": "parameter must be mean, max, all, or an index from 0 to 7, got '-1'",
         "--parameter 99": "parameter must be mean, max, all, or an index from 0 to 7, got '99'",
         "--rotations ry,u3": "a rotation must be one of rx, ry, rz, got 'u3'",

@@ -170,3 +170,24 @@ def test_to_moves_and_casts():
     assert {t.device.type for t in (data.x, data.y, data.train, data.val)} == {"meta"}
     curve = datasets.curve().to("cpu", torch.float32)
     assert curve.y.dtype == curve.x.dtype == torch.float32
+
+
+@pytest.mark.parametrize("data", [datasets.curve(10), datasets.telecom(), datasets.mnist(5)])
+def test_held_samples_are_a_part_of_the_training_set(data):
+    split = datasets.hold_out(data, 0.2, seed=3)
+    assert len(split.held) == round(0.2 * len(data.train))
+    assert sorted([*split.train.tolist(), *split.held.tolist()]) == data.train.tolist()
+    assert torch.equal(split.val, data.val) and torch.equal(split.x, data.x)
+    if data.name == "telecom":
+        assert split.held.min() > split.train.max()  # the future is held, the past trains
+    else:
+        assert not torch.equal(split.held, datasets.hold_out(data, 0.2, seed=4).held)
+    assert torch.equal(split.held, datasets.hold_out(data, 0.2, seed=3).held)
+    assert datasets.hold_out(data, 0.0) is data
+    assert split.to("meta", torch.float32).held.device.type == "meta"
+
+
+def test_at_least_one_sample_trains():
+    assert len(datasets.hold_out(datasets.curve(), 0.99).train) == 1
+    with pytest.raises(ValueError, match=r"share must be .*got 1.5"):
+        datasets.hold_out(datasets.curve(), 1.5)

@@ -52,7 +52,7 @@ PROBLEMS = {
 @pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize(
     ("switching", "optimizer"),
-    [*((rule, "adamw") for rule in SWITCHING), *(("plateau", o) for o in ("gd", "adam"))],
+    [*((rule, "adamw") for rule in SWITCHING), *(("plateau", o) for o in ("gd", "adam", "heavy-ball"))],
 )
 def test_algorithm_1_runs_on_meta(name, switching, optimizer):
     problem, theta0, _ = PROBLEMS[name]("meta")

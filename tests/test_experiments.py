@@ -11,6 +11,7 @@ import qbp
 from qbp import datasets, experiments
 from qbp.configs import METHODS, configurations
 from qbp.experiments import compare, run
+from qbp.perceptron import perceptron_problem
 from qbp.sellier import SellierConfig
 from qbp.two_stage import TwoStageConfig
 
@@ -90,6 +91,19 @@ def test_configurations_are_values():
         ({"experiment": "telecom", "points": 5}, ValueError, "points is an option of curve, got 5"),
         ({"mnist": "folder"}, ValueError, "mnist is an option of mnist, got 'folder' for curve"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"n_layers": 0}, ValueError, "n_layers must be at least 1, got 0"),
+        ({"n_layers": 2, "reading": "as-released"}, ValueError, "n_layers is 1 in the released notebook"),
+        ({"holdout": 1.0}, ValueError, "holdout must be at least 0 and below 1, got 1.0"),
+        ({"holdout": -0.1}, ValueError, "holdout must be at least 0 and below 1, got -0.1"),
+        ({"data": "as-released"}, ValueError, "data is an option of telecom, got 'as-released' for curve"),
+        ({"experiment": "telecom", "data": "raw"}, ValueError, "data must be one of as-written, as-released"),
+        (
+            {"algorithm": {"friction": 0.1}},
+            ValueError,
+            "friction is an option of heavy-ball, got 0.1 for adamw",
+        ),
+        ({"method": "heavy-ball", "algorithm": {"friction": 2}}, ValueError, "friction must be .*at most 1"),
+        ({"method": "heavy-ball", "reading": "as-released"}, ValueError, "not in the released notebook"),
         ({"points": 1}, ValueError, "points must be at least 2"),
         ({"ridge": 0}, ValueError, "ridge must be .*above 0"),
         ({"phi": math.nan}, ValueError, "phi must be"),
@@ -187,10 +201,10 @@ def test_methods_of_a_comparison_share_start_data_and_batches(monkeypatch):
     results = compare("curve", [*METHODS, "random"], seeds=3, steps=9, **SMALL)
     assert list(results) == list(METHODS)  # the alias is not run again
     first, *others = drawn.values()
-    assert len(drawn) == 4 and len(first) == 10 and all(other == first for other in others)
+    assert len(drawn) == len(METHODS) and len(first) == 10 and all(other == first for other in others)
     for metric in ("train_loss", "val_loss", "task_grad_norm"):
-        starts = [results[m].history[metric][:, 0] for m in ("two-stage", "no-init", "sellier")]
-        assert (starts[0] == starts[1]).all() and (starts[0] == starts[2]).all()
+        first, *starts = [results[m].history[metric][:, 0] for m in METHODS if m != "two-stage-ridge"]
+        assert len(starts) == 4 and all((start == first).all() for start in starts)
     ridge = results["two-stage-ridge"].history["train_loss"][:, 0]  # its start is already fitted
     assert (ridge < results["two-stage"].history["train_loss"][:, 0]).all()
 
@@ -283,3 +297,52 @@ def test_every_experiment_runs_in_both_readings():
             for method, result in compare(experiment, methods, **options).items():
                 assert result.step.tolist() == [0, 2] and not result.diverged.any(), (experiment, method)
                 assert np.isfinite(result.final("val_loss")).all()
+
+
+def test_the_frictionless_heavy_ball_is_sellier_without_spreading():
+    """Ehrenfest: without the Hartree term the mean of a packet is Newton's particle, step by step."""
+    ball = run(small("heavy-ball", steps=60))
+    packet = run(small("sellier", steps=60, algorithm={"form": "closure", "kappa": 0.0}))
+    np.testing.assert_allclose(ball.theta, packet.theta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ball.history["val_loss"], packet.history["val_loss"], rtol=1e-9)
+    assert (ball.theta != run(small("heavy-ball", steps=0)).theta).all()
+    slowed = run(small("heavy-ball", steps=60, algorithm={"friction": 0.1}))
+    assert (slowed.final("train_loss") > ball.final("train_loss")).all()
+
+
+def test_the_released_packets_from_the_shared_start_are_the_released_method():
+    written = run(small("sellier-released", steps=12))
+    model = qbp.MLP(1, 7, 1)
+    problem = perceptron_problem(
+        model, datasets.curve(9), experiments.MiniBatches(range(3), 9, 4, torch.device("cpu"))
+    )
+    theta, history = qbp.sellier(problem, SellierConfig(steps=12), model.xavier(range(3)), model=model)
+    np.testing.assert_allclose(written.theta, theta, rtol=1e-12)
+    np.testing.assert_allclose(written.history["train_loss"], history.metrics["train_loss"], rtol=1e-12)
+
+
+def test_depth_reaches_every_method():
+    for method in METHODS:
+        result = run(small(method, n_layers=3, steps=3))
+        assert result.theta.shape == (3, 14 + 2 * 56 + 8) and np.isfinite(result.final("val_loss")).all()
+    ridge, plain = (run(small(m, n_layers=3, steps=0)) for m in ("two-stage-ridge", "no-init"))
+    assert (ridge.final("train_loss") < plain.final("train_loss")).all()
+
+
+def test_held_out_samples_do_not_train_and_are_recorded():
+    whole, part = (run(small(steps=5, holdout=share)) for share in (0.0, 0.25))
+    assert "held_loss" not in whole.history
+    data = experiments.load_data(small(holdout=0.25))
+    assert len(data.train) == 7 and len(data.held) == 2
+    x, y = data.x[data.held], data.y[data.held]
+    expected = (qbp.MLP(1, 7, 1)(part.theta, x) - y).square().mean((-2, -1))
+    np.testing.assert_allclose(part.final("held_loss"), expected, rtol=1e-12)
+    assert not np.allclose(whole.final("val_loss"), part.final("val_loss"))
+
+
+def test_telecom_takes_the_released_windows_in_the_written_reading():
+    written, released = (qbp.Experiment("telecom", data=name) for name in ("as-written", "as-released"))
+    assert written == qbp.Experiment("telecom")
+    data = experiments.load_data(released)
+    assert torch.equal(data.y, datasets.telecom(seed=0, as_released=True).y)
+    assert not torch.equal(data.y[:100], experiments.load_data(written).y[:100])

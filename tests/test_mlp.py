@@ -39,6 +39,32 @@ def test_outputs_and_gradients_are_those_of_torch_modules(batch, shared):
         torch.testing.assert_close(grad.reshape(-1, MODEL.n_params)[row], flat, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_more_hidden_layers_are_torchs_too(shared):
+    model, x = MLP(3, 5, 2, n_layers=3), random(7, 3, seed=1)
+    theta = random(4, model.n_params).requires_grad_()
+    assert model.shapes == ((5, 3), (5,), (5, 5), (5,), (5, 5), (5,), (2, 5), (2,))
+    output = model(theta, x if shared else x.expand(4, 7, 3))
+    (grad,) = torch.autograd.grad(output.square().sum(), theta)
+    features = model.features(theta, x)
+    for row in range(4):
+        hidden = [layer for n in (3, 5, 5) for layer in (nn.Linear(n, 5), nn.Tanh())]
+        net = nn.Sequential(*hidden, nn.Linear(5, 2)).double()
+        nn.utils.vector_to_parameters(theta.detach()[row], net.parameters())
+        torch.testing.assert_close(output[row], net(x), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(features[row], net[:-1](x), rtol=1e-12, atol=1e-12)
+        net(x).square().sum().backward()
+        flat = torch.cat([p.grad.flatten() for p in net.parameters()])
+        torch.testing.assert_close(grad[row], flat, rtol=1e-11, atol=1e-12)
+    weights = random(4, 6, 2, seed=2)
+    constant = torch.cat([features, torch.ones(4, 7, 1, dtype=torch.float64)], -1)
+    changed = model(model.with_readout(theta, weights), x)
+    torch.testing.assert_close(changed, constant @ weights, rtol=1e-12, atol=1e-12)
+    start, shallow = model.xavier([3]), MODEL.xavier([3])
+    assert torch.equal(start[:, :20], shallow[:, :20])  # the first layer does not know of the others
+    assert start[:, 20:45].abs().max() <= 5 / 3 * math.sqrt(6 / 10) and not start[:, 45:50].any()
+
+
 def test_features_are_the_hidden_layer_and_with_readout_replaces_what_follows():
     theta, x, weights = random(4, MODEL.n_params), random(7, 3, seed=1), random(4, 6, 2, seed=2)
     features = MODEL.features(theta, x)
@@ -86,6 +112,8 @@ def test_losses_are_torchs():
 def test_bad_input():
     with pytest.raises(ValueError, match="n_hidden must be at least 1, got 0"):
         MLP(1, 0, 1)
+    with pytest.raises(ValueError, match="n_layers must be at least 1, got 0"):
+        MLP(1, 2, 1, n_layers=0)
     with pytest.raises(ValueError, match=r"theta must have shape \(..., 32\), got \(31,\)"):
         MODEL(torch.zeros(31), torch.zeros(7, 3))
     with pytest.raises(TypeError, match="theta must be a real"):

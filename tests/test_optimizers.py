@@ -1,11 +1,13 @@
 """Row-wise optimizers against torch.optim, one torch optimizer per row."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbp.optimizers import OPTIMIZERS
+from qbp.optimizers import OPTIMIZERS, gradient_descent, heavy_ball
 
 ROWS, DIM, STEPS = 3, 4, 25
 RATES = [0.1, 0.02, 0.003]
@@ -14,7 +16,9 @@ TORCH = {
     "adam": lambda p, lr, decay: torch.optim.Adam([p], lr, weight_decay=decay),
     "adamw": lambda p, lr, decay: torch.optim.AdamW([p], lr, weight_decay=decay),
 }
+TORCH["heavy-ball"] = lambda p, lr, decay: torch.optim.SGD([p], lr, momentum=1.0, weight_decay=decay)
 CASES = [("gd", 0.0), ("gd", 0.1), ("adam", 0.0), ("adamw", 0.0), ("adamw", 0.1)]
+CASES += [("heavy-ball", 0.0), ("heavy-ball", 0.1)]
 
 
 def gradient(theta, step):
@@ -79,3 +83,35 @@ def test_precision_and_any_leading_axes(name, dtype):
     assert all(part.dtype == dtype for part in state or ())
     alone, _ = OPTIMIZERS[name](theta[0, 1], theta[0, 1].cos(), None, lr=lr[0, 1], active=active[0, 1])
     assert torch.equal(alone, new[0, 1])
+
+
+def slide(friction, curvature, lr=0.01, steps=400):
+    """Path of one weight in curvature / 2 * theta**2 from rest at 1."""
+    theta, state, path = torch.ones(1, 1, dtype=torch.float64), None, [1.0]
+    one, yes = torch.ones(1, dtype=torch.float64), torch.tensor([True])
+    for _ in range(steps):
+        theta, state = heavy_ball(theta, curvature * theta, state, lr=lr * one, active=yes, friction=friction)
+        path.append(theta.item())
+    return torch.tensor(path, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("friction", [0.0, 0.02])
+def test_a_heavy_ball_in_a_parabola_swings_with_the_exact_frequency_and_decay(friction):
+    """theta_t = r**t (cos w t + c sin w t), where r e^{iw} solves z^2 - (2 - f - lr h) z + (1 - f) = 0."""
+    curvature, lr = 1.7, 0.01
+    half, r = 1 - (friction + lr * curvature) / 2, math.sqrt(1 - friction)
+    w, t = math.acos(half / r), torch.arange(401, dtype=torch.float64)
+    c = ((1 - lr * curvature) / r - math.cos(w)) / math.sin(w)  # the first step, from rest
+    expected = r**t * (torch.cos(w * t) + c * torch.sin(w * t))
+    torch.testing.assert_close(slide(friction, curvature), expected, rtol=0, atol=1e-10)
+    late = slide(friction, curvature)[-60:].abs().max()  # more than one period
+    assert (late > 0.99) if friction == 0 else (late < 1.1 * r**340)
+
+
+def test_a_heavy_ball_that_loses_all_its_velocity_descends_the_gradient():
+    theta, lr, yes = start(), torch.tensor(RATES, dtype=torch.float64), torch.ones(ROWS, dtype=torch.bool)
+    plain, state = theta, None
+    for step in range(5):
+        theta, state = heavy_ball(theta, gradient(theta, step), state, lr=lr, active=yes, friction=1.0)
+        plain, _ = gradient_descent(plain, gradient(plain, step), None, lr=lr, active=yes)
+    torch.testing.assert_close(theta, plain, rtol=1e-13, atol=1e-14)

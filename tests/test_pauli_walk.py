@@ -182,7 +182,7 @@ def test_errors_are_as_large_as_they_say(scores):
 
 
 def test_the_warm_ups_of_cerezo():
-    for n in (1, 2, 6, 1000):
+    for n in (1, 2, 6, 300):
         circuit = HardwareEfficient(n, 1, ("rx",))
         found = walk_moments(circuit, Projector(n))
         exact = np.log2(1 / 8) + (n - 1) * np.log2(3 / 8)
@@ -251,8 +251,8 @@ def test_what_no_walk_finds_is_bounded():
     H = PauliSum({"I" * (n - 1) + "Z": 2.0})
     found = walk_moments(HardwareEfficient(n, 3, entangler="cnot"), H, walks=2**13)
     bound = 4 * (1 - 0.05 ** (1 / found.walks))  # the rule of three, about 3 / walks
-    assert (found.relative_stderr > 0.25).any()
-    unsure = found.relative_stderr > 0.25
+    unsure = found.variance > 0
+    assert found.cost_relative_stderr > 0.05 and found.total_upper_bound > bound
     np.testing.assert_allclose(found.upper_bound[unsure], bound, rtol=1e-3)
     assert found.log2_total < -100
 

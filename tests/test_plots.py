@@ -157,7 +157,7 @@ def test_a_method_has_its_style_in_every_figure(figures, name):
 
 def test_styles_tell_methods_apart_by_colour_and_by_dash():
     assert STYLES.keys() == set(METHODS)
-    assert len({color for color, _ in STYLES.values()}) == len({dash for _, dash in STYLES.values()}) == 4
+    assert len({color for color, _ in STYLES.values()}) == len({dash for _, dash in STYLES.values()}) == 6
 
 
 def test_lines_are_the_means_over_seeds_and_bands_hold_them(curve, figures):

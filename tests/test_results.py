@@ -5,6 +5,7 @@ import json
 import runpy
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import test_architecture as architecture
 
 import qbp
 from qbp import results
+from qbp.ablations import tables
 from qbp.cli import _configs, _parser
 from qbp.results import core_digest, key, load, manifest, save, to_frame
 
@@ -63,7 +65,7 @@ def test_a_frame_has_one_row_per_recorded_value(made):
 def test_the_manifest_says_what_made_a_table(made, saved):
     entry = manifest(saved)["small"]
     assert entry.items() >= WRITTEN.items() and entry["seeds"] == 3 and entry["core"] == core_digest()
-    assert [c["method"] for c in entry["configs"]] == ["two-stage", "sellier"]
+    assert entry["configs"] == {key(r.config): results.command(r.config) for r in made.values()}
     assert entry["packages"].keys() >= {"torch", "numpy"} and entry["minutes"] >= 0
     before = (saved / "small.parquet").read_bytes()
     save("small", made.values(), directory=saved, **WRITTEN)  # no timestamp anywhere: the same bytes
@@ -135,6 +137,9 @@ CHANGED = {  # another value of every field that determines one seed's numbers
     "mnist": "folder",
     "data_seed": 1,
     "ridge": 0.5,
+    "n_layers": 2,
+    "data": "as-released",
+    "holdout": 0.5,
     "phi": 0.25,
     "algorithm": {"beta_0": 0.5},
 }
@@ -146,7 +151,7 @@ def test_a_key_is_what_was_computed_not_where_nor_for_how_many_seeds():
     assert key(same) == key(base) and len(key(base)) == 16
     names = {f.name for f in dataclasses.fields(qbp.Experiment)}
     assert CHANGED.keys() == names - {"device", "seeds", "seed"}
-    owners = {"per_class": "mnist", "mnist": "mnist", "experiment": "telecom"}
+    owners = {"per_class": "mnist", "mnist": "mnist", "experiment": "telecom", "data": "telecom"}
     for name, value in CHANGED.items():
         options = {"experiment": owners.get(name, "curve"), **OPTIONS}
         if name in owners:
@@ -165,8 +170,7 @@ def test_the_core_digest_follows_every_module_that_can_change_a_number(tmp_path)
     for path in sorted(package.glob("*.py")):
         text = path.read_bytes()
         path.write_bytes(text + b"changed = 1\n")
-        counts = architecture.FLOOR[path.stem] < 6 and path.stem not in ("statistics", "curves", "circuits")
-        assert (digest() != first) == counts, path.name
+        assert (digest() != first) == (path.stem in results.core_modules()), path.name
         path.write_bytes(b'"""Said anew."""\n' + text.split(b'"""', 2)[2] + b"# and more\n")
         assert digest() == first, path.name
         path.write_bytes(text.replace(b"\n", b"\r\n"))  # as a checkout on Windows has it
@@ -174,24 +178,83 @@ def test_the_core_digest_follows_every_module_that_can_change_a_number(tmp_path)
         path.write_bytes(text)
 
 
+def test_every_module_that_a_perceptron_runs_is_in_the_digest_and_no_circuit_is_run():
+    """Watched from the interpreter: every function of the package that is called, import time aside."""
+    called, package = set(), str(architecture.PACKAGE)
+
+    def watch(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            called.add(Path(frame.f_code.co_filename).stem)
+
+    sys.setprofile(watch)
+    try:
+        for method in qbp.configs.METHODS:
+            rule = {"switching": "threshold-or-plateau"} if method == "two-stage" else {}
+            qbp.run(qbp.Experiment("curve", method=method, algorithm=rule, n_layers=2, **OPTIONS))
+        for method in ("two-stage", "no-init", "sellier"):
+            released = {**OPTIONS, "reading": "as-released", "n_hidden": 250}
+            qbp.run(qbp.Experiment("curve", method=method, **released))
+        small = {"seeds": 2, "steps": 1, "holdout": 0.1, "device": "cpu"}
+        qbp.run(qbp.Experiment("telecom", n_hidden=4, **small))
+        qbp.run(qbp.Experiment("mnist", n_hidden=4, per_class=2, **small))
+        packets = {"time": "imaginary", "form": "closure"}
+        qbp.run(qbp.Experiment("curve", method="sellier", algorithm=packets, **OPTIONS))
+    finally:
+        sys.setprofile(None)
+    assert called - {"_checks"} == set(results.core_modules())  # a check lets a run happen or not
+    assert not called & (results.NO_NUMBER - {"_checks"})
+
+
+def test_a_command_runs_exactly_its_configuration():
+    for options in (
+        {},
+        {"seeds": 3, "seed": 7, "steps": 40, "record_every": 5, "points": 9},
+        {"reading": "as-released", "method": "sellier", "algorithm": {"box": 12.0}},
+        {"method": "sellier", "algorithm": {"form": "closure", "kappa": 0.0}},
+        {"method": "heavy-ball", "algorithm": {"friction": 0.1}},
+        {"algorithm": {"optimizer": "gd", "tau_g": 0.5, "switching": "threshold"}, "phi": 0.0},
+        {"experiment": "telecom", "data": "as-released", "holdout": 0.2, "n_layers": 3},
+        {"experiment": "mnist", "mnist": "a folder"},
+    ):
+        config = qbp.Experiment(**{"experiment": "curve", **options})
+        program, *words = shlex.split(results.command(config))
+        assert program == "qbp" and _configs(_parser().parse_args(words)) == [config]
+
+
+def test_a_table_with_several_configurations_of_a_method_is_read_by_key(made, tmp_path):
+    other = qbp.run(qbp.Experiment("curve", algorithm={"beta_0": 0.0}, seeds=2, **OPTIONS))
+    both = {key(r.config): r for r in (made["two-stage"], other)}
+    save("both", both.values(), directory=tmp_path, **WRITTEN)
+    with pytest.raises(ValueError, match="both has several configurations per method: load_keys"):
+        load("both", tmp_path)
+    back = results.load_keys("both", directory=tmp_path)
+    assert list(back) == list(both) and [r.config.seeds for r in back.values()] == [3, 2]
+    one = results.load_keys("both", [key(other.config)], directory=tmp_path)
+    assert list(one) == [key(other.config)]
+    np.testing.assert_array_equal(one[key(other.config)].final("loss"), other.final("loss"))
+
+
 def test_committed_tables_and_manifest_are_the_same_set():
     names = {path.stem for path in results.DIRECTORY.glob("*.parquet")}
-    assert names == manifest().keys() and names >= {"curve", "mnist"}
+    assert names == manifest().keys() and names >= tables().keys()
     assert sum(path.stat().st_size for path in results.DIRECTORY.iterdir()) < 10e6
 
 
 @pytest.mark.parametrize("name", manifest())
 def test_a_committed_table_is_what_its_manifest_says_and_its_command_makes(name):
-    entry, found = manifest()[name], load(name)  # load compares the bytes with the hash
+    entry, found = manifest()[name], results.load_keys(name)  # this compares the bytes with the hash
     assert entry.keys() >= {"target", "command", "sha256", "rows", "seeds", "configs", "core", "packages"}
     assert len(entry["core"]) == 16 and set(entry["core"]) <= set("0123456789abcdef")
-    program, *words = shlex.split(entry["command"])
-    configs = _configs(_parser().parse_args(words))
-    assert program == "qbp" and [key(c) for c in configs] == [key(r.config) for r in found.values()]
-    assert json.loads(json.dumps([results.config_dict(c) for c in configs])) == entry["configs"]
-    for config, result in zip(configs, found.values(), strict=True):
-        assert result.config.run_seeds == config.run_seeds and len(config.run_seeds) == entry["seeds"]
+    assert entry["command"] == f"qbp grid {name}"
+    table = tables()[name]
+    assert entry["target"] == table.target and list(found) == list(entry["configs"]) == list(table.configs)
+    for one, config in table.configs.items():
+        result = found[one]
+        assert entry["configs"][one] == results.command(config) and key(config) == one
+        assert key(result.config) == one and result.config.run_seeds == config.run_seeds
         assert result.step[0] == 0 and result.step[-1] == config.steps
         assert all(np.isfinite(values).all() for values in result.history.values())
+        assert table.metrics is None or result.history.keys() <= set(table.metrics)
+    assert entry["seeds"] == max(config.seeds for config in table.configs.values())
     rows = sum(len(r.history) * r.config.seeds * len(r.step) + r.config.seeds for r in found.values())
     assert rows == entry["rows"]

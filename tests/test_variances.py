@@ -29,7 +29,12 @@ def test_observables_are_what_they_are_called():
     theta = torch.tensor([0.3, 1.1, 2.0], dtype=torch.float64)  # a product of RX, so <Z_j> = cos(theta_j)
     circuit = qbp.PauliRotations(3, ["XII", "IXI", "IIX"])
     c = theta.cos()
-    expected = {"zz": c[0] * c[1], "local": 1 - ((1 + c) / 2).mean(), "global": ((1 + c) / 2).prod()}
+    expected = {
+        "zz": c[0] * c[1],
+        "last": c[2],
+        "local": 1 - ((1 + c) / 2).mean(),
+        "global": ((1 + c) / 2).prod(),
+    }
     for name, value in expected.items():
         torch.testing.assert_close(circuit.expectation(theta, OBSERVABLES[name](3)), value)
     assert OBSERVABLES["tfim"](4) == qbp.tfim(4)
@@ -140,7 +145,7 @@ BAD = {
     ],
     "qubits must be at least 2 for the observable zz": [{"qubits": "1-4"}],
     "layers must be": [{"layers": q} for q in ("", "0", "m", "2.5", "2,3")],
-    "observable must be one of zz, local, global, tfim": [{"observable": "zzz"}],
+    "observable must be one of zz, last, local, global, tfim": [{"observable": "zzz"}],
     "engine must be one of": [{"engine": "exact"}],
     "samples must be at least 2": [{"samples": 1}],
     "walks must be at least 64": [{"walks": 1}],
