@@ -18,13 +18,11 @@ import numpy as np
 from qbp import ablations, terrain
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
-from qbp.experiments import Result, run
+from qbp.experiments import Result
 from qbp.measures import weigh
 from qbp.sentences import CLAIMS, Claim
 from qbp.statistics import Interval
 from qbp.verdicts import RULES
-
-SURVEYS = "terrain-"  # tables of :func:`qbp.terrain.survey` start so
 
 
 @dataclass(frozen=True)
@@ -197,10 +195,7 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
     """
     if claim.how is None:
         raise ValueError(f"claim must be one that is measured, got {claim.id!r}, which needs {claim.needs}")
-    known, train = load(claim.table, directory), run
-    if claim.table.startswith(SURVEYS):
-        train = terrain.survey
-    fresh = {}
+    known, train, fresh = load(claim.table, directory), terrain.trainer(claim.table), {}
     for name in claim.names if claim.table else ():
         config = known[name].config
         fresh[name] = train(replace(config, seeds=seeds or config.seeds))
