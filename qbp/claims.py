@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,10 @@ from qbp.experiments import Result
 from qbp.measures import weigh
 from qbp.sentences import CLAIMS, Claim
 from qbp.statistics import Interval
-from qbp.verdicts import RULES
+from qbp.verdicts import RULES, VERDICTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,25 @@ def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
     return [row for row in everything(directory) if row.claim.main and row.found is not None]
 
 
+def in_sections(rows: Iterable[Row], *names: str) -> list[Row]:
+    """Return the rows that stand first in one of these sections of the paper, such as "IV.B"."""
+    return [row for row in rows if row.claim.where.split(",")[0] in names]
+
+
+def tally(rows: Iterable[Row]) -> "pd.DataFrame":
+    """Count verdicts by reading: by themselves, then after the correction."""
+    import pandas as pd
+
+    rows = list(rows)
+    kinds = {row: row.claim.reading.split(",")[0] or "no experiment" for row in rows}
+    found = {
+        (kind, when): [sum(kinds[r] == kind and verdict(r) == word for r in rows) for word in VERDICTS]
+        for kind in dict.fromkeys(kinds.values())
+        for when, verdict in (("alone", lambda r: r.alone), ("corrected", lambda r: r.verdict))
+    }
+    return pd.DataFrame(found, index=pd.Index(VERDICTS, name="verdict"))
+
+
 def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIRECTORY) -> Row:
     """Train what a claim is measured on again and measure it, by itself.
 
@@ -198,7 +220,7 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
     known, train, fresh = load(claim.table, directory), terrain.trainer(claim.table), {}
     for name in claim.names if claim.table else ():
         config = known[name].config
-        fresh[name] = train(replace(config, seeds=seeds or config.seeds))
+        fresh[name] = train(config if seeds is None else replace(config, seeds=seeds))
     return Row(claim, measure_one(claim, fresh))
 
 
@@ -291,7 +313,7 @@ class Table:
             on, paper, ours, verdict = map(escape, _measured(row))
             more = [escape(row.evidence), _depends(row), f"<code>{escape(row.command or '')}</code>"]
             ours += self._folded("; ".join(filter(None, more))) if row.command else ""
-            lines.append(f"<td>{on}</td><td>{paper}</td><td>{ours}</td><td>{verdict}</td>")
+            lines.append(f'<td>{on}</td><td class="short">{paper}</td><td>{ours}</td><td>{verdict}</td>')
         return f"<tr>{first}" + "</tr><tr>".join(lines) + "</tr>"
 
     def _folded(self, text: str) -> str:

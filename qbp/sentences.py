@@ -288,7 +288,7 @@ def _noise(experiment: str) -> Claim:
         "greater resilience to optimization noise",
         "V",
         experiment=experiment,
-        reading="as-written",
+        reading="as-written, 64 points" if task == "curve-64" else "as-written",
         table=f"batch/{task}",
         method="two-stage",
         baseline="no-init",
@@ -302,20 +302,22 @@ def _noise(experiment: str) -> Claim:
 
 
 def _depth(task: str) -> Claim:
+    deep, shallow = (f"two-stage, depth {n}, width 64" for n in (8, 1))
     return Claim(
         f"{task}-depths",
         "generalization is preserved from one to eight hidden layers",
         "preserves generalization performance across varying circuit depths",
         "abstract",
         experiment=task.removesuffix("-64"),
-        reading="as-written, perceptrons",
+        reading="as-written, 64 points" if task == "curve-64" else "as-written",
         table=f"depth/{task}",
-        method="two-stage, 8 hidden layers of 64",
-        baseline="two-stage, 1 hidden layers of 64",
+        method=deep,
+        baseline=shallow,
         metric="val_loss",
         how=measures.final,
         rule="preserved",
         read_as="validation loss of perceptrons with 8 hidden layers against 1; no circuit here",
+        uses=(deep, shallow),
     )
 
 
