@@ -4,7 +4,7 @@ import html
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from types import ModuleType
+from typing import Any
 
 LISTING = {  # Algorithm 1 as the paper prints it
     1: "Initialize parameters θ₀ randomly",
@@ -31,7 +31,7 @@ class Source:
         docstring: whether to show the docstring too.
     """
 
-    def __init__(self, function: Callable | ModuleType, *, docstring: bool = True) -> None:
+    def __init__(self, function: Any, *, docstring: bool = True) -> None:
         text = inspect.getsource(function)
         self.text = text if docstring else re.sub(r'\n\s+r?"""(.|\n)*?"""', "", text, count=1)
         whole = inspect.ismodule(function)

@@ -36,7 +36,7 @@ class Claim:
         method, baseline: the two that are compared, as the table calls them.
         metric: name in the history.
         how: the measure.
-        rule: key of :data:`qbp.verdicts.RULES`, or "untestable".
+        rule: key of RULES in :mod:`qbp.verdicts`, or "untestable".
         ambiguities: rows of the chapter on ambiguities that it depends on.
         needs: what an open or untestable row would take.
         main: whether it is one of the rows that README and the chapters show.
@@ -321,6 +321,13 @@ def _depth(task: str) -> Claim:
     )
 
 
+def _grouped(claims: Iterable[Claim]) -> list[Claim]:
+    """Put the rows of one sentence side by side, the sentences in the order in which they first come."""
+    claims = list(claims)
+    order = list(dict.fromkeys(c.claim for c in claims))
+    return sorted(claims, key=lambda c: order.index(c.claim))
+
+
 _CURVE_SELLIER = tuple(
     _both(
         "curve-sellier", "lower MSE than Sellier after 500 steps",
@@ -407,9 +414,9 @@ CLAIMS: tuple[Claim, ...] = (
         "structured oscillations to improve sampling of multiple quantum states", "III.B", rule="untestable",
         needs="something that is sampled; Algorithm 1 draws no states",
     ),
-    *(c for task in TASKS for c in _surveyed(task) if c.id.endswith(("minima", "minimum"))),
+    *_grouped(c for task in TASKS for c in _surveyed(task) if c.id.endswith(("minima", "minimum"))),
     # ------------------------------------------------------------------------------------ IV.A
-    *(c for task in TASKS for c in _facts(task) if c.where == "IV.A"),
+    *_grouped(c for task in TASKS for c in _facts(task) if c.where == "IV.A"),
     # ------------------------------------------------------------------------------------ IV.B
     *_CURVE_SELLIER,
     *_on(_CURVE_SELLIER, "curve-64", "64 points", "64-points"),
@@ -511,12 +518,12 @@ CLAIMS: tuple[Claim, ...] = (
         how=measures.early_rises, ambiguities=(1, 12, 19),
         read_as="sum of the upward moves of log10 of the training loss in the first 100 steps",
     ),
-    *(c for task in TASKS for c in _surveyed(task) if "curvature" in c.id),
-    *(c for task in TASKS for c in _facts(task) if c.where == "IV.D"),
+    *_grouped(c for task in TASKS for c in _surveyed(task) if "curvature" in c.id),
+    *_grouped(c for task in TASKS for c in _facts(task) if c.where == "IV.D"),
     # ------------------------------------------------------------------------------------ IV.D, V
-    *(c for task in TASKS for c in _spread(task)),
+    *_grouped(c for task in TASKS for c in _spread(task)),
     *map(_noise, TASKS),
-    *(c for task in TASKS for c in _surveyed(task) if c.id.endswith("conditioning")),
+    *_grouped(c for task in TASKS for c in _surveyed(task) if c.id.endswith("conditioning")),
     Claim(
         "trainability", "trainability is preserved in deep and expressive circuits",
         "preserving trainability even in deep or expressive variational architectures", "V",
