@@ -22,7 +22,7 @@ from qbp.mlp import MLP, cross_entropy, mean_squared_error
 
 METHODS = ("two-stage", "no-init")
 LANCZOS = 30  # steps
-CHUNK_BYTES = 2**26  # hidden units of the runs that are differentiated twice together
+CHUNK_BYTES = 2**26  # hidden units and Lanczos vectors of the runs that are looked at together
 
 
 def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> Result:
@@ -57,8 +57,8 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
     def loss(theta: Tensor) -> Tensor:
         return task(model(theta, data.x[data.train]), data.y[data.train])
 
-    run_bytes = len(data.train) * config.n_hidden * config.n_layers * thetas[0].element_size()
-    rows = max(1, CHUNK_BYTES // run_bytes)
+    floats = len(data.train) * config.n_hidden * config.n_layers + LANCZOS * model.n_params
+    rows = max(1, CHUNK_BYTES // (floats * thetas[0].element_size()))
     history = _joined([_around(loss, model, theta, rows) for theta in thetas])
     zero = torch.zeros_like(thetas[0][:, 0])
     back = [line_barrier(loss, a, b) for a, b in itertools.pairwise(thetas)]
