@@ -1,4 +1,5 @@
-"""The rules that turn a measurement into a verdict: written before the measurements, the same for every row.
+"""The rules that turn a measurement into a verdict, the same for every row; each was written, with its
+thresholds, before the rows that it judges were measured.
 
 A row is judged twice, by itself and after the correction for the number of rows (:func:`qbp.evidence.holm`
 over all of them); the second counts.  Common to all rules:
