@@ -4,6 +4,7 @@ import html
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 LISTING = {  # Algorithm 1 as the paper prints it
     1: "Initialize parameters θ₀ randomly",
@@ -26,14 +27,15 @@ class Source:
     """The source of a function as it stands in the package now, for a cell's last line.
 
     Args:
-        function: any function or class of the package.
+        function: any function, class or module of the package.
         docstring: whether to show the docstring too.
     """
 
-    def __init__(self, function: Callable, *, docstring: bool = True) -> None:
+    def __init__(self, function: Any, *, docstring: bool = True) -> None:
         text = inspect.getsource(function)
         self.text = text if docstring else re.sub(r'\n\s+r?"""(.|\n)*?"""', "", text, count=1)
-        self.name = f"{function.__module__}.{function.__qualname__}"
+        whole = inspect.ismodule(function)
+        self.name = function.__name__ if whole else f"{function.__module__}.{function.__qualname__}"
 
     def __repr__(self) -> str:
         return self.text
