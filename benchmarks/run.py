@@ -341,6 +341,8 @@ class Session:
                 for cell in cells:
                     if cell.status == "ok" and sum(cell.times) + cell.warm < self.limits.run_seconds:
                         self.turn(cell)
+                    elif cell.status == "ok" and not cell.times:  # its first run alone was too long
+                        cell.fail(f"over {self.limits.run_seconds:g} s to run")
         finally:
             for cell in cells:
                 cell.close()

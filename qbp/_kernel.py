@@ -426,17 +426,19 @@ def _factor(e, coef, q):
     c = |u|, s = |v|, P = v u* / |v u|, Q = u* v* / |u v|; where Re Q < 0, s, P and Q change sign."""
     w, x, y, z = (e.load(q, None, i) for i in range(4))
     one, zero, tiny = e.constant(1), e.constant(0), e.constant(1e-30)
-    units, sizes = [], []
+    units, sizes, there = [], [], []
     for re, im in ((w, z), (y, x)):  # u* = w + i z, v* = y + i x
         square = e.add(e.mul(re, re), e.mul(im, im))
-        size = e.sqrt(square)
-        found = e.b.fcmp_ordered(">", square, tiny)
+        size, found = e.sqrt(square), e.b.fcmp_ordered(">", square, tiny)
         inverse = e.b.fdiv(one, e.b.select(found, size, one))
-        units.append(
-            [e.b.select(found, e.mul(re, inverse), one), e.b.select(found, e.mul(im, inverse), zero)]
-        )
+        units.append([e.mul(re, inverse), e.mul(im, inverse)])
         sizes.append(size)
-    (c, s), (u, v) = sizes, units
+        there.append(found)
+    (c, s), (u, v) = sizes, units  # where one of them is 0 and has no phase, it takes that which makes Q = 1
+    u, v = (
+        [e.b.select(found, a[0], b[0]), e.b.select(found, a[1], e.b.fsub(e.constant(-0.0), b[1]))]
+        for found, a, b in ((there[0], u, v), (there[1], v, u))
+    )
     P, Q = e.cmul(u, [v[0], e.b.fsub(e.constant(-0.0), v[1])]), e.cmul(u, v)
     flip = e.b.fcmp_ordered("<", Q[0], zero)
     signed = [e.b.select(flip, e.b.fsub(e.constant(-0.0), a), a) for a in (s, *P, *Q)]

@@ -84,11 +84,15 @@ def test_any_number_of_threads(monkeypatch, threads, n, batch, entangler):
     assert_close(*found, rtol=0, atol=1e-10)
 
 
-def test_angles_where_a_factor_of_the_rotation_vanishes(monkeypatch):
+@pytest.mark.parametrize("rotations", [("rx", "ry", "rz"), ("ry", "rz"), ("ry",)])
+@pytest.mark.parametrize("entangler", ["cz", "cnot"])
+def test_angles_where_a_factor_of_the_rotation_vanishes(monkeypatch, rotations, entangler):
     """Half turns and no turns: one of the two amplitudes of the word is 0, and its phase means nothing."""
-    circuit = qbp.HardwareEfficient(3, 2, ("rx", "ry", "rz"))
+    circuit = qbp.HardwareEfficient(3, 2, rotations, entangler, start=[[0.6, 0.8j], [1j, 0], [-0.8, 0.6]])
     grid = torch.pi * torch.arange(4.0, dtype=torch.float64)
     theta = grid[torch.from_numpy(np.random.default_rng(0).integers(0, 4, (40, circuit.n_params)))]
+    theta[:4, :] = torch.tensor([[0.0], [torch.pi / 2], [1.0], [2 * torch.pi]])
+    theta[2, ::2] = 0.0  # with RY by exactly 0, then by RZ
     assert_close(*both(monkeypatch, circuit, theta, hamiltonians(3)), rtol=0, atol=1e-10)
 
 

@@ -306,7 +306,7 @@ def test_a_glued_claim_that_is_not_the_tables_is_found(book):
     count, (found, *more) = printed.check_claims(book)
     assert count == len(rows) and (found.table, found.check) == ("only.ipynb", "claim")
     assert found.stored.startswith(other) and row.ours in [found.recomputed, *(m.recomputed for m in more)]
-    assert found.command.startswith("qbp run")
+    assert found.command.startswith("qbp claims")
     path.write_text(text.replace(f"(n = {row.found.n})", "(n = 999)"))
     assert len(printed.check_claims(book)[1]) == len(rows)
 
