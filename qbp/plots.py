@@ -191,8 +191,9 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
     families = [family for family in titles if (table["family"] == family).any()]
     shown: dict[str, Artist] = {}
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(families), figsize=(0.8 + 4.3 * len(families), 4.4), squeeze=False)
-        for axis, family in zip(axes[0], families, strict=True):
+        shape = -(-len(families) // 2), min(2, len(families))  # two panels abreast
+        figure, axes = plt.subplots(*shape, figsize=(0.4 + 4.4 * shape[1], 4 * shape[0]), squeeze=False)
+        for axis, family in zip(axes.flat, families, strict=False):
             part = table[table["family"] == family].sort_values(["n", "layers"])
             scale = part["batch"] * part["layers"] if family == "W1" else 1
             part = part.assign(time=part["seconds"] / scale, limit=part["limit_seconds"] / scale)
@@ -209,7 +210,11 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
             shown.setdefault("limit of the machine", line)
             axis.set(xlabel="qubits", ylabel=titles[family][1], title=titles[family][0], yscale="log")
             axis.set_xticks(sorted(part["n"].unique()))
-        add_legend(figure, shown, columns=4 if len(families) > 1 else 2)
+        if len(free := axes.flat[len(families) :]):
+            free[0].set_axis_off()
+            free[0].legend(shown.values(), shown.keys(), loc="center", frameon=False)
+        else:
+            add_legend(figure, shown, columns=2)
         plt.close(figure)
     return figure
 

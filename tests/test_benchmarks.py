@@ -200,7 +200,9 @@ def test_the_ratio_is_taken_at_equal_precision_and_the_smaller_counts(table):
     assert found["ratio"].round(9).tolist() == [40.0, 5.0, 40.0, 5.0]
     shown = benchmarks.layout(table)
     assert shown["best peer / qbp"].tolist() == ["5 (Qulacs*)", "5 (Qulacs*)"]
-    assert shown["qbp"].tolist() == ["1.00 ms / 2.00 ms*"] * 2 and shown["qbp / limit"].tolist() == [
+    assert shown["qbp"].tolist() == ["1.00\u00a0ms / 2.00\u00a0ms*"] * 2 and shown[
+        "qbp / limit"
+    ].tolist() == [
         "10",
         "10",
     ]
@@ -212,7 +214,7 @@ def test_the_markdown_table_gives_the_reason_and_the_versions(table):
     text = benchmarks.markdown(table)
     assert "| PennyLane JAX | does not install: no wheel | W2 n=4, W2 n=8 |" in text and "Qulacs: x 1" in text
     assert len({line.count("|") for line in text.splitlines()[:4]}) == 1
-    assert benchmarks.compiling(table).loc["Qulacs", "W2"] == "1.50 s"
+    assert benchmarks.compiling(table).loc["Qulacs", "W2"] == "1.50\u00a0s"
 
 
 def test_the_figure_shows_every_peer_that_ran_and_the_limit(table, tmp_path):
