@@ -25,7 +25,7 @@ from qbp.wave_packets import gaussian, normalized, positions, split_step, wave_n
 class SellierConfig:
     """The released notebook's constants (dimensionless; hbar = 1).
 
-    To mend: the notebook's source (commit 49feece) has 0.2 as a factor, exp(-i 0.5 * 0.2 * k**2 * dt), so that
+    To mend: the notebook's source (commit 49feece) has 0.2 as a factor, exp(-i 0.5 * 0.2 * k**2 * dt), so
     s**2 = 0.2 where we square 0.2; its substep is half a kick, the drift, half a kick; its grid has both
     ends.  Its late losses by its own rules are lower: about 0.07 on the curve and 0.08 on telecom.
     """
