@@ -122,7 +122,7 @@ def errors_table(values: Mapping[str, Mapping[str, np.ndarray]], baseline: str =
     rows = {}
     for name, methods in values.items():
         for method, runs in methods.items():
-            start, end = (f"{bootstrap_interval(runs[:, k]):.3f}" for k in (0, -1))
+            start, end = (f"{bootstrap_interval(runs[:, k]):#.3g}" for k in (0, -1))
             row = {"runs": len(runs), "start": start, "end": end, f"minus {baseline}": "", "lower on": ""}
             if method != baseline:
                 found = paired_difference(runs[:, -1], methods[baseline][:, -1])

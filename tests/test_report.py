@@ -168,7 +168,7 @@ def test_errors_of_circuits_at_the_start_at_the_end_and_in_pairs():
     a, b = np.array([[3.0, 1.0], [3.0, 2.0]]), np.array([[3.0, 2.0], [3.0, 1.5]])
     found = errors_table({"energy error (J)": {"two-stage": a, "no-init": b}})
     two, plain = (found.loc["energy error (J)", m] for m in ("two-stage", "no-init"))
-    assert two["runs"] == 2 and two["start"] == plain["start"] == "3.000 [3.000, 3.000]"
-    assert two["end"].startswith("1.500 [") and plain["end"].startswith("1.750 [")
+    assert two["runs"] == 2 and two["start"] == plain["start"] == "3.00 [3.00, 3.00]"
+    assert two["end"].startswith("1.50 [") and plain["end"].startswith("1.75 [")
     assert two["minus no-init"].startswith("-0.250 [") and two["lower on"] == "1 of 2"
     assert plain["minus no-init"] == plain["lower on"] == ""
