@@ -160,7 +160,7 @@ def commands_in(text):
             if command := line.partition("#")[0].strip():
                 yield command
     for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
-        ours = "qbp (run|variance|claims|info|reproduce|refresh)"
+        ours = "qbp (run|variance|claims|grid|info|reproduce|refresh)"
         if re.match(rf"(\.venv/bin/)?({ours}|papermill|make) ", code):
             yield code
 
