@@ -175,7 +175,8 @@ def own_and_true(results: Mapping[str, Mapping[str, Result]]) -> Figure:
 def study_curves(
     studies: Mapping[str, Mapping[str, Result]], metric: str = "train_loss", *, columns: int = 3
 ) -> Figure:
-    """Draw rows of a study on a logarithmic axis, mean and 95 % bootstrap band, a panel per task.
+    """Draw rows of a study on a logarithmic axis, mean and 95 % bootstrap band, a panel per task; four tasks
+    stand two by two.
 
     Args:
         studies: {task: {label: Result}}, as from :func:`qbp.ablations.load`.
@@ -193,8 +194,11 @@ def study_curves(
             looks[label] = style if style not in looks.values() else PLAIN[taken % len(PLAIN)]
     handles: dict[str, Artist] = {}
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(studies), figsize=(0.5 + 4.3 * len(studies), 4.4), squeeze=False)
-        for axis, (task, rows) in zip(axes[0], studies.items(), strict=True):
+        across = 2 if len(studies) == 4 else len(studies)
+        down = -(-len(studies) // across)
+        size = (0.5 + 4.6 * across, 0.9 + 3.5 * down)
+        figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+        for axis, (task, rows) in zip(axes.flat, studies.items(), strict=True):
             for label, result in rows.items():
                 handles[label] = _draw_band(axis, label, result.step, result.history[metric], looks[label])
             log_axis(axis)
