@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from qbp.experiments import Result
 from qbp.statistics import band
-from qbp.style import LABELS, PEERS, STYLE, STYLES, UNITS, add_legend, log_axis
+from qbp.style import LABELS, PEERS, PLAIN, STYLE, STYLES, UNITS, add_legend, log_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +148,67 @@ def figure_1(results: Mapping[str, Mapping[str, Result]], metric: str = "train_l
     return figure
 
 
+def own_and_true(results: Mapping[str, Mapping[str, Result]]) -> Figure:
+    """Draw each method's own mini-batch loss above the training loss of the same models: the mean over seeds
+    and the 95 % bootstrap band of the mean, a column per experiment, linear axes.
+
+    Args:
+        results: {experiment: {method: Result}} with `loss` and `train_loss`.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.5 + 4.3 * len(results), 7.0)
+        figure, axes = plt.subplots(2, len(results), figsize=size, squeeze=False, sharex="col")
+        for (own, true), (experiment, methods) in zip(axes.T, results.items(), strict=True):
+            for method, result in methods.items():
+                _draw_band(own, method, result.step, result.history["loss"])
+                _draw_band(true, method, result.step, result.history["train_loss"])
+            some = next(iter(methods.values())).config.experiment
+            own.set(title=experiment, ylabel="each method's own quantity", xlabel="training step")
+            true.set(xlabel="training step", ylabel=f"{LABELS['train_loss']} ({UNITS[some]})")
+            true.set_ylim(bottom=0)
+            own.tick_params(labelbottom=True)
+        add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def study_curves(
+    studies: Mapping[str, Mapping[str, Result]], metric: str = "train_loss", *, columns: int = 3
+) -> Figure:
+    """Draw rows of a study on a logarithmic axis, mean and 95 % bootstrap band, a panel per task; four tasks
+    stand two by two.
+
+    Args:
+        studies: {task: {label: Result}}, as from :func:`qbp.ablations.load`.
+        metric: a loss in the histories.
+        columns: of the legend.
+
+    The first row of a method has the method's style, further ones a style of their own, the same in every
+    panel.
+    """
+    looks: dict[str, tuple[str, str]] = {}
+    for label, result in ((label, r) for rows in studies.values() for label, r in rows.items()):
+        style = STYLES[result.config.method]
+        if label not in looks:
+            taken = len(looks.keys() - STYLES.keys())
+            looks[label] = style if style not in looks.values() else PLAIN[taken % len(PLAIN)]
+    handles: dict[str, Artist] = {}
+    with plt.rc_context(STYLE):
+        across = 2 if len(studies) == 4 else len(studies)
+        down = -(-len(studies) // across)
+        size = (0.5 + 4.6 * across, 0.9 + 3.5 * down)
+        figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+        for axis, (task, rows) in zip(axes.flat, studies.items(), strict=True):
+            for label, result in rows.items():
+                handles[label] = _draw_band(axis, label, result.step, result.history[metric], looks[label])
+            log_axis(axis)
+            unit = UNITS[next(iter(rows.values())).config.experiment]
+            axis.set(title=task, xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})")
+        add_legend(figure, handles, columns=columns)
+        plt.close(figure)
+    return figure
+
+
 def errors(
     values: Mapping[str, Mapping[str, np.ndarray]],
     step: Sequence[int],
@@ -219,9 +280,15 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
     return figure
 
 
-def _draw_band(axis: Axes, method: str, step: Sequence[int], values: np.ndarray) -> None:
-    """Draw the mean over seeds and the bootstrap band of the mean, in the method's style."""
+def _draw_band(
+    axis: Axes,
+    label: str,
+    step: Sequence[int],
+    values: np.ndarray,
+    look: tuple[str, str] | None = None,
+) -> Artist:
+    """Draw the mean over seeds and the bootstrap band of the mean, in a look or else the method's style."""
     mean, low, high = band(values)
-    color, dash = STYLES[method]
+    color, dash = look or STYLES[label]
     axis.fill_between(step, low, high, color=color, alpha=0.2, linewidth=0)
-    axis.plot(step, mean, color=color, linestyle=dash, label=method)
+    return axis.plot(step, mean, color=color, linestyle=dash, label=label)[0]

@@ -9,7 +9,13 @@ import numpy as np
 
 from qbp.curves import common_target, smoothness
 from qbp.experiments import Result
-from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target
+from qbp.statistics import (
+    bootstrap_interval,
+    paired,
+    paired_difference,
+    relative_change,
+    steps_to_target,
+)
 from qbp.variances import Fit, Row, decay
 from qbp.verdicts import verdict
 
@@ -28,6 +34,67 @@ def summary(results: dict[str, Result], metrics: Iterable[str]) -> "pd.DataFrame
             row[metric] = f"{bootstrap_interval(result.final(metric)):#.3g}"
         rows[method] = row
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def own_and_true_table(tables: Mapping[str, Mapping[str, Result]]) -> "pd.DataFrame":
+    """Return what is plotted of each method beside the training loss of the same model.
+
+    Args:
+        tables: {experiment: {method: Result}} with `loss` and `train_loss`.
+
+    Returns:
+        A row per experiment and method: the method's own quantity after the last step, and the training loss
+        before the first and after the last, mean [95 % interval] over seeds.
+    """
+    import pandas as pd
+
+    rows = {}
+    for experiment, methods in tables.items():
+        for method, result in methods.items():
+            true = result.history["train_loss"]
+            rows[experiment, method] = {
+                "seeds": len(result.config.run_seeds),
+                "plotted, at the end": f"{bootstrap_interval(result.final('loss')):.3g}",
+                "on the data, at the start": f"{bootstrap_interval(true[:, 0]):.3f}",
+                "on the data, at the end": f"{bootstrap_interval(true[:, -1]):.3f}",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", "method"])
+
+
+def plateau_table(
+    studies: Mapping[str, Mapping[str, Result]], baseline: str, *, start: int = 300
+) -> "pd.DataFrame":
+    """Return where training losses stay late in training and how much they move there.
+
+    Args:
+        studies: {task: {label: Result}}, as from :func:`qbp.ablations.load`, on the same seeds.
+        baseline: row that the others are compared with.
+        start: first step that counts as late; of the records, only steps that all rows have are used.
+
+    Returns:
+        A row per task and label: the mean late loss and its range (highest minus lowest of each run), the
+        lowest late loss of each run, each mean [95 % interval] over seeds; and the change of the mean late
+        loss from the baseline, with the verdict of :func:`qbp.statistics.verdict` on "lower".
+    """
+    import pandas as pd
+
+    rows = {}
+    for task, results in studies.items():
+        shared = set.intersection(*(set(r.step[r.step >= start].tolist()) for r in results.values()))
+        late = {n: r.history["train_loss"][:, np.isin(r.step, list(shared))] for n, r in results.items()}
+        for label, runs in late.items():
+            row = {
+                "seeds": len(runs),
+                "mean": f"{bootstrap_interval(runs.mean(1)):#.3g}",
+                "range": f"{bootstrap_interval(np.ptp(runs, 1)):.2g}",
+                "lowest": f"{bootstrap_interval(runs.min(1)):#.3g}",
+                f"against {baseline}": "",
+            }
+            if label != baseline:
+                change = relative_change(runs.mean(1), late[baseline].mean(1))
+                row[f"against {baseline}"] = f"{100 * change.mean:+.1f} %: {verdict(change)}"
+            rows[task, label] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["task", ""])
 
 
 def smoothness_table(tables: Mapping[str, Mapping[str, Result]]) -> "pd.DataFrame":

@@ -49,6 +49,10 @@ def figures(curve, digits, telecom):
         "plotted_and_true": plots.plotted_and_true({m: curve[m] for m in released}, unit="MSE"),
         "fits": diagrams.fits(curve, datasets.curve(), qbp.MLP(1, 5, 1)),
         "figure_1_released": plots.figure_1_released({"curve": curve, "telecom": telecom}, inset=(3, 6)),
+        "own_and_true": plots.own_and_true({"curve": {m: curve[m] for m in released}, "mnist": digits}),
+        "study_curves": plots.study_curves(
+            {"curve": {**curve, "ball again": curve["heavy-ball"]}, "telecom": telecom}
+        ),
         "figure_1": plots.figure_1({"curve": curve, "telecom": telecom, "mnist": digits}),
         "errors": plots.errors(
             {
@@ -84,6 +88,8 @@ METHODS_SHOWN = [
     "fits",
     "figure_1_released",
     "figure_1",
+    "own_and_true",
+    "study_curves",
     "forecasts",
     "landscapes",
     "fit",
@@ -167,6 +173,21 @@ def test_lines_are_the_means_over_seeds_and_bands_hold_them(curve, figures):
         np.testing.assert_allclose(lines[method].get_ydata(), result.history["train_loss"].mean(0))
         np.testing.assert_array_equal(lines[method].get_xdata(), result.step)
     assert len(axis.collections) == len(curve)
+
+
+def test_own_quantities_stand_above_the_loss_on_the_data(curve, figures):
+    own, _, true, _ = figures["own_and_true"].axes
+    for axis, metric in ((own, "loss"), (true, "train_loss")):
+        (line,) = [line for line in axis.get_lines() if line.get_label() == "two-stage"]
+        np.testing.assert_allclose(line.get_ydata(), curve["two-stage"].history[metric].mean(0))
+    assert true.get_ylabel() == "training loss (MSE)" and true.get_ylim()[0] == 0
+
+
+def test_a_second_row_of_a_method_looks_like_no_method_and_the_same_in_every_panel(figures):
+    left, _ = figures["study_curves"].axes
+    look = {line.get_label(): line.get_color() for line in left.get_lines()}
+    assert look["heavy-ball"] == STYLES["heavy-ball"][0]
+    assert look["ball again"] in {color for color, _ in style.PLAIN}
 
 
 def test_one_run_draws_without_a_warning(tmp_path):

@@ -8,7 +8,15 @@ import pytest
 import torch
 
 import qbp
-from qbp.report import convergence_table, errors_table, run_json, smoothness_table, summary
+from qbp.report import (
+    convergence_table,
+    errors_table,
+    own_and_true_table,
+    plateau_table,
+    run_json,
+    smoothness_table,
+    summary,
+)
 from qbp.statistics import bootstrap_interval
 
 
@@ -172,3 +180,33 @@ def test_errors_of_circuits_at_the_start_at_the_end_and_in_pairs():
     assert two["end"].startswith("1.50 [") and plain["end"].startswith("1.75 [")
     assert two["minus no-init"].startswith("-0.250 [") and two["lower on"] == "1 of 2"
     assert plain["minus no-init"] == plain["lower on"] == ""
+
+
+def with_losses(method, loss, train_loss, every=10):
+    """A result made by hand of a method's own quantity and its loss on the data, run by run."""
+    loss, train_loss = np.array(loss, dtype=float), np.array(train_loss, dtype=float)
+    made = result(method, loss)
+    steps = every * np.arange(loss.shape[1])
+    return dataclasses.replace(made, step=steps, history={"loss": loss, "train_loss": train_loss})
+
+
+def test_what_is_plotted_stands_beside_the_loss_on_the_data():
+    two = with_losses("two-stage", [[1, 0], [1, 0]], [[2, 5], [2, 7]])
+    found = own_and_true_table({"curve": {"two-stage": two}}).loc["curve", "two-stage"]
+    assert found["seeds"] == 2 and found["plotted, at the end"] == "0 [0, 0]"
+    assert found["on the data, at the start"] == "2.000 [2.000, 2.000]"
+    assert found["on the data, at the end"].startswith("6.000 [5.000")
+
+
+def test_a_plateau_is_measured_on_the_late_records_that_all_rows_have():
+    often = [[9, 9, 9, 9, 4, 99, 2], [9, 9, 9, 9, 4, 99, 2]]  # steps 0, 50, ..., 300
+    seldom = [[9, 9, 8, 6], [9, 9, 8, 8]]  # steps 0, 100, 200, 300
+    rows = {
+        "sellier": with_losses("sellier", seldom, seldom, every=100),
+        "heavy ball": with_losses("heavy-ball", often, often, every=50),
+    }
+    found = plateau_table({"curve": rows}, "sellier", start=200).loc["curve"]
+    ball, packets = found.loc["heavy ball"], found.loc["sellier"]
+    assert ball["mean"].startswith("3.00 [") and ball["range"] == "2 [2, 2]"
+    assert ball["lowest"] == "2.00 [2.00, 2.00]" and packets["range"] == "1 [0, 2]"
+    assert ball["against sellier"] == "-60.0 %: supported" and packets["against sellier"] == ""
