@@ -1,226 +1,247 @@
-"""The paper's claims as data, measured on results; the verdict is a rule (:func:`qbp.statistics.verdict`),
-never an opinion."""
+"""The paper's claims measured on results and judged by rule; no verdict here is an opinion.
+
+The sentences are :mod:`qbp.sentences`, what is measured is :mod:`qbp.measures`, the rules are
+:mod:`qbp.verdicts`.
+"""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from qbp import ablations, terrain
 from qbp import results as tables
-from qbp.experiments import Result
-from qbp.statistics import Interval, relative_change, verdict
+from qbp.evidence import Comparison, Share, holm
+from qbp.experiments import Result, run
+from qbp.measures import weigh
+from qbp.sentences import CLAIMS, Claim
+from qbp.statistics import Interval
+from qbp.verdicts import RULES
 
-
-def final_change(method: Result, baseline: Result, metric: str) -> Interval:
-    """Return the relative change of a metric's mean after the last step, from the baseline to the method."""
-    return relative_change(method.final(metric), baseline.final(metric))
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One sentence of the paper that can be checked: a reduction of a metric from one method to another.
-
-    A claim without an experiment has no measurement yet and is open.  To measure it, name the experiment,
-    the reading, both methods and the metric, write `how` if the metric's last value is not what the
-    sentence is about, and move the claim from OPEN to CLAIMS.
-
-    Attributes:
-        id: short name; the chapters glue the measurement under it.
-        claim: what the paper says, in few words.
-        where: section or figure of the paper.
-        paper: the paper's relative change, None where it gives no figure.
-        experiment, reading: which results speak to it.
-        method, baseline: the mean over seeds of `metric` after the last step is compared between these two.
-        metric: name in the history.
-        how: takes the results of `method` and `baseline`, and `metric`; returns the relative change that
-            :func:`qbp.statistics.verdict` judges, negative for a reduction.  None is :func:`final_change`.
-    """
-
-    id: str
-    claim: str
-    where: str
-    paper: float | None
-    experiment: str = ""
-    reading: str = ""
-    method: str = ""
-    baseline: str = ""
-    metric: str = ""
-    how: Callable[[Result, Result, str], Interval] | None = None
-
-    @property
-    def command(self) -> str | None:
-        """The command that measures it again, None if nothing does yet."""
-        if not self.experiment:
-            return None
-        methods = f"{self.method},{self.baseline}"
-        return f"qbp run {self.experiment} --methods {methods} --reading {self.reading} --seeds {{n}} --json"
-
-
-def _both_readings(id: str, claim: str, where: str, paper: float | None, *rest: str) -> list[Claim]:
-    experiment, method, baseline, metric = rest
-    return [
-        Claim(f"{id}-{reading}", claim, where, paper, experiment, reading, method, baseline, metric)
-        for reading in ("as-released", "as-written")
-    ]
-
-
-CLAIMS: tuple[Claim, ...] = (
-    *_both_readings(
-        "curve-sellier", "lower MSE than Sellier after 500 steps", "IV.B", -0.273,
-        "curve", "two-stage", "sellier", "train_loss",
-    ),
-    *_both_readings(
-        "curve-no-init", "lower final loss than no initialization", "IV.D, Fig. 1a", None,
-        "curve", "two-stage", "no-init", "train_loss",
-    ),
-    *_both_readings(
-        "telecom-no-init", "lower final loss than no initialization", "IV.C, Fig. 1b", None,
-        "telecom", "two-stage", "no-init", "train_loss",
-    ),
-    *_both_readings(
-        "telecom-sellier", "lower final loss than Sellier, which \"plateaus prematurely\"", "IV.C, Fig. 1b",
-        None, "telecom", "two-stage", "sellier", "train_loss",
-    ),
-    *_both_readings(
-        "mnist-val-loss", "lower validation loss than no initialization", "IV.D", -0.115,
-        "mnist", "two-stage", "no-init", "val_loss",
-    ),
-    *_both_readings(
-        "mnist-grad-var", "lower gradient variance than no initialization", "IV.D", None,
-        "mnist", "two-stage", "no-init", "task_grad_var",
-    ),
-    *_both_readings(
-        "mnist-sellier", "lower validation loss than Sellier", "IV.D, Fig. 1c", None,
-        "mnist", "two-stage", "sellier", "val_loss",
-    ),
-    Claim(
-        "mnist-val-loss-ridge", "eq. 2 as Stage 1: lower validation loss than no initialization",
-        "III.A, IV.D", -0.115, "mnist", "as-written", "two-stage-ridge", "no-init", "val_loss",
-    ),
-    Claim(
-        "mnist-grad-var-ridge", "eq. 2 as Stage 1: lower gradient variance than no initialization",
-        "III.A, IV.D", None, "mnist", "as-written", "two-stage-ridge", "no-init", "task_grad_var",
-    ),
-    Claim(
-        "curve-ridge", "eq. 2 as Stage 1: lower final loss than no initialization", "III.A, IV.D", None,
-        "curve", "as-written", "two-stage-ridge", "no-init", "train_loss",
-    ),
-)  # fmt: skip
-
-OPEN: tuple[Claim, ...] = (  # the paper's other sentences that can be checked, in its order; none is yet
-    Claim("gradient-vanishing", "the framework mitigates gradient vanishing", "abstract", None),
-    Claim(
-        "noise-instability", "convex initialization suppresses noise-induced instability", "abstract", None
-    ),
-    Claim("depths", "generalization is preserved across circuit depths", "abstract", None),
-    Claim("conditioning", "convex initialization ensures well-conditioned gradients", "I", None),
-    Claim("eq-one-convex", "the local loss is convex", "III.A, eq. 1", None),
-    Claim("escape", "the switching criterion ensures escape from the flat regime", "III.A, eq. 3", None),
-    Claim("many-minima", "oscillations help to explore multiple basins", "III.B", None),
-    Claim(
-        "concentration",
-        "constrained expressibility concentrates gradients in the convex stage",
-        "III.B",
-        None,
-    ),
-    Claim("same-start", "all methods share start weights and mini-batches", "IV.A", None),
-    Claim("curve-faster", "faster than both baselines beyond step 300", "IV.B, Fig. 1a", None),
-    Claim("curve-smoother", "smoother than both baselines beyond step 300", "IV.B, Fig. 1a", None),
-    Claim("curve-no-init-unstable", "without initialization the loss oscillates", "IV.B, Fig. 1a", None),
-    Claim("curve-sellier-plateau", "Sellier stays at a higher loss", "IV.B, Fig. 1a", None),
-    Claim("telecom-smoother", "smoother than no initialization", "IV.C, Fig. 1b", None),
-    Claim("telecom-sellier-early", "Sellier is faster early, then stays higher", "IV.C, Fig. 1b", None),
-    Claim("telecom-nonstationary", "Sellier adapts less to the nonstationary regime", "IV.C", None),
-    Claim("mnist-faster", "faster loss decay than no initialization", "IV.D, Fig. 1c", None),
-    Claim("mnist-smoother", "smoother loss decay than no initialization", "IV.D, Fig. 1c", None),
-    Claim("low-curvature", "Stage 1 leads to a low-curvature region", "IV.D", None),
-    Claim("loss-variance", "lower loss variance across tasks", "IV.D, V", None),
-    Claim("task-accuracy", "better final accuracy across tasks", "IV.D", None),
-    Claim("start-sensitivity", "the convex stage lowers the sensitivity to the start", "V", None),
-    Claim("noise-resilience", "greater resilience to optimization noise", "V", None),
-)
+SURVEYS = "terrain-"  # tables of :func:`qbp.terrain.survey` start so
 
 
 @dataclass(frozen=True)
 class Row:
-    """A claim and its measurement, None for a claim that has none yet."""
+    """A claim and its measurement, None for a claim that has none.
+
+    Attributes:
+        claim: the sentence.
+        found: what was measured.
+        adjusted: its p after the correction for all rows, None if it stands alone or has no test.
+    """
 
     claim: Claim
     found: Interval | None = None
+    adjusted: float | None = None
 
     @property
     def verdict(self) -> str:
-        """The verdict by rule."""
-        return "open" if self.found is None else verdict(self.found, self.claim.paper)
+        """The verdict by rule, after the correction where the row stands among others."""
+        return self._judged(self.adjusted)
+
+    @property
+    def alone(self) -> str:
+        """The verdict of the row by itself."""
+        return self._judged(None)
+
+    def _judged(self, adjusted: float | None) -> str:
+        if self.claim.rule == "untestable":
+            return "untestable"
+        if self.found is None:
+            return "open"
+        return RULES[self.claim.rule](self.found, self.claim.paper, adjusted)
 
     @property
     def paper(self) -> str:
         """What the paper gives, for a table."""
         if self.claim.paper is None:
-            return "lower" if self.claim.experiment else "in words"
+            return "lower" if self.claim.rule == "lower" and self.claim.table else "in words"
         return percent(self.claim.paper)
 
     @property
     def command(self) -> str | None:
         """The command that measures it again on as many seeds."""
-        return self.found and self.claim.command.format(n=self.found.n)
+        if self.found is None:
+            return None
+        seeds = f" --seeds {self.found.n}" if self.claim.table else ""
+        return f"qbp claims {self.claim.id} --rerun{seeds} --json"
 
     @property
     def ours(self) -> str:
         """What we measured, with interval and n, for prose and tables."""
         if self.found is None:
             return "not measured"
-        n = f"n = {self.found.n}"
-        if not np.isfinite(self.found.low):
-            return f"{percent(self.found.mean)} ({n})"
-        return f"{percent(self.found.mean)} [{percent(self.found.low)}, {percent(self.found.high)}] ({n})"
+        f, n = self.found, f"n = {self.found.n}"
+        if isinstance(f, Share):
+            return f"{f.hits} of {f.n} runs [{100 * f.low:.0f} %, {100 * f.high:.0f} %]"
+        if self.claim.rule == "convex":
+            return f"{f.mean:.3g} above a chord" if f.mean > 0 else f"curvature {-f.mean:.3g} everywhere"
+        if not np.isfinite(f.low):
+            return f"{percent(f.mean)} ({n})"
+        return f"{percent(f.mean)} [{percent(f.low)}, {percent(f.high)}] ({n})"
+
+    @property
+    def evidence(self) -> str:
+        """Wins, effect sizes, corrected p and what could have been seen, for a table; empty without them."""
+        f, parts = self.found, []
+        if isinstance(f, Comparison) and f.n > 1:
+            parts = [f"lower on {f.wins} of {f.n}", f"d = {f.effect:.2g}, r = {f.ranks:.2g}"]
+        if self.adjusted is not None:
+            parts.append(f"p = {self.adjusted:.1g}")
+        if isinstance(f, Comparison) and np.isfinite(f.detectable):
+            parts.append(f"visible from {percent(f.detectable).removeprefix('+')}")
+        return ", ".join(parts)
 
     def json(self) -> dict[str, Any]:
-        """Return the row as plain data; numbers that do not exist are null."""
-        c, f = self.claim, self.found or Interval(np.nan, np.nan, np.nan, 0)
-        mean, low, high = (None if not np.isfinite(v) else v for v in (f.mean, f.low, f.high))
-        row = {
-            "id": c.id,
-            "claim": c.claim,
-            "where": c.where,
-            "reading": c.reading or None,
-            "paper": c.paper,
-            "ours": mean,
+        """Return the row as plain data; numbers that do not exist are null.
+
+        The verdict is the one after the correction; `alone` is the row's own.  `unit` says what `ours`, `low`
+        and `high` are.
+        """
+        c, f = self.claim, self.found
+        numbers = {name: getattr(f, name, None) for name in ("mean", "low", "high", "n")}
+        extra = {
+            name: getattr(f, name, None) for name in ("effect", "ranks", "wins", "hits", "p", "detectable")
         }
-        row |= {"low": low, "high": high, "n": f.n or None, "verdict": self.verdict}
-        return row | {"command": self.command}
+        row = {"id": c.id, "claim": c.claim, "where": c.where, "reading": c.reading or None, "paper": c.paper}
+        row |= {"ours": numbers.pop("mean"), **numbers, "verdict": self.verdict, "command": self.command}
+        row |= {"alone": self.alone, "rule": c.rule, "unit": UNITS.get(c.rule), **extra}
+        row |= {"p_adjusted": self.adjusted, "quote": c.quote, "read_as": c.read_as or None}
+        row |= {"metric": c.metric or None, "table": c.table or None, "needs": self.needs or None}
+        return {k: _finite(v) for k, v in row.items()} | {"ambiguities": list(c.ambiguities)}
+
+    @property
+    def needs(self) -> str:
+        """What an open or untestable row would take; empty for a measured one."""
+        if self.found is not None:
+            return ""
+        return self.claim.needs or f"the table {self.claim.table}"
+
+
+UNITS = {
+    "lower": "relative change", "preserved": "relative change", "most": "share of runs", "every": "share of runs",
+    "convex": "height above a chord; negative: minus the smallest curvature",
+}  # fmt: skip
+
+
+def measure_one(claim: Claim, results: Mapping[str, Result]) -> Interval:
+    """Measure one claim on the results it names."""
+    return weigh(claim.rule, claim.how(results, claim))
 
 
 def measure(results: Mapping[str, Result]) -> list[Row]:
-    """Measure every claim that these results speak to, in the order of CLAIMS.
+    """Measure the main claims that these results speak to, in the order of CLAIMS, each by itself.
 
     Args:
         results: {method: Result} of one experiment in one reading over the same seeds.
     """
     some = next(iter(results.values())).config
     return [
-        Row(claim, (claim.how or final_change)(results[claim.method], results[claim.baseline], claim.metric))
+        Row(claim, measure_one(claim, results))
         for claim in CLAIMS
-        if (claim.experiment, claim.reading) == (some.experiment, some.reading)
-        and claim.method in results
-        and claim.baseline in results
+        if claim.main
+        and (claim.experiment, claim.reading) == (some.experiment, some.reading)
+        and set(claim.names) <= results.keys()
+    ]
+
+
+def everything(directory: Path = tables.DIRECTORY) -> list[Row]:
+    """Return every claim, measured on the committed tables as far as they go, in the order of CLAIMS.
+
+    The correction is over all rows with a test.
+    """
+    there = tables.manifest(directory).keys()
+    found: dict[str, Interval] = {}
+    for table in dict.fromkeys(claim.table for claim in CLAIMS):  # each is read once
+        if table and not needed(table) <= there:
+            continue
+        results = load(table, directory)
+        asked = [claim for claim in CLAIMS if claim.table == table and claim.how]
+        found |= {claim.id: measure_one(claim, results) for claim in asked}
+    return corrected(Row(claim, found.get(claim.id)) for claim in CLAIMS)
+
+
+def corrected(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows with their p values corrected for the number of rows that have one."""
+    rows = list(rows)
+    adjusted = holm([getattr(row.found, "p", np.nan) for row in rows])
+    return [
+        replace(row, adjusted=float(p)) if np.isfinite(p) else row
+        for row, p in zip(rows, adjusted, strict=True)
     ]
 
 
 def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
-    """Measure the claims on the committed tables, in the order of CLAIMS."""
-    names = [name for name in tables.MAIN if name in tables.manifest(directory)]
-    rows = [row for name in names for row in measure(tables.load(name, directory))]
-    return sorted(rows, key=lambda row: CLAIMS.index(row.claim))
+    """Return the main claims on the committed tables, corrected for all rows, in the order of CLAIMS."""
+    return [row for row in everything(directory) if row.claim.main and row.found is not None]
 
 
-def everything(directory: Path = tables.DIRECTORY) -> list[Row]:
-    """Return the claims measured on the committed tables, then those that are open."""
-    return [*committed(directory), *map(Row, OPEN)]
+def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIRECTORY) -> Row:
+    """Train what a claim is measured on again and measure it, by itself.
+
+    Args:
+        claim: one with a measure.
+        seeds: number of runs; those of the committed table by default.
+        directory: the results folder, whose tables say which configurations to run.
+
+    Raises:
+        ValueError: the claim is open or untestable, or its table is not there.
+    """
+    if claim.how is None:
+        raise ValueError(f"claim must be one that is measured, got {claim.id!r}, which needs {claim.needs}")
+    known, train = load(claim.table, directory), run
+    if claim.table.startswith(SURVEYS):
+        train = terrain.survey
+    fresh = {}
+    for name in claim.names if claim.table else ():
+        config = known[name].config
+        fresh[name] = train(replace(config, seeds=seeds or config.seeds))
+    return Row(claim, measure_one(claim, fresh))
+
+
+def load(table: str, directory: Path = tables.DIRECTORY) -> dict[str, Result]:
+    """Return the results of a claim's table; none for the empty name."""
+    if "/" in table:
+        return ablations.load(*table.split("/"), directory)
+    return tables.load(table, directory) if table else {}
+
+
+def needed(table: str) -> set[str]:
+    """Return the committed tables that :func:`load` reads."""
+    if "/" not in table:
+        return {table}
+    study, task = table.split("/")
+    keys = {tables.key(config) for config in ablations.study(study).configs(task).values()}
+    return {name for name, content in ablations.tables().items() if keys & content.configs.keys()}
+
+
+def select(ids: Iterable[str]) -> list[Claim]:
+    """Return the claims with these ids.
+
+    Raises:
+        ValueError: there is none with an id.
+    """
+    known = {claim.id: claim for claim in CLAIMS}
+    for id in ids:
+        if id not in known:
+            close = [name for name in known if id in name]
+            raise ValueError(f"id must be one of `qbp claims`, got {id!r}" + _like(close))
+    return [known[id] for id in ids]
+
+
+def _like(names: list[str]) -> str:
+    return f"; did you mean {', '.join(names[:6])}?" if names else ""
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def glued(notebook: Path) -> dict[str, str]:
@@ -241,35 +262,60 @@ class Table:
 
     Args:
         rows: claims with their measurements.
-        commands: whether to add the command that measures each row again, folded on a page.
+        details: whether a page also folds in the paper's words, how we read them, the evidence, the
+            ambiguities a row depends on and the command that measures it again; as text, a last column has
+            the command.
     """
 
-    HEAD = ("the paper says", "where", "reading", "paper", "we measure", "verdict")
+    HEAD = ("the paper says", "where", "experiment, reading", "paper", "we measure", "verdict")
 
-    def __init__(self, rows: Iterable[Row], *, commands: bool = False) -> None:
-        rows = list(rows)
-        self.cells = [
-            (r.claim.claim, r.claim.where, r.claim.reading or "-", r.paper, r.ours, r.verdict) for r in rows
-        ]
-        self.commands = [r.command if commands else None for r in rows]
-        self.head = (*self.HEAD, "recompute") if commands else self.HEAD
+    def __init__(self, rows: Iterable[Row], *, details: bool = False) -> None:
+        self.rows, self.details = list(rows), details
 
     def __repr__(self) -> str:
-        cells = self.cells
-        if len(self.head) > len(self.HEAD):
-            cells = [(*line, command or "-") for line, command in zip(cells, self.commands, strict=True)]
-        lines = [self.head, ["---"] * len(self.head), *cells]
+        head = (*self.HEAD, "recompute") if self.details else self.HEAD
+        lines = [head, ["---"] * len(head)]
+        for row in self.rows:
+            lines.append((*_said(row), *_measured(row), *[row.command or "-"] * self.details))
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
-        body = ""
-        for line, command in zip(self.cells, self.commands, strict=True):
-            first, *others = map(escape, line)
-            if command:
-                first += f"<details><summary>recompute</summary><code>{escape(command)}</code></details>"
-            body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in (first, *others)) + "</tr>"
+        body = "".join(self._group(list(rows)) for _, rows in groupby(self.rows, _said))
         return f'<table class="qbp-claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def _group(self, rows: list[Row]) -> str:
+        """Write the rows of one sentence: what it says stands once, at their left."""
+        (says, where), c = _said(rows[0]), rows[0].claim
+        quote = f"The paper: “{c.quote}”. " + (f"We read: {c.read_as}." if c.read_as else "")
+        span = f' rowspan="{len(rows)}"' if len(rows) > 1 else ""
+        first = f"<td{span}>{escape(says)}{self._folded(escape(quote))}</td><td{span}>{escape(where)}</td>"
+        lines = []
+        for row in rows:
+            on, paper, ours, verdict = map(escape, _measured(row))
+            more = [escape(row.evidence), _depends(row), f"<code>{escape(row.command or '')}</code>"]
+            ours += self._folded("; ".join(filter(None, more))) if row.command else ""
+            lines.append(f"<td>{on}</td><td>{paper}</td><td>{ours}</td><td>{verdict}</td>")
+        return f"<tr>{first}" + "</tr><tr>".join(lines) + "</tr>"
+
+    def _folded(self, text: str) -> str:
+        return f"<details><summary>details</summary>{text}</details>" if self.details else ""
+
+
+def _said(row: Row) -> tuple[str, str]:
+    return row.claim.claim, row.claim.where
+
+
+def _measured(row: Row) -> tuple[str, str, str, str]:
+    on = ", ".join(filter(None, [row.claim.experiment, row.claim.reading])) or "-"
+    ours = f"needs {row.needs}" if row.needs else row.ours
+    verdict = row.verdict if row.verdict == row.alone else f"{row.verdict} (alone: {row.alone})"
+    return on, row.paper, ours, verdict
+
+
+def _depends(row: Row) -> str:
+    found = ", ".join(map(str, row.claim.ambiguities))
+    return f"depends on ambiguity {found}" if found else ""
 
 
 def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
@@ -285,7 +331,9 @@ def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
 
 
 def percent(change: float) -> str:
-    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor."""
+    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, from 0 as "unbounded"."""
+    if change == np.inf:
+        return "unbounded"  # from a baseline at 0
     if change > 10:
         return f"{change + 1:.3g} times"
     digits = 1 if abs(change) >= 0.01 else 2

@@ -117,8 +117,27 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="print one JSON object to standard output and nothing else"
     )
 
+    terrain = commands.add_parser(
+        "terrain", help="curvature, gradients by layer and barriers where Stage 1 starts and ends"
+    )
+    terrain.set_defaults(command=_terrain)
+    terrain.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    terrain.add_argument("--seeds", type=int, default=20, metavar="N", help="number of runs (default 20)")
+    terrain.add_argument("--steps", type=int, default=500, metavar="N", help="training steps (default 500)")
+    terrain.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    terrain.add_argument(
+        "--save", metavar="DIR", help="also write the table with a manifest into this folder"
+    )
+
     claims = commands.add_parser("claims", help="the paper's claims, measured on the committed tables")
     claims.set_defaults(command=_claims)
+    claims.add_argument("ids", nargs="*", metavar="ID", help="rows to show (default all)")
+    claims.add_argument(
+        "--rerun", action="store_true", help="train again what these rows are measured on, and measure them"
+    )
+    claims.add_argument(
+        "--seeds", type=int, default=None, metavar="N", help="runs with --rerun (default as committed)"
+    )
     form = claims.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list and nothing else")
     form.add_argument("--markdown", action="store_true", help="print the table of README.md")
@@ -287,14 +306,49 @@ def _variance(args: argparse.Namespace) -> int:
     return 0
 
 
+def _terrain(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp import terrain
+    from qbp.report import run_json, terrain_table
+    from qbp.results import save
+
+    configs = terrain.configs(args.experiment, args.seeds, steps=args.steps)
+    results = {}
+    with tqdm(total=sum(map(terrain.work, configs)), unit="step", disable=None, leave=False) as bar:
+        for config in configs:
+            bar.set_description(f"{config.experiment} {config.method}")
+            results[config.method] = terrain.survey(config, bar.update)
+    if args.save:
+        steps = f" --steps {args.steps}" if args.steps != 500 else ""
+        command = f"qbp terrain {args.experiment} --seeds {args.seeds}{steps} --save {args.save}"
+        name = f"terrain-{args.experiment}"
+        path = save(
+            name, results.values(), command=command, target="I, III.B, IV.D", directory=Path(args.save)
+        )
+        print(f"wrote {path}", file=sys.stderr)
+    table = (
+        json.dumps(run_json(results), allow_nan=False) if args.json else terrain_table(results).to_string()
+    )
+    print(table)
+    return 0
+
+
 def _claims(args: argparse.Namespace) -> int:
     from qbp import claims
 
-    rows = claims.everything()
-    measured = [row for row in rows if row.found is not None]
-    if not measured:
-        raise ValueError("no committed tables found: run `make results` in a checkout of the book")
-    rows = measured if args.markdown else rows
+    chosen = claims.select(args.ids)
+    if args.rerun:
+        if not chosen:
+            raise ValueError("--rerun takes one ID or more: `qbp claims` lists them")
+        rows = [claims.rerun(claim, args.seeds) for claim in chosen]
+    else:
+        rows = claims.everything()
+        if not any(row.found is not None and row.claim.table for row in rows):
+            raise ValueError("no committed tables found: run `make results` in a checkout of the book")
+        rows = [row for row in rows if row.claim in chosen] if chosen else rows
+    if args.markdown:  # README's
+        rows = [row for row in rows if row.claim.main and row.found is not None]
     print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else claims.Table(rows))
     return 0
 

@@ -52,9 +52,42 @@ def smoothness(values: np.ndarray, step: np.ndarray, start: int = 300) -> Smooth
         raise ValueError(
             f"step must have three or more equally spaced records from {start} on, got {late.tolist()[:5]}"
         )
-    log = np.log10(np.maximum(values[:, step >= start], LOWEST)).round(DIGITS)
+    log = _log(values, step, start, None)
     bends, moves = np.abs(np.diff(log, n=2, axis=1)), np.abs(np.diff(log, axis=1))
     return Smoothness(bends.mean(1).round(DIGITS), moves.sum(1).round(DIGITS))
+
+
+def rises(values: np.ndarray, step: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Return how much a recorded loss climbs on its way, the sum of its upward moves of log10(loss).
+
+    Args:
+        values: losses, (runs, records), finite.
+        step: recorded steps, (records,).
+        start, stop: first and last step that count; the last record by default.
+
+    Returns:
+        In decades, (runs,); 0 for a loss that never rises, half the total variation for one that goes
+        nowhere.
+
+    Example:
+        >>> rises(np.array([[100.0, 1.0, 10.0, 0.1]]), np.arange(4))
+        array([1.])
+    """
+    moves = np.diff(_log(values, step, start, stop), axis=1)
+    return np.maximum(moves, 0).sum(1).round(DIGITS)
+
+
+def rising_share(values: np.ndarray, step: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Return :func:`rises` as a share of all moves, up and down, (runs,) in [0, 1]; 0 for a constant loss."""
+    up = rises(values, step, start, stop)
+    total = np.abs(np.diff(_log(values, step, start, stop), axis=1)).sum(1).round(DIGITS)
+    return np.divide(up, total, out=np.zeros_like(up), where=total > 0)
+
+
+def _log(values: np.ndarray, step: np.ndarray, start: int, stop: int | None) -> np.ndarray:
+    values, step = np.asarray(values, dtype=float), np.asarray(step)
+    inside = (step >= start) & (step <= (step[-1] if stop is None else stop))
+    return np.log10(np.maximum(values[:, inside], LOWEST)).round(DIGITS)
 
 
 def common_target(*values: np.ndarray) -> float:

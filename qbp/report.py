@@ -9,8 +9,9 @@ import numpy as np
 
 from qbp.curves import common_target, smoothness
 from qbp.experiments import Result
-from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target, verdict
+from qbp.statistics import bootstrap_interval, paired, paired_difference, steps_to_target
 from qbp.variances import Fit, Row, decay
+from qbp.verdicts import verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def convergence_table(
 
     Returns:
         A row per experiment and other method: mean difference [95 % interval] in decades or steps, negative
-        where `method` is smoother or faster, and the verdict of :func:`qbp.statistics.verdict`.  Steps are
+        where `method` is smoother or faster, and the verdict of :func:`qbp.verdicts.verdict`.  Steps are
         counted to the lowest training loss that every run of both has reached.
     """
     import pandas as pd
@@ -88,6 +89,20 @@ def convergence_table(
                 "steps to target": _judged(*steps),
             }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", ""])
+
+
+def terrain_table(results: Mapping[str, Result]) -> "pd.DataFrame":
+    """Return what surveys found (:func:`qbp.terrain.survey`), a row per method and step: each metric's mean
+    over seeds with its 95 % interval."""
+    import pandas as pd
+
+    rows = {}
+    for method, result in results.items():
+        for k, step in enumerate(result.step):
+            rows[method, int(step)] = {
+                metric: f"{bootstrap_interval(values[:, k]):.3g}" for metric, values in result.history.items()
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "step"])
 
 
 def errors_table(values: Mapping[str, Mapping[str, np.ndarray]], baseline: str = "no-init") -> "pd.DataFrame":

@@ -114,7 +114,7 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
     """Return the change of the mean, mean(a) / mean(b) - 1, with a paired bootstrap interval over seeds.
 
     Args:
-        a, b: one value per seed, (n,) each, in the same order; mean(b) is not 0.
+        a, b: one value per seed, (n,) each, in the same order; from a mean(b) of 0 the change is infinite.
 
     Returns:
         Dimensionless; -0.25 says that a's mean is a quarter below b's.
@@ -124,11 +124,17 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
         -0.5
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    ratio = float(a.mean() / b.mean() - 1)
-    if len(a) == 1 or not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return Interval(ratio, np.nan, np.nan, len(a))
-    pick = np.random.default_rng(0).integers(len(a), size=(RESAMPLES, len(a)))
-    low, high = np.quantile(a[pick].mean(1) / b[pick].mean(1) - 1, [0.025, 0.975])
+    if np.array_equal(a, b):  # among them 0 and 0, as roughness may be
+        return Interval(0.0, *(2 * [0.0 if len(a) > 1 else np.nan]), len(a))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = float(a.mean() / b.mean() - 1)
+        if len(a) == 1 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+            return Interval(ratio, np.nan, np.nan, len(a))
+        pick = np.random.default_rng(0).integers(len(a), size=(RESAMPLES, len(a)))
+        ratios = a[pick].mean(1) / b[pick].mean(1) - 1
+    ratios = np.where(np.isnan(ratios), 0.0, ratios)  # 0 to 0 is no change
+    how = "linear" if np.isfinite(ratios).all() else "inverted_cdf"  # no mean of infinities
+    low, high = np.quantile(ratios, [0.025, 0.975], method=how)
     return Interval(ratio, float(low), float(high), len(a))
 
 
@@ -145,29 +151,6 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     weights = np.stack([np.bincount(row, minlength=len(values)) for row in pick]) / len(values)
     low, high = np.quantile(weights @ values, [0.025, 0.975], axis=0)
     return values.mean(0), low, high
-
-
-def verdict(found: Interval, claimed: float | None = None) -> str:
-    """Judge a claim that something is reduced, from a relative change and its interval.
-
-    "supported": the whole interval is below 0 and, where the paper gives a figure, its mean is at least as
-    low or the figure lies inside.  "partly": the whole interval is below 0, but the effect is smaller than
-    the figure.  "not supported": the interval reaches 0 or lies above.  "open": there is no interval, as
-    with one seed.
-
-    Args:
-        found: relative change, negative for a reduction.
-        claimed: the paper's figure on the same scale, None if it gives none.
-
-    Example:
-        >>> verdict(Interval(-0.2, -0.25, -0.15, 20), claimed=-0.273)
-        'partly'
-    """
-    if not (np.isfinite(found.low) and np.isfinite(found.high)):
-        return "open"
-    if found.high >= 0:
-        return "not supported"
-    return "supported" if claimed is None or found.low <= claimed else "partly"
 
 
 def steps_to_target(values: np.ndarray, step: np.ndarray, target: float) -> np.ndarray:
