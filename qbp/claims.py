@@ -18,13 +18,11 @@ import numpy as np
 from qbp import ablations, terrain
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
-from qbp.experiments import Result, run
+from qbp.experiments import Result
 from qbp.measures import weigh
 from qbp.sentences import CLAIMS, Claim
 from qbp.statistics import Interval
 from qbp.verdicts import RULES
-
-SURVEYS = "terrain-"  # tables of :func:`qbp.terrain.survey` start so
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,10 @@ class Row:
 
 
 UNITS = {
-    "lower": "relative change", "preserved": "relative change", "most": "share of runs", "every": "share of runs",
+    **dict.fromkeys(["lower", "preserved"], "relative change"),
+    **dict.fromkeys(["most", "every"], "share of runs"),
     "convex": "height above a chord; negative: minus the smallest curvature",
-}  # fmt: skip
+}
 
 
 def measure_one(claim: Claim, results: Mapping[str, Result]) -> Interval:
@@ -196,10 +195,7 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
     """
     if claim.how is None:
         raise ValueError(f"claim must be one that is measured, got {claim.id!r}, which needs {claim.needs}")
-    known, train = load(claim.table, directory), run
-    if claim.table.startswith(SURVEYS):
-        train = terrain.survey
-    fresh = {}
+    known, train, fresh = load(claim.table, directory), terrain.trainer(claim.table), {}
     for name in claim.names if claim.table else ():
         config = known[name].config
         fresh[name] = train(replace(config, seeds=seeds or config.seeds))
@@ -331,9 +327,10 @@ def side_by_side(rows: Iterable[Row], notebooks: Iterable[Path]) -> str:
 
 
 def percent(change: float) -> str:
-    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, from 0 as "unbounded"."""
+    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, and from a
+    baseline at 0 as "unbounded"."""
     if change == np.inf:
-        return "unbounded"  # from a baseline at 0
+        return "unbounded"
     if change > 10:
         return f"{change + 1:.3g} times"
     digits = 1 if abs(change) >= 0.01 else 2

@@ -14,7 +14,7 @@ from qbp import _checks, draws
 from qbp.mlp import MLP
 
 Loss = Callable[[Tensor], Tensor]
-TINY = 1e-12  # a Lanczos vector shorter than this share of the first has left nothing to add
+TINY = 100  # roundings: a Lanczos vector this short, against the longest, has nothing left to add
 
 
 def hessian_product(loss: Loss, theta: Tensor, vector: Tensor) -> Tensor:
@@ -73,7 +73,9 @@ def hessian_extremes(loss: Loss, theta: Tensor, steps: int = 40, seed: int = 0) 
             residual = residual - (known @ (known.mT @ residual.unsqueeze(-1))).squeeze(-1)
         length = residual.norm(dim=-1)
         scale = torch.maximum(length, diagonal[0].abs()) if scale is None else torch.maximum(scale, length)
-        ended = length <= TINY * scale  # the vectors span all that the first one can reach
+        ended = (
+            length <= TINY * torch.finfo(theta.dtype).eps * scale
+        )  # the vectors span all that the first one can reach
         beside.append(torch.where(ended, 0.0, length))
         safe = torch.where(ended, 1.0, length).unsqueeze(-1)
         vector = torch.where(ended.unsqueeze(-1), 0.0, residual / safe)

@@ -1,8 +1,8 @@
 """How a claim is measured: functions from results to what each seed says.
 
 A measure takes the results of a claim's table, {method: Result}, and the claim.  For the rules "lower" and
-"preserved" it returns two arrays (n,), one value per seed of the method and of its baseline, where the claim is
-that the first are lower; for "most" and "every" one boolean per run; for "convex" the height over a chord.
+"preserved" it returns two arrays (n,), one value per seed of the method and of its baseline, where the claim
+is that the first are lower; for "most" and "every" one boolean per run; for "convex" the height over a chord.
 """
 
 from collections.abc import Callable, Mapping

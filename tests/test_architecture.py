@@ -65,9 +65,12 @@ FLOORS = [
         "studies",
         "ablations",
         "grid",
+        "effects",
+        "findings",
+        "ambiguities",
         "__init__",
     },
-    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme"},
+    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from qbp.curves import common_target, decay_fit, smoothness
+from qbp.curves import common_target, decay_fit, rises, rising_share, smoothness
 from qbp.statistics import (
     Interval,
     band,
@@ -196,3 +196,15 @@ def test_the_interval_of_a_decay_covers():
         assert abs(covered - 200 * confidence) < 3.5 * np.sqrt(200 * confidence * (1 - confidence))
     by_hand = [np.polyfit(x, np.log2(y), 1)[0] for y in noisy]
     np.testing.assert_allclose([f.slope for f in found], by_hand)
+
+
+def test_rises_count_the_way_up_alone():
+    step = np.array([0, 10, 20, 30])
+    values = np.array([[1.0, 0.1, 1.0, 0.01], [8.0, 4.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+    assert rises(values, step).tolist() == [1, 0, 0]
+    assert rises(values, step, stop=10).tolist() == [0, 0, 0]
+    assert rises(values, step, start=10, stop=20).tolist() == [1, 0, 0]
+    assert rising_share(values, step).tolist() == [0.25, 0, 0]  # one decade up of four
+    there_and_back = np.array([[1.0, 2.0, 1.0, 2.0, 1.0]])
+    assert rising_share(there_and_back, np.arange(5)).tolist() == [0.5]
+    assert rises(np.array([[1e-12, 1e-9]]), np.arange(2)).tolist() == [0]  # both count as zero
