@@ -17,6 +17,7 @@ from qbp.configs import Experiment
 from qbp.curves import stopped_early
 from qbp.evidence import Comparison, compare_pairs, detectable, holm
 from qbp.experiments import Result
+from qbp.studies import TASKS
 from qbp.verdicts import LEVEL
 
 METRIC = "val_loss"  # the one that is judged: what every control of overfitting speaks to
@@ -198,7 +199,7 @@ def of_parts(task: str, metric: str = METRIC, directory: Path = results.DIRECTOR
     Raises:
         ValueError: there is no such task, or a table it needs is not there.
     """
-    _checks.choice("task", task, ablations.TASKS)
+    _checks.choice("task", task, TASKS)
     chosen = [*PARTS, *CONTROLS]
     rows = {name: ablations.load(name, task, directory) for name in dict.fromkeys(p.study for p in chosen)}
     return corrected(effect(rows[p.study], p, task, metric, family="parts") for p in chosen)

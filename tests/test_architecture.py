@@ -68,6 +68,7 @@ FLOORS = [
         "effects",
         "findings",
         "ambiguities",
+        "choices",
         "__init__",
     },
     {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme"},
