@@ -25,12 +25,14 @@ class Answer:
         conclusion: two-stage against its baseline, both under this alternative.
         change: the alternative against the default; None for the default itself, and where the two are
             trained on different data or other seeds, so that their losses cannot be compared.
+        usual: whether this is the default.
     """
 
     task: str
     label: str
     conclusion: Effect
     change: Effect | None = None
+    usual: bool = False
 
 
 def answers(item: Ambiguity, task: str, directory: Path = results.DIRECTORY) -> list[Answer]:
@@ -55,7 +57,7 @@ def answers(item: Ambiguity, task: str, directory: Path = results.DIRECTORY) -> 
             changes[label] = effect(rows, other, task, METRIC, "change")
     found = {e.name: e for e in corrected(ends.values())}
     moved = {e.name: e for e in corrected(changes.values())}
-    return [Answer(task, label, found[label], moved.get(label)) for label in parts]
+    return [Answer(task, label, found[label], moved.get(label), label == item.default) for label in parts]
 
 
 def _rows(name: str, task: str, directory: Path) -> dict[str, Result]:
@@ -163,7 +165,7 @@ class Choice:
             return [f"Not measured: {self.item.not_measured}."]
         other = depends(self.answers)
         named = "; ".join(f"{a.task}, {a.label} ({judged_words(a.conclusion)})" for a in other)
-        count = f"{len(other)} of {len(self.answers) - len({a.task for a in self.answers})}"
+        count = f"{len(other)} of {sum(not a.usual for a in self.answers)}"
         said = [f"How two-stage compares with its baseline changes under {count} alternatives: {named}."]
         if not other:
             said = ["How two-stage compares with its baseline is the same under every alternative shown."]
@@ -221,7 +223,7 @@ class Overview:
     def _lines(self) -> list[tuple[str, ...]]:
         lines = []
         for choice in self.choices:
-            item, shown = choice.item, [a for a in choice.answers if a.label != choice.item.default]
+            item, shown = choice.item, [a for a in choice.answers if not a.usual]
             better = new_default(item, choice.answers)
             default = "should change" if better else "stays"
             counts = (str(len(shown)), str(len(depends(choice.answers)))) if shown else ("-", "-")
@@ -243,17 +245,21 @@ class Overview:
 
 
 def conclusions(choices: Iterable[Choice]) -> dict[str, list[Effect]]:
-    """Return {task: how two-stage compares under every alternative}, each configuration pair once."""
-    found: dict[str, dict[tuple[str, str, str], Effect]] = {task: {} for task in TASKS}
+    """Return {task: how two-stage compares with no-init under every alternative}, each pair of rows once.
+
+    Left out are other methods: ridge, and Sellier's as the baseline.
+    """
+    found: dict[str, dict[tuple[str, ...], Effect]] = {task: {} for task in TASKS}
     for choice in choices:
         for a in choice.answers:
             c = a.conclusion
-            found[a.task].setdefault((c.command, *map(str, c.ends)), c)
+            if c.lacks.startswith("no-init") and "ridge" not in c.has:
+                found[a.task].setdefault((c.command, *map(str, c.ends)), c)
     return {task: list(some.values()) for task, some in found.items()}
 
 
 def _line(a: Answer) -> tuple[str, ...]:
-    change = ("-", "default" if a.label == a.conclusion.name and a.change is None else "-")
+    change = ("-", "the default" if a.usual else "not comparable")
     if a.change:
         change = change_words(a.change.found), judged_words(a.change)
     c = a.conclusion

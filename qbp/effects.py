@@ -6,14 +6,14 @@ seeds.  The rule, :func:`judged`, was written before the numbers.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from qbp import _checks, ablations, results
-from qbp.configs import Experiment
+from qbp.configs import METHODS, Experiment
 from qbp.curves import stopped_early
 from qbp.evidence import Comparison, compare_pairs, detectable, holm
 from qbp.experiments import Result
@@ -159,27 +159,25 @@ def effect(
     configs = [rows[label.removesuffix(AT_START)].config for label in (part.has, part.lacks)]
     if configs[0].run_seeds != configs[1].run_seeds:
         raise ValueError(f"{part.has} and {part.lacks} must have the same seeds")
-    of_row = configs[1] if part.has in ("no-init", "two-stage", "two-stage-ridge") else configs[0]
+    of_row = configs[part.has in METHODS and part.lacks not in METHODS]
     found, ends = compare_pairs(a, b), (float(a.mean()), float(b.mean()))
     names = {"family": family or part.study, "name": part.name, "has": part.has, "lacks": part.lacks}
     return Effect(task=task, study=part.study, found=found, ends=ends, config=of_row, **names)
 
 
 def corrected(effects: Iterable[Effect]) -> list[Effect]:
-    """Return effects with their p and their power corrected for the number in each family of a task."""
-    done = []
-    for _, group in groupby(sorted(effects, key=_family), key=_family):
-        members = list(group)
-        for one, p in zip(members, holm([e.found.p for e in members]), strict=True):
-            seen = one.found.detectable * _reach(one.found.n, len(members))
-            done.append(replace(one, adjusted=float(p), visible=float(seen)))
+    """Return effects, in their order, with p and power corrected for the number in each family of a task."""
+    done = list(effects)
+    families = [(one.task, one.family) for one in done]
+    for family in set(families):
+        places = [i for i, own in enumerate(families) if own == family]
+        for i, p in zip(places, holm([done[i].found.p for i in places]), strict=True):
+            seen = done[i].found.detectable * _reach(done[i].found.n, len(places))
+            done[i] = replace(done[i], adjusted=float(p), visible=float(seen))
     return done
 
 
-def _family(one: Effect) -> tuple[str, str]:
-    return one.task, one.family
-
-
+@cache
 def _reach(n: int, members: int) -> float:
     """Return how much larger an effect must be to be seen at a level divided by the number of tests."""
     if n < 2:

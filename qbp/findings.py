@@ -33,12 +33,16 @@ def visible_words(effect: Effect) -> str:
     return percent(effect.visible).removeprefix("+") if effect.visible > 0 else "-"
 
 
+def judged_group(effect: Effect) -> str:
+    """Return the key of VERDICTS that an effect falls under: its verdict, or "small" if seen and small."""
+    return "small" if effect.small and effect.verdict in ("helps", "hurts") else effect.verdict
+
+
 def judged_words(effect: Effect) -> str:
     """Write the verdict; with it that the effect is small, or what would have been seen."""
     if effect.verdict == "nothing seen":
         return f"nothing seen (would be from {visible_words(effect)})"
-    small = effect.small and effect.verdict in ("helps", "hurts")
-    return effect.verdict + f" (below {100 * SMALL:.0f} %)" * small
+    return effect.verdict + f" (below {100 * SMALL:.0f} %)" * (judged_group(effect) == "small")
 
 
 class Table:
@@ -47,15 +51,16 @@ class Table:
     Args:
         effects: from :func:`qbp.effects.of_parts` or :func:`qbp.effects.of_studies`.
         by_study: a folded table per study, under its question, instead of one table.
+        tasks: whether the name of a line begins with its task.
     """
 
     HEAD = ("", "ends at", "without it", "change", "lower on", "d", "p", "verdict")
 
-    def __init__(self, effects: Iterable[Effect], *, by_study: bool = False) -> None:
-        self.effects, self.by_study = list(effects), by_study
+    def __init__(self, effects: Iterable[Effect], *, by_study: bool = False, tasks: bool = False) -> None:
+        self.effects, self.by_study, self.tasks = list(effects), by_study, tasks
 
     def __repr__(self) -> str:
-        lines = [self.HEAD, ["---"] * len(self.HEAD), *([e.name, *_numbers(e)] for e in self.effects)]
+        lines = [self.HEAD, ["---"] * len(self.HEAD), *([self._name(e), *_numbers(e)] for e in self.effects)]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
     def _repr_html_(self) -> str:
@@ -72,11 +77,14 @@ class Table:
         body = "".join(map(self._row, effects))
         return f'<table class="qbp-effects"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
+    def _name(self, e: Effect) -> str:
+        return f"{e.task}: {e.name}" if self.tasks else e.name
+
     def _row(self, e: Effect) -> str:
         words = f"{e.has} against {e.lacks}"
         folded = f"<details><summary>{escape(words)}</summary><code>{escape(e.command)}</code></details>"
         cells = "".join(f"<td>{escape(text)}</td>" for text in _numbers(e))
-        name = escape(e.name) if e.name != e.has else ""
+        name = escape(self._name(e)) if self._name(e) != e.has else ""
         return f'<tr><th scope="row">{name}{folded}</th>{cells}</tr>'
 
 
@@ -105,8 +113,7 @@ class Findings:
         """The effects by what is said of them, largest change first; a verdict without effects is not in."""
         found: dict[str, list[Effect]] = {verdict: [] for verdict in VERDICTS}
         for one in self.effects:
-            seen = one.verdict in ("helps", "hurts")
-            found["small" if seen and one.small else one.verdict].append(one)
+            found[judged_group(one)].append(one)
         return {verdict: sorted(some, key=_size, reverse=True) for verdict, some in found.items() if some}
 
     def lines(self) -> dict[str, str]:

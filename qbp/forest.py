@@ -21,16 +21,20 @@ MARKS = {
     "the same": ("D", "black", "black", "the same numbers"),
     "no interval": ("x", "black", "black", "no interval"),
 }
+UPRIGHT = {"<": "v", ">": "^"}  # the same marks where changes go up and down
 EDGE, LINEAR = 1e4, 1.0  # percent: where the axis ends at most, and up to where it is linear
 TICKS = (-100, -10, -1, 0, 1, 10, 100, 1000, 10_000)
 BUDGET = {"budget-mnist": "budget"}  # the same question with fewer lengths
 
 
-def forest(effects: Iterable[Effect], *, metric: str = "validation loss") -> Figure:
+def forest(
+    effects: Iterable[Effect], *, aside: Iterable[str] = (), metric: str = "validation loss"
+) -> Figure:
     """Draw effects, the most helpful above, with 95 % intervals and the numbers beside them.
 
     Args:
         effects: of one task.
+        aside: names that are written in italics, such as those of controls.
         metric: what changes, for the axis.
     """
     shown = sorted(effects, key=lambda e: np.nan_to_num(e.found.mean), reverse=True)
@@ -41,6 +45,9 @@ def forest(effects: Iterable[Effect], *, metric: str = "validation loss") -> Fig
             words = change_words(one.found).replace("-", "\u2212")
             axis.text(1.02, height, words, transform=axis.get_yaxis_transform(), va="center", fontsize=11.5)
         axis.set_yticks(range(len(shown)), [e.name for e in shown])
+        italic = set(aside)
+        for tick in axis.get_yticklabels():
+            tick.set_fontstyle("italic" if tick.get_text() in italic else "normal")
         _finish(axis, shown, f"change of the {metric} (%)")
         axis.set_ylim(-0.7, len(shown) - 0.3)
         _legend(figure, shown)
@@ -112,7 +119,7 @@ def every_choice(by_task: Mapping[str, Sequence[Effect]], *, metric: str = "vali
             axis.set(title=f"{task} ({len(effects)})", xlabel="choices, sorted", xticks=[])
             _finish(axis, shown, "", upright=True)
         axes[0, 0].set_ylabel(f"change of the {metric} (%)")
-        _legend(figure, shown)
+        _legend(figure, shown, upright=True)
         plt.close(figure)
     return figure
 
@@ -133,7 +140,7 @@ def _heights(places: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
 
 def _draw(axis: Axes, at: int, one: Effect, size: float, *, upright: bool = False) -> None:
     marker, face, edge, _ = MARKS[one.verdict]
-    marker = {"<": "v", ">": "^"}.get(marker, marker) if upright else marker
+    marker = UPRIGHT.get(marker, marker) if upright else marker
     mean, low, high = (np.clip(100 * v, -EDGE, EDGE) for v in (one.found.mean, one.found.low, one.found.high))
     places = ([at, at], [low, high]) if upright else ([low, high], [at, at])
     if np.isfinite(low):
@@ -169,10 +176,19 @@ def _finish(
     own.set_ticklabels(labels)
 
 
-def _legend(figure: Figure, effects: Iterable[Effect]) -> None:
+def _legend(figure: Figure, effects: Iterable[Effect], *, upright: bool = False) -> None:
     there = {e.verdict for e in effects}
     marks = [
-        Line2D([], [], marker=m, color=edge, markerfacecolor=face, linewidth=2.4, markersize=9, label=label)
+        Line2D(
+            [],
+            [],
+            marker=UPRIGHT.get(m, m) if upright else m,
+            color=edge,
+            markerfacecolor=face,
+            linewidth=2.4,
+            markersize=9,
+            label=label,
+        )
         for verdict, (m, face, edge, label) in MARKS.items()
         if verdict in there
     ]
