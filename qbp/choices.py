@@ -20,7 +20,7 @@ class Answer:
     """One alternative, or the default, on one task.
 
     Attributes:
-        task: one of :data:`qbp.studies.TASKS`.
+        task: one of ``qbp.studies.TASKS``.
         label: the alternative.
         conclusion: two-stage against its baseline, both under this alternative.
         change: the alternative against the default; None for the default itself, and where the two are

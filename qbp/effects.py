@@ -69,7 +69,7 @@ class Effect:
     """One comparison on one task.
 
     Attributes:
-        task: one of :data:`qbp.studies.TASKS`.
+        task: one of ``qbp.studies.TASKS``.
         study: the study the rows are from.
         family: effects of one task and family are corrected together.
         name: what is compared, for a figure.
@@ -190,7 +190,7 @@ def of_parts(task: str, metric: str = METRIC, directory: Path = results.DIRECTOR
     """Return what the parts of the method and the controls do on a task, corrected together.
 
     Args:
-        task: one of :data:`qbp.studies.TASKS`.
+        task: one of ``qbp.studies.TASKS``.
         metric: a loss in the histories.
         directory: the results folder.
 
