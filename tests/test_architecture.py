@@ -65,10 +65,14 @@ FLOORS = [
         "studies",
         "ablations",
         "grid",
+        "effects",
+        "findings",
+        "ambiguities",
+        "choices",
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

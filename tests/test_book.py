@@ -15,7 +15,7 @@ import papermill
 import pytest
 import yaml
 
-from qbp import cli, readme
+from qbp import ablations, cli, readme
 from qbp.sweep import chapters, known_parameters
 from qbp.two_stage import TwoStageConfig
 
@@ -238,6 +238,7 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
     elif program == "qbp":
         args = cli._parser().parse_args(words)  # a wrong one exits
         configs = cli._configs(args) if args.name == "run" else []
+        assert args.name != "grid" or set(args.tables) <= ablations.tables().keys()
         fast = ("info", "claims", "variance")
         quick = args.name in fast or (configs and len(configs) * configs[0].seeds <= 3)
         if quick and all(config.experiment != "mnist" for config in configs):  # under ten seconds
