@@ -7,8 +7,9 @@ the command line are imported by name when wanted.
 from qbp.ansatz import Circuit, HardwareEfficient, PauliRotations
 from qbp.configs import Experiment
 from qbp.convex import gradient_norm, local_loss, ridge, should_switch
-from qbp.experiments import Result, compare, run
+from qbp.experiments import Result, compare
 from qbp.expressibility import Expressibility, expressibility
+from qbp.kinds import run
 from qbp.landscape import hessian, hessian_spectrum, landscape, random_directions
 from qbp.mlp import MLP
 from qbp.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim

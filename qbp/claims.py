@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp import ablations, terrain
+from qbp import ablations
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
 from qbp.experiments import Result
+from qbp.kinds import run
 from qbp.measures import weigh
 from qbp.sentences import CLAIMS, Claim
 from qbp.statistics import Interval
@@ -217,10 +218,10 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
     """
     if claim.how is None:
         raise ValueError(f"claim must be one that is measured, got {claim.id!r}, which needs {claim.needs}")
-    known, train, fresh = load(claim.table, directory), terrain.trainer(claim.table), {}
+    known, fresh = load(claim.table, directory), {}
     for name in claim.names if claim.table else ():
         config = known[name].config
-        fresh[name] = train(config if seeds is None else replace(config, seeds=seeds))
+        fresh[name] = run(config if seeds is None else replace(config, seeds=seeds), table=claim.table)
     return Row(claim, measure_one(claim, fresh))
 
 

@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     terrain.set_defaults(command=_terrain)
     terrain.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
     terrain.add_argument("--seeds", type=int, default=20, metavar="N", help="number of runs (default 20)")
+    terrain.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the first (default 0)")
     terrain.add_argument("--steps", type=int, default=500, metavar="N", help="training steps (default 500)")
     terrain.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     terrain.add_argument(
@@ -327,28 +328,22 @@ def _variance(args: argparse.Namespace) -> int:
 def _terrain(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from qbp import terrain
+    from qbp import results, terrain
     from qbp.report import run_json, terrain_table
-    from qbp.results import save
 
-    configs = terrain.configs(args.experiment, args.seeds, steps=args.steps)
-    results = {}
+    configs = terrain.configs(args.experiment, args.seeds, steps=args.steps, seed=args.seed)
+    found = {}
     with tqdm(total=sum(map(terrain.work, configs)), unit="step", disable=None, leave=False) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
-            results[config.method] = terrain.survey(config, bar.update)
+            found[config.method] = terrain.survey(config, bar.update)
     if args.save:
-        steps = f" --steps {args.steps}" if args.steps != 500 else ""
-        command = f"qbp terrain {args.experiment} --seeds {args.seeds}{steps} --save {args.save}"
         name = f"terrain-{args.experiment}"
-        path = save(
-            name, results.values(), command=command, target="I, III.B, IV.D", directory=Path(args.save)
-        )
+        command = f"{results.command(configs[0], name)} --save {args.save}"
+        target, folder = "I, III.B, IV.D", Path(args.save)
+        path = results.save(name, found.values(), command=command, target=target, directory=folder)
         print(f"wrote {path}", file=sys.stderr)
-    table = (
-        json.dumps(run_json(results), allow_nan=False) if args.json else terrain_table(results).to_string()
-    )
-    print(table)
+    print(json.dumps(run_json(found), allow_nan=False) if args.json else terrain_table(found).to_string())
     return 0
 
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qbp import _checks, results
+from qbp import _checks, kinds, results
 from qbp.configs import Experiment
-from qbp.experiments import run
+from qbp.kinds import run
 from qbp.mlp import MLP
 from qbp.sellier_waves import WaveConfig
 from qbp.studies import Table
@@ -67,26 +67,34 @@ def seconds(config: Experiment) -> float:
     return config.seeds * (config.steps * step + (config.steps / config.record_every + 2) * record)
 
 
+def _cores() -> dict[str, str]:
+    """Return {experiment: digest of the code that runs it}."""
+    return {name: results.core_digest(kind) for name, kind in kinds.KINDS.items()}
+
+
 @dataclass(frozen=True)
 class Parts:
     """The folder of finished configurations.
 
     Attributes:
         folder: holds one folder per digest of the core.
-        core: digest of the code at hand, as it was when the grid began.
+        core: digest of the code at hand, as it was when the grid began; by default that of each kind of
+            experiment.
         allow_mixed: take what other code computed where this code has not.
         fresh: compute anew what only other code has computed.
     """
 
     folder: Path
-    core: str = field(default_factory=results.core_digest)
+    core: str | None = None
     allow_mixed: bool = False
     fresh: bool = False
+    _cores: Mapping[str, str] = field(default_factory=_cores, init=False, repr=False)
 
     def path(self, config: Experiment) -> Path:
         """Return where a configuration goes that this code has computed."""
         seeds = f"{config.seed}-{config.run_seeds[-1]}"
-        return self.folder / self.core / f"{results.key(config)}.{seeds}.parquet"
+        core = self.core or self._cores[config.experiment]
+        return self.folder / core / f"{results.key(config)}.{seeds}.parquet"
 
     def find(self, config: Experiment) -> Path | None:
         """Return the file of a configuration, None if there is none that may be used."""
@@ -100,12 +108,13 @@ class Parts:
         """Raise ValueError if other code has computed what this code has not, and nobody said what to do."""
         if self.fresh or self.allow_mixed:
             return
-        lacking = [self.path(c).name for c in configs if not self.path(c).is_file()]
-        other = {path.parent.name for name in lacking for path in self.folder.glob(f"*/{name}")}
+        lacking = [path for c in configs if not (path := self.path(c)).is_file()]
+        other = {path.parent.name for own in lacking for path in self.folder.glob(f"*/{own.name}")}
         if other:
+            now = ", ".join(sorted({own.parent.name for own in lacking}))
             raise ValueError(
                 f"{self.folder} has configurations from other code (core {', '.join(sorted(other))}, now "
-                f"{self.core}): --fresh computes them again, --allow-mixed takes them as they are"
+                f"{now}): --fresh computes them again, --allow-mixed takes them as they are"
             )
 
 

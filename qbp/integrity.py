@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp import results
-from qbp.configs import Experiment
+from qbp import kinds, results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,12 +62,14 @@ class Checked:
     Attributes:
         rows: number of rows, None for a file that cannot be read.
         core: digest of the code that made the rows of runs; None for a table of another kind.
+        now: digest of the present code for these rows.
         frame: rows that can be run again, None if there are none.
         mismatches: what is not as it should be.
     """
 
     rows: int | None = None
     core: str | None = None
+    now: str | None = None
     frame: "pd.DataFrame | None" = None
     mismatches: list[Mismatch] = field(default_factory=list)
 
@@ -127,8 +128,10 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
     found.core = "+".join(sorted(frame["core"].unique()))
     if found.core != entry.get("core"):
         wrong("core", "the rows are of another", stored=str(entry.get("core")), recomputed=found.core)
-    good, others = _configs(frame, entry)
+    good, others = _configs(name, frame, entry)
     found.mismatches += [replace(m, table=name) for m in (*_rows(frame), *others)]
+    if good:
+        found.now = results.core_of(_config(good[0], frame[frame["key"] == good[0]]), name)
     found.frame = frame[frame["key"].isin(good)].reset_index(drop=True)
     return found
 
@@ -171,7 +174,7 @@ def _rows(frame: "pd.DataFrame") -> Iterator[Mismatch]:
             yield Mismatch("", "schema", f"{words(row)} {what}{more}", named(row))
 
 
-def _configs(frame: "pd.DataFrame", entry: Mapping[str, Any]) -> tuple[list[str], list[Mismatch]]:
+def _configs(name: str, frame: "pd.DataFrame", entry: Mapping[str, Any]) -> tuple[list[str], list[Mismatch]]:
     """Return the keys whose rows can be run again, and what is wrong with configurations and seeds."""
     good, wrong = [], []
     commands = entry["configs"] if isinstance(entry.get("configs"), dict) else {}
@@ -184,18 +187,19 @@ def _configs(frame: "pd.DataFrame", entry: Mapping[str, Any]) -> tuple[list[str]
             wrong.append(Mismatch("", "config", f"of {key}: {error}"))
             continue
         good.append(str(key))
-        command = results.command(config)
+        command = results.command(config, name)
         said = re.sub(r" --device \S+", "", str(commands.get(key)))  # where it ran is no part of it
         if absent := sorted(set(config.run_seeds) - set(part["seed"])):
             wrong.append(Mismatch("", "seeds", f"{key} lacks {absent}", command=command))
         elif commands and said != command:
             what = f"of {key}: the manifest's command is not that of the rows"
             wrong.append(Mismatch("", "config", what, stored=said, recomputed=command))
-        wrong += _records(part, config, command)
+        steps = kinds.of(config.experiment, name).records(config)
+        wrong += _records(part, set(steps), command)
     return good, wrong
 
 
-def _config(key: str, part: "pd.DataFrame") -> Experiment:
+def _config(key: str, part: "pd.DataFrame") -> Any:
     """Return the configuration of these rows, for all their seeds; raise ValueError if it is not theirs."""
     texts = part["config"].unique()
     if len(texts) > 1:
@@ -204,15 +208,14 @@ def _config(key: str, part: "pd.DataFrame") -> Experiment:
     if (hashed := results.key_of(plain)) != key:
         raise ValueError(f"its key would be {hashed}")
     first, last = int(part["seed"].min()), int(part["seed"].max())
-    return Experiment(**plain, seed=first, seeds=last - first + 1)
+    return kinds.configuration(plain, seed=first, seeds=last - first + 1)
 
 
-def _records(part: "pd.DataFrame", config: Experiment, command: str) -> Iterator[Mismatch]:
+def _records(part: "pd.DataFrame", steps: set[int], command: str) -> Iterator[Mismatch]:
     """Yield the first metric that does not have one value for each seed and recorded step."""
-    steps = {*range(0, config.steps, config.record_every), config.steps}
     seeds = set(part["seed"])
     for metric, rows in part.groupby("metric", sort=False):
-        kept = [config.steps] if metric == "diverged" else steps
+        kept = [max(steps)] if metric == "diverged" else steps
         want = {(seed, step) for seed in seeds for step in kept}
         have = set(zip(rows["seed"], rows["step"], strict=True))
         if other := want ^ have:

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from qbp import draws, results
-from qbp.configs import Experiment
-from qbp.experiments import Result, run
+from qbp import draws, kinds, results
+from qbp.experiments import Result
 from qbp.integrity import Mismatch, named, words
+from qbp.kinds import run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +28,12 @@ SPREAD = 200
 
 
 class Rerun(NamedTuple):
-    """A run to do again: its configuration, and {table: (the table's rows of it, labels of those drawn)}."""
+    """A run to do again: its configuration, and {table: (the table's rows of it, labels of those drawn)}.
 
-    config: Experiment
+    The tables are of one kind: what runs the configuration for one of them does for all.
+    """
+
+    config: Any
     parts: "dict[str, tuple[pd.DataFrame, list[int]]]"
 
 
@@ -64,15 +67,16 @@ def sample(frames: "Mapping[str, pd.DataFrame]", rows: int, seed: int) -> list[R
     """
     drawn, names = draws.stream(seed, "verify"), [name for name, frame in frames.items() if len(frame)]
     extra = set(drawn.permutation(len(names))[: rows % max(1, len(names))])
-    found: dict[tuple[str, int], Rerun] = {}
+    found: dict[tuple[str, int, str], Rerun] = {}
     for number, name in enumerate(names):
         frame = frames[name]
         count = min(rows // len(names) + (number in extra), len(frame))
         for at in sorted(drawn.choice(len(frame), count, replace=False)):
             row = frame.loc[at]
-            one = row["key"], int(row["seed"])
+            plain, seed_of = json.loads(row["config"]), int(row["seed"])
+            one = row["key"], seed_of, kinds.of(plain["experiment"], name).verb
             if one not in found:
-                config = Experiment(**json.loads(row["config"]), seed=one[1], seeds=1, device="cpu")
+                config = kinds.configuration(plain, seed=seed_of, seeds=1, device="cpu")
                 found[one] = Rerun(config, {})
             if name not in found[one].parts:
                 found[one].parts[name] = frame[(frame["key"] == one[0]) & (frame["seed"] == one[1])], []
@@ -82,9 +86,10 @@ def sample(frames: "Mapping[str, pd.DataFrame]", rows: int, seed: int) -> list[R
 
 def recompute(again: Rerun) -> Outcome:
     """Run a configuration again, alone, and compare every stored row of this run."""
-    found, command = Outcome(), results.command(again.config) + " --json"
+    found, table = Outcome(), next(iter(again.parts))
+    command = results.command(again.config, table) + " --json"
     try:
-        done = run(again.config)
+        done = run(again.config, table=table)
     except Exception as error:  # whatever it is, the row cannot be computed
         what = f"cannot be computed: {error}"
         found.mismatches = [Mismatch(table, "value", what, command=command) for table in again.parts]
@@ -96,7 +101,7 @@ def recompute(again: Rerun) -> Outcome:
         allowed, largest = tolerance(part, again.config.dtype)
         off = _excess(stored, new, allowed)
         if np.isfinite(off).all() and (over := off > 1).any():
-            looser = allowed + SPREAD * spread(done, part["step"].to_numpy()) * largest
+            looser = allowed + SPREAD * spread(done, part["step"].to_numpy(), table) * largest
             off = _excess(stored, new, looser)
             found.loose += int((over & (off <= 1)).sum())
         found.compared += len(part)
@@ -105,7 +110,8 @@ def recompute(again: Rerun) -> Outcome:
             first = bad & part.index.isin(drawn)
             at = int(np.where(first if first.any() else bad, off, -1.0).argmax())
             c, row = again.config, part.iloc[at]
-            what = f"{words(row)} ({c.experiment}, {c.method}, {c.reading})"
+            reading = f", {c.reading}" if hasattr(c, "reading") else ""
+            what = f"{words(row)} ({c.experiment}, {c.method}{reading})"
             what += f"; {bad.sum()} of {len(part)} rows of this run differ"
             values = _shown(stored[at]), _shown(new[at])
             found.mismatches.append(Mismatch(table, "value", what, named(row), *values, command))
@@ -127,17 +133,18 @@ def tolerance(part: "pd.DataFrame", dtype: str) -> tuple[np.ndarray, np.ndarray]
     return RELATIVE[dtype] * size.to_numpy() + OF_RANGE[dtype] * largest, largest
 
 
-def spread(alone: Result, steps: np.ndarray) -> np.ndarray:
+def spread(alone: Result, steps: np.ndarray, table: str = "") -> np.ndarray:
     """Return how far a run is from itself when it is computed among others, which orders its sums anew.
 
     Args:
         alone: result of one seed.
         steps: recorded steps, (rows,).
+        table: where it stands.
 
     Returns:
         The largest difference up to each of these steps, as a share of a metric's range, over all metrics.
     """
-    among = run(replace(alone.config, seeds=3)).history
+    among = run(replace(alone.config, seeds=3), table=table).history
     far = np.zeros(len(alone.step))
     for metric, (values,) in alone.history.items():
         largest = np.abs(values).max()

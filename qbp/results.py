@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp.configs import EXPERIMENTS, Experiment
+from qbp import kinds
+from qbp.configs import EXPERIMENTS
 from qbp.experiments import Result
+from qbp.kinds import PERCEPTRONS, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,18 +36,14 @@ PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
 ENTRY = ("target", "command", "sha256", "rows", "seeds", "configs", "core", "packages", "machine", "minutes")
 MAIN = tuple(name + end for name in EXPERIMENTS for end in ("", "-as-released"))  # tables of the comparisons
 NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
-NO_NUMBER = {  # what changes no number of a perceptron: checks of arguments, and the engine of the circuits
-    "_checks", "ansatz", "observables", "statevector", "adjoint", "layers", "kernel_plan", "native",
-    "_kernel",
-}  # fmt: skip
 
 
-def config_dict(config: Experiment) -> dict[str, Any]:
+def config_dict(config: Any) -> dict[str, Any]:
     """Return a configuration as plain data, without device and seeds: what determines one seed's numbers."""
     return {name: value for name, value in asdict(config).items() if name not in NOT_KEY}
 
 
-def key(config: Experiment) -> str:
+def key(config: Any) -> str:
     """Return the key of a configuration's rows, a hash of :func:`config_dict` and the schema version."""
     return key_of(config_dict(config))
 
@@ -56,16 +54,24 @@ def key_of(config: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def command(config: Experiment) -> str:
-    """Return the command line that runs exactly this configuration.
+def command(config: Any, table: str = "") -> str:
+    """Return the command line that runs exactly this configuration, as the rows of a table need it.
 
     Example:
+        >>> from qbp.configs import Experiment
         >>> command(Experiment("curve", algorithm={"beta_0": 0.0}))
         'qbp run curve --methods two-stage --reading as-written --seeds 20 --beta-0 0.0'
     """
-    first = f"qbp run {config.experiment} --methods {config.method} --reading {config.reading}"
-    plain = Experiment(config.experiment, method=config.method, reading=config.reading)
-    said, words = {"method", "seeds", "algorithm"}, [first, f"--seeds {config.seeds}"]
+    named = ("experiment", "method", "reading")
+    plain = type(config)(**{name: getattr(config, name) for name in named if hasattr(config, name)})
+    words = [f"qbp {kinds.of(config.experiment, table).verb} {config.experiment}"]
+    said = {"method", "seeds", "algorithm"}
+    if words == [f"qbp run {config.experiment}"]:
+        words += [f"--methods {config.method}"]
+        words += [f"--reading {config.reading}"] if hasattr(config, "reading") else []
+    else:  # all methods at once, and records of its own
+        said.add("record_every")
+    words += [f"--seeds {config.seeds}"]
     for own, usual in ((config, plain), (config.algorithm, plain.algorithm)):
         for f in fields(own):
             value = getattr(own, f.name)
@@ -75,16 +81,12 @@ def command(config: Experiment) -> str:
     return " ".join(words)
 
 
-def core_modules() -> list[str]:
-    """Return the modules that can change a number of a perceptron: `experiments` and all it imports.
-
-    Left out is what can only refuse to run, and the engine of the circuits: :mod:`qbp.convex` imports it for
-    eq. 1, but no perceptron runs it.
-    """
-    package, seen, todo = Path(__file__).parent, set(), ["experiments"]
+def core_modules(kind: Kind = PERCEPTRONS) -> list[str]:
+    """Return the modules that can change a number of a kind of experiment: its root and all it imports."""
+    package, seen, todo = Path(__file__).parent, set(), [kind.root]
     while todo:
         name = todo.pop()
-        if name not in seen | NO_NUMBER:
+        if name not in seen | kind.apart:
             seen.add(name)
             found = re.findall(
                 r"^\s*from qbp(?:\.(\w+))? import (.*)", (package / f"{name}.py").read_text(), re.M
@@ -95,16 +97,21 @@ def core_modules() -> list[str]:
     return sorted(seen)
 
 
-def core_digest() -> str:
+def core_digest(kind: Kind = PERCEPTRONS) -> str:
     """Return a hash of the code of :func:`core_modules`, 16 hex digits.
 
     Comments, docstrings and layout do not enter.
     """
     digest = hashlib.sha256()
-    for name in core_modules():
+    for name in core_modules(kind):
         source = (Path(__file__).parent / f"{name}.py").read_text()
         digest.update(f"{name}\0{_code(source)}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def core_of(config: Any, table: str = "") -> str:
+    """Return the digest of the code that computes the rows of a configuration in a table."""
+    return core_digest(kinds.of(config.experiment, table))
 
 
 @lru_cache(maxsize=64)
@@ -122,14 +129,15 @@ def _code(source: str) -> str:
     return " ".join(kept)
 
 
-def to_frame(result: Result, core: str | None = None) -> "pd.DataFrame":
+def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.DataFrame":
     """Return a result in long form: key, config, core, seed, step, metric, value.
 
     `diverged` is stored as a metric of the last step.  The frame's attributes have the command and seconds.
 
     Args:
         result: what to write down.
-        core: digest of the code that computed it (default :func:`core_digest`).
+        core: digest of the code that computed it (default :func:`core_of`).
+        table: where it will stand.
     """
     import pandas as pd
 
@@ -142,10 +150,10 @@ def to_frame(result: Result, core: str | None = None) -> "pd.DataFrame":
     )
     frame = pd.concat([frame, ended], ignore_index=True)
     text = json.dumps(config_dict(result.config), sort_keys=True)
-    frame = frame.assign(key=key(result.config), config=text, core=core or core_digest())[
+    frame = frame.assign(key=key(result.config), config=text, core=core or core_of(result.config, table))[
         ["key", "config", "core", "seed", "step", "metric", "value"]
     ]
-    frame.attrs = {"seconds": result.seconds, "command": command(result.config)}
+    frame.attrs = {"seconds": result.seconds, "command": command(result.config, table)}
     return frame
 
 
@@ -164,7 +172,8 @@ def save(
     Returns:
         The table's path.
     """
-    return save_frames(name, map(to_frame, results), command=command, target=target, directory=directory)
+    frames = (to_frame(result, table=name) for result in results)
+    return save_frames(name, frames, command=command, target=target, directory=directory)
 
 
 def save_frames(
@@ -283,10 +292,7 @@ def _frame(path: Path, sha256: str, changed: int) -> "pd.DataFrame":
 def _from_frame(part: "pd.DataFrame") -> Result:
     config = json.loads(part["config"].iloc[0])
     seeds = np.sort(part["seed"].unique())
-    known = {f.name for f in fields(Experiment)}
-    config = Experiment(
-        **{k: v for k, v in config.items() if k in known}, seed=int(seeds[0]), seeds=len(seeds)
-    )
+    config = kinds.configuration(config, seed=int(seeds[0]), seeds=len(seeds))
     history, diverged = {}, np.zeros(len(seeds), dtype=bool)
     for metric, rows in part.groupby("metric", observed=True, sort=False):
         square = rows.pivot(index="seed", columns="step", values="value")

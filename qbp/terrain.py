@@ -78,12 +78,6 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
     )
 
 
-def trainer(table: str) -> Callable[..., Result]:
-    """Return what makes the results of a committed table: :func:`survey` for those named terrain-...,
-    :func:`qbp.experiments.run` for every other."""
-    return survey if table.startswith("terrain-") else run
-
-
 def records(config: Experiment) -> tuple[int, int, int]:
     """Return the steps at which :func:`survey` looks around.
 

@@ -98,7 +98,7 @@ def verify(
         raise ValueError(f"no result tables in {directory}: run `make results` in a checkout of the book")
     for name in tables or ():
         _checks.choice("tables", name, names)
-    report, frames, now = Report(seed=seed, mismatches=wrong), {}, results.core_digest()
+    report, frames = Report(seed=seed, mismatches=wrong), {}
     for name in names if tables is None else dict.fromkeys(tables):
         entry = manifest.get(name)
         found = check(name, entry, directory)
@@ -107,10 +107,10 @@ def verify(
             report.tables[name] = found.rows
         if found.frame is not None:
             frames[name] = found.frame
-        if found.core not in (None, now):
+        if found.now and found.core != found.now:
             report.older[name] = found.core
             if not allow_older:
-                what = f"made by other code: core {found.core}, now {now}"
+                what = f"made by other code: core {found.core}, now {found.now}"
                 report.mismatches.append(Mismatch(name, "core", what, command=str(entry.get("command"))))
     todo = sample(frames, rows, seed)
     for number, again in enumerate(todo):

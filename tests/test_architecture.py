@@ -52,6 +52,7 @@ FLOORS = [
         "verdicts",
         "variances",
         "terrain",
+        "kinds",
         "measures",
         "sentences",
     },

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from qbp import results, terrain
+from qbp import kinds, results, terrain
 from qbp.configs import Experiment
 from qbp.curvature import line_barrier
 from qbp.experiments import load_data, run
@@ -74,7 +74,7 @@ def test_progress_adds_up_to_the_work():
 
 
 def test_who_makes_which_table():
-    assert terrain.trainer("terrain-mnist") is terrain.survey and terrain.trainer("mnist") is run
+    assert kinds.of("mnist", "terrain-mnist").run is terrain.survey and kinds.of("mnist", "mnist").run is run
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from test_cli import Said
 
 import qbp
-from qbp import claims, experiments, integrity, printed, readme, rerun, results
+from qbp import claims, experiments, integrity, kinds, printed, readme, rerun, results, terrain
 from qbp.rerun import Rerun, recompute, sample, spread
 from qbp.verify import verify
 
@@ -230,9 +230,23 @@ def test_a_sample_hits_every_table_and_repeats_by_its_seed(whole):
     assert len(sample(frames, 1, 0)) == 1 and sample(frames, 0, 0) == [] and sample({}, 5, 0) == []
 
 
+def test_surveys_are_surveyed_again_and_rest_on_code_of_their_own(tmp_path):
+    small = terrain.configs("curve", 1, n_hidden=4, points=4, steps=101)
+    results.save("terrain-curve", map(terrain.survey, small), directory=tmp_path, **WRITTEN)
+    report = verify(tmp_path, rows=4)
+    assert report.mismatches == [] and report.older == {} and report.runs == 2 and report.sampled == 4
+    assert results.manifest(tmp_path)["terrain-curve"]["core"] == results.core_digest(kinds.SURVEYS)
+    table = _table(tmp_path, "terrain-curve")
+    table.loc[table["metric"] == "hessian_high", "value"] *= 1.01
+    table.to_parquet(tmp_path / "terrain-curve.parquet", index=False)
+    _fix(tmp_path, "terrain-curve")
+    found = verify(tmp_path, rows=ALL).mismatches
+    assert len(found) == 2 and found[0].command.startswith("qbp terrain curve --seeds 1 --steps 101")
+
+
 def test_rows_of_one_run_are_computed_once(whole, monkeypatch):
     ran = []
-    monkeypatch.setattr(rerun, "run", lambda config: ran.append(config) or experiments.run(config))
+    monkeypatch.setattr(rerun, "run", lambda config, table: ran.append(config) or experiments.run(config))
     frame = _table(whole)
     one = frame[(frame["key"] == frame["key"][0]) & (frame["seed"] == 5)].reset_index(drop=True)
     report = [recompute(again) for again in sample({"a": one, "b": one}, 12, 0)]
@@ -245,7 +259,7 @@ def test_a_run_that_repeats_less_well_is_held_to_what_it_repeats(whole, monkeypa
     (again,) = sample({"small": frame[frame["key"] == frame["key"][0]].reset_index(drop=True)}, 1, 0)
     ((part, labels),) = again.parts.values()
 
-    def chaotic(config):
+    def chaotic(config, table):
         done = experiments.run(config)
         if config.seeds > 1:
             growth = np.where(done.step > 3, 1e-4, 0.0)
@@ -268,7 +282,7 @@ def test_a_run_that_repeats_less_well_is_held_to_what_it_repeats(whole, monkeypa
 
 
 def test_code_that_cannot_compute_a_row_any_more_is_a_mismatch(whole, monkeypatch):
-    def broken(config):
+    def broken(config, table):
         raise RuntimeError("gone")
 
     monkeypatch.setattr(rerun, "run", broken)

@@ -1,0 +1,77 @@
+"""The kinds of experiments: for each, its configuration, what runs it, and the code its numbers rest on.
+
+Whatever stores, lists or recomputes runs asks here, so that a new kind of experiment is one entry.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qbp import experiments, terrain
+from qbp.configs import EXPERIMENTS, Experiment
+from qbp.experiments import Result
+
+CHECKS = frozenset({"_checks"})  # let a run happen or not, and change no number
+# Paths of one engine, held together by tests: which of them runs changes rounding only.
+PATHS = frozenset({"adjoint", "layers", "kernel_plan", "native", "_kernel"})
+CIRCUIT_ENGINE = PATHS | {"ansatz", "observables", "statevector"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of experiment.
+
+    Attributes:
+        config: its frozen configuration; it has `experiment`, `method`, `seeds`, `seed`, `steps`,
+            `record_every`, `device` and `dtype`.
+        run: configuration -> :class:`~qbp.experiments.Result`.
+        root: the module whose imports hold every line its numbers depend on.
+        apart: modules among these that change no number.
+        verb: the subcommand of `qbp` that runs it.
+        records: configuration -> the steps it records, ascending.
+    """
+
+    config: type
+    run: Callable[..., Result]
+    root: str
+    apart: frozenset[str]
+    verb: str = "run"
+    records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
+
+
+# The perceptrons import the engine of the circuits for eq. 1, but no perceptron runs it.
+PERCEPTRONS = Kind(Experiment, experiments.run, "experiments", CHECKS | CIRCUIT_ENGINE)
+SURVEYS = Kind(
+    Experiment, terrain.survey, "terrain", CHECKS | CIRCUIT_ENGINE, verb="terrain", records=terrain.records
+)
+KINDS: dict[str, Kind] = dict.fromkeys(EXPERIMENTS, PERCEPTRONS)
+
+
+def of(experiment: str, table: str = "") -> Kind:
+    """Return the kind of an experiment; in a table named terrain-... it is a survey.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if experiment not in KINDS:
+        raise ValueError(f"experiment must be one of {', '.join(KINDS)}, got {experiment!r}")
+    return SURVEYS if table.startswith("terrain-") else KINDS[experiment]
+
+
+def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
+    """Return the configuration that plain data stand for, as a table stores them.
+
+    Args:
+        plain: {field: value}, with "experiment" among them.
+        more: further fields, such as `seed` and `seeds`.
+
+    Example:
+        >>> configuration({"experiment": "curve"}, seeds=3).seeds
+        3
+    """
+    return of(plain.get("experiment", "")).config(**plain, **more)
+
+
+def run(config: Any, progress: Callable[[int], Any] | None = None, table: str = "") -> Result:
+    """Run a configuration of any kind, as the rows of a table need it; see :func:`qbp.experiments.run`."""
+    return of(config.experiment, table).run(config, progress)
