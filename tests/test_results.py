@@ -207,6 +207,15 @@ def test_every_module_that_a_perceptron_runs_is_in_the_digest_and_no_circuit_is_
     assert not called & kinds.CIRCUIT_ENGINE
 
 
+def test_what_overflows_is_stored_as_the_last_finite_value():
+    result = qbp.run(qbp.Experiment("curve", **OPTIONS))
+    values = result.history["val_loss"]
+    values[1, 1:] = np.inf, np.nan, *values[1, 3:]
+    stored = to_frame(result).query("metric == 'val_loss'")["value"].to_numpy().reshape(values.shape)
+    assert (stored[1, :3] == values[1, 0]).all() and (stored[1, 3:] == values[1, 3:]).all()
+    assert (stored[[0, *range(2, len(values))]] == values[[0, *range(2, len(values))]]).all()
+
+
 def test_a_command_runs_exactly_its_configuration():
     for options in (
         {},
