@@ -144,7 +144,7 @@ def forecasts(results: Mapping[str, Result], data: Dataset, model: Callable, *, 
 def decays(studies: Mapping[str, Sequence[Row]]) -> Figure:
     """Draw gradient variances against the number of qubits, and the decay fitted to each study.
 
-    Bars are one standard error.  A triangle is an upper bound (95 %) where the estimate is zero.
+    Bars are one standard error.  A triangle is an upper bound (95 %) where that is all that is known.
 
     Args:
         studies: {label: rows of :func:`qbp.variances.rows`}.
