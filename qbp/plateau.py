@@ -34,8 +34,8 @@ class GradientVariance:
     r"""Variance of the gradient and of the cost over independent angles, uniform on [0, 2 pi).
 
     Where walks resolve too little, an upper bound is all that is known, and the variance, its error and its
-    logarithm are NaN: where the relative standard error is 1/2 or more, or 1/10 or more while that of Var[C] is
-    so too, for then few walks carry the variance and heavy tails deceive.  The raw estimates are those of
+    logarithm are NaN: where the relative standard error is 1/2 or more, or 1/10 or more while that of Var[C]
+    is so too, for then few walks carry the variance and heavy tails deceive.  The raw estimates are those of
     :func:`qbp.pauli_walk.walk_moments`.  A variance of 0 with a bound of 0 is zero.
 
     Attributes:
