@@ -55,7 +55,7 @@ class Study:
     """
 
     qubits: str = option("2-12", "numbers of qubits: 2-12, or 4,8,12, or 1000")
-    layers: str = option("10", "layers of every circuit, or n for as many as qubits")
+    layers: str = option("10", "layers of every circuit, or n, 2n ... for multiples of the qubits")
     observable: str = option(
         "zz", "zz: Z_0 Z_1; last: Z_(n-1); local, global: costs of Cerezo et al. 2021; tfim"
     )
@@ -93,11 +93,11 @@ class Study:
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Qubits and layers of each circuit, in the order given."""
         numbers = _numbers("qubits", self.qubits)
-        if self.layers == "n":
-            return tuple((n, n) for n in numbers)
-        layers = _numbers("layers", self.layers, "a number, or n")
+        if multiple := re.fullmatch(r"([1-9]\d?)?n", str(self.layers)):
+            return tuple((n, n * int(multiple[1] or 1)) for n in numbers)
+        layers = _numbers("layers", self.layers, "a number, or a multiple of n such as n or 2n")
         if len(layers) > 1:
-            raise ValueError(f"layers must be one number, or n, got {self.layers!r}")
+            raise ValueError(f"layers must be one number, or a multiple of n, got {self.layers!r}")
         return tuple((n, layers[0]) for n in numbers)
 
     @property

@@ -79,6 +79,7 @@ def test_rows_are_those_of_gradient_variance_with_every_option():
 def test_sizes():
     assert Study("2-4,8").sizes == ((2, 10), (3, 10), (4, 10), (8, 10))
     assert Study("12, 4", layers="n").sizes == ((12, 12), (4, 4))
+    assert Study("12, 4", layers="2n").sizes == ((12, 24), (4, 8))
     assert Study("1000", layers=3).sizes == ((1000, 3),)
     assert Study("2-3,20", samples=5, walks=100).expected == 110
     assert Study("2-3,20", samples=5, walks=100, engine="pauli-walk").expected == 300
@@ -162,7 +163,7 @@ BAD = {
         {"qubits": q} for q in ("", "two", "5-2", "0-3", "2-", "3,3", "1e3", "-4")
     ],
     "qubits must be at least 2 for the observable zz": [{"qubits": "1-4"}],
-    "layers must be": [{"layers": q} for q in ("", "0", "m", "2.5", "2,3")],
+    "layers must be": [{"layers": q} for q in ("", "0", "m", "0n", "n2", "2.5", "2,3")],
     "observable must be one of zz, last, local, global, tfim": [{"observable": "zzz"}],
     "engine must be one of": [{"engine": "exact"}],
     "samples must be at least 2": [{"samples": 1}],
