@@ -91,7 +91,7 @@ def against_layers(
                 axis.axhline(references[label], color=color, linestyle=(0, (1, 2)), linewidth=1.2)
         axis.set(xlabel="layers (dimensionless)", ylabel="gradient variance, log2 (bits)")
         _log_of_counts(axis)
-        add_legend(figure, axis)
+        add_legend(figure, axis, columns=5)
         plt.close(figure)
     return figure
 
@@ -133,7 +133,7 @@ def histograms(gradients: Mapping[str, np.ndarray], *, reach: float = 1.0, bins:
     """
     edges = np.linspace(-reach, reach, bins + 1)
     with plt.rc_context(STYLE):
-        size = (0.8 + 3.4 * len(gradients), 3.1)
+        size = (1.2 + (3.4 if len(gradients) > 1 else 5.0) * len(gradients), 3.3)
         figure, axes = plt.subplots(1, len(gradients), figsize=size, squeeze=False, sharey=True)
         for axis, (title, values) in zip(axes[0], gradients.items(), strict=True):
             share = np.histogram(values, edges)[0] / len(values)

@@ -95,9 +95,9 @@ class Study:
         numbers = _numbers("qubits", self.qubits)
         if multiple := re.fullmatch(r"([1-9]\d?)?n", str(self.layers)):
             return tuple((n, n * int(multiple[1] or 1)) for n in numbers)
-        layers = _numbers("layers", self.layers, "a number, or a multiple of n such as n or 2n")
+        layers = _numbers("layers", self.layers, "a number, or n, 2n ...")
         if len(layers) > 1:
-            raise ValueError(f"layers must be one number, or a multiple of n, got {self.layers!r}")
+            raise ValueError(f"layers must be one number, or n, 2n ..., got {self.layers!r}")
         return tuple((n, layers[0]) for n in numbers)
 
     @property
