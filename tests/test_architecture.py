@@ -38,6 +38,8 @@ FLOORS = [
         "least_squares",
         "plateau",
         "pauli_walk",
+        "pauli_trace",
+        "two_design",
         "expressibility",
         "angle_samples",
         "landscape",
@@ -70,10 +72,12 @@ FLOORS = [
         "findings",
         "ambiguities",
         "choices",
+        "variance_tables",
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
+    | {"variance_plots"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
