@@ -155,9 +155,9 @@ def turned_states(program: Program, theta: Tensor, start: Tensor) -> Tensor:
     for gate in program:
         if isinstance(gate, Rotation):
             phase, flipped = flip(gate.pauli, states)
-            c, s, flipped = cosines[gate.parameter], sines[gate.parameter], -1j * phase * flipped
-            turned = c * flipped[:, :, :1] - s * states[:, :, :1]
-            states = torch.cat([c * states + s * flipped, turned], dim=-2)
+            c, s, phase = cosines[gate.parameter], sines[gate.parameter], -1j * phase
+            turned = (phase * c) * flipped[:, :, :1] - s * states[:, :, :1]
+            states = torch.cat([c * states + (phase * s) * flipped, turned], dim=-2)
         else:
             states = entangle(gate, states)
     return states
