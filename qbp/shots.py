@@ -21,8 +21,9 @@ from qbp.layers import as_layers, run
 from qbp.measurement import Plan, Setting, amplitudes, overlaps, plan
 from qbp.measurement import evaluations as evaluations  # part of this module's interface, too
 from qbp.measurement import settings as settings
+from qbp.noise import n_qubits, rows
 from qbp.observables import Observable
-from qbp.statevector import Program, Rotation, entangle, evolve, flip, like, product_state
+from qbp.statevector import Program, Rotation, entangle, evolve, flip, like
 
 Key = tuple[Sequence[int], str, int]  # seeds of the runs, purpose, step
 AMPLITUDES, SHOTS = 2**20, 2**18  # at once: 16 MiB of states, 2 MiB of draws
@@ -65,9 +66,9 @@ def shot_expectations(
         >>> shot_expectations(circuit, theta, [Z], 10, ([7], "measure", 0)).detach()
         tensor([1.])
     """
-    asked = plan(observables, _n_qubits(circuit))
+    asked = plan(observables, n_qubits(circuit))
     shots = _checks.integer("shots", shots)
-    angles, start, batch = _rows(circuit, theta, inputs)
+    angles, start, batch = _checked_rows(circuit, theta, inputs)
     key = _checked_key(draws_key, len(angles))
     found = _Shots.apply(angles, start, circuit.program, asked, shots, key)
     return found.reshape(*batch, len(observables))
@@ -91,8 +92,8 @@ def gradient_noise(circuit: Circuit, theta: Tensor, H: Observable, shots: int) -
         >>> gradient_noise(one, torch.zeros(1), PauliSum({"Z": 1.0}), 50)
         tensor([0.1000])
     """
-    asked, shots = plan([H], _n_qubits(circuit)), _checks.integer("shots", shots)
-    angles, start, _ = _rows(circuit, theta, None)
+    asked, shots = plan([H], n_qubits(circuit)), _checks.integer("shots", shots)
+    angles, start, _ = _checked_rows(circuit, theta, None)
     with torch.no_grad():
         found = [_variances(circuit.program, *part, asked) for part in _parts(circuit.program, angles, start)]
     return (_per_parameter(circuit.program, torch.cat(found), theta) / shots).sqrt().reshape(theta.shape)
@@ -227,25 +228,13 @@ def _per_parameter(program: Program, of_gates: Tensor, theta: Tensor) -> Tensor:
     return theta.new_zeros(len(of_gates), theta.shape[-1]).index_add_(1, index, of_gates)
 
 
-def _rows(circuit: Circuit, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor, torch.Size]:
-    """Return angles (runs, n_params), start states (runs, samples, 2**n), and the axes of the result."""
-    _, qubits = circuit._start(theta, inputs)  # checks them, too
+def _checked_rows(
+    circuit: Circuit, theta: Tensor, inputs: Tensor | None
+) -> tuple[Tensor, Tensor, torch.Size]:
+    found = rows(circuit, theta, inputs)
     if inputs is not None and inputs.requires_grad:
         raise ValueError("inputs must not require a gradient: shots differentiate by the angles alone")
-    batch = theta.shape[:-1]
-    samples = () if inputs is None else inputs.shape[-2:-1]
-    if inputs is not None:
-        batch = torch.broadcast_shapes(batch, inputs.shape[:-2])
-    angles = theta.expand(*batch, -1).reshape(-1, theta.shape[-1])
-    start = product_state(qubits).to(theta.dtype.to_complex())
-    start = start.expand(*batch, *(samples or (1,)), -1).reshape(len(angles), -1, start.shape[-1])
-    return angles, start, torch.Size((*batch, *samples))
-
-
-def _n_qubits(circuit: Circuit) -> int:
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
-    return circuit.n_qubits
+    return found
 
 
 def _checked_key(key: Key, runs: int) -> Key:
