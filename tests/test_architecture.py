@@ -43,6 +43,7 @@ FLOORS = [
         "expressibility",
         "angle_samples",
         "landscape",
+        "noise_moments",
         "curvature",
     },
     {
@@ -54,6 +55,7 @@ FLOORS = [
         "verdicts",
         "variances",
         "terrain",
+        "noise_depth",
         "measures",
         "sentences",
     },
@@ -74,7 +76,19 @@ FLOORS = [
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {
+        "style",
+        "plots",
+        "noise_plots",
+        "forest",
+        "diagrams",
+        "explorers",
+        "pages",
+        "_svg",
+        "readme",
+        "printed",
+        "traces",
+    },
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
