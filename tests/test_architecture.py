@@ -20,6 +20,8 @@ FLOORS = [
         "convex",
         "refinement",
         "noise",
+        "measurement",
+        "shots",
         "optimizers",
         "released",
         "problem",
@@ -43,6 +45,7 @@ FLOORS = [
         "expressibility",
         "angle_samples",
         "landscape",
+        "noise_moments",
         "curvature",
     },
     {
@@ -55,6 +58,7 @@ FLOORS = [
         "variances",
         "terrain",
         "kinds",
+        "noise_depth",
         "measures",
         "sentences",
     },
@@ -77,7 +81,7 @@ FLOORS = [
     }
     | {"integrity", "rerun", "verify", "provenance"},
     {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
-    | {"variance_plots"},
+    | {"variance_plots", "noise_plots"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
