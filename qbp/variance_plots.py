@@ -15,7 +15,7 @@ from qbp.plateau import GradientVariance
 from qbp.style import PLAIN, STYLE, add_legend
 from qbp.variances import Row, decay, decay_line, error_bars, upper_bounds
 
-LETTERS = {"X": "#56B4E9", "Y": "#4B2E83", "Z": "#E69F00"}  # of Pauli strings; I is left white
+LETTERS = {"X": ("X", "#56B4E9"), "Y": ("D", "#4B2E83"), "Z": ("s", "#E69F00")}  # marker, colour; I is none
 DASHES = ["-", (0, (4, 2)), (0, (1, 1.5))]  # of references
 
 
@@ -155,10 +155,10 @@ def walk_picture(strings: Sequence[str], passed: Sequence[str]) -> Figure:
         n = len(shown[0])
         figure, axis = plt.subplots(figsize=(8.2, 1.4 + 0.24 * n))
         handles: dict[str, Artist] = {}
-        for letter, color in LETTERS.items():
+        for letter, (marker, color) in LETTERS.items():
             at = [(t, q) for t, string in enumerate(shown) for q, p in enumerate(string) if p == letter]
             where = np.array(at, dtype=float).reshape(-1, 2)
-            (handles[letter],) = axis.plot(*where.T, "s", color=color, markersize=9, label=letter)
+            (handles[letter],) = axis.plot(*where.T, marker, color=color, markersize=8, label=letter)
         for t, gate in enumerate(passed[::-1]):
             if gate == "entangler":
                 axis.axvline(t + 0.5, color="0.8", linewidth=1.2, zorder=0)
