@@ -107,7 +107,7 @@ def effect_size(differences: np.ndarray) -> float:
     d = np.asarray(differences, dtype=float)
     if len(d) < 2:
         return float("nan")
-    mean, spread = float(d.mean()), float(d.std(ddof=1))
+    mean, spread = float(d.mean()), _deviation(d)
     if spread == 0:
         return float(np.sign(mean) * np.inf) if mean else 0.0
     return mean / spread * (1 - 3 / (4 * len(d) - 5))
@@ -213,4 +213,10 @@ def detectable(differences: np.ndarray, power: float = 0.8, level: float = 0.05)
     df, limit = len(d) - 1, t.ppf(1 - level / 2, len(d) - 1)
     # Far out scipy's noncentral t loses its lower tail, which is then below 1e-10: leave that out.
     shift = brentq(lambda nc: nct.sf(limit, df, nc) - power, 1e-6, 20 * limit)
-    return float(shift * d.std(ddof=1) / len(d) ** 0.5)
+    return float(shift * _deviation(d) / len(d) ** 0.5)
+
+
+def _deviation(d: np.ndarray) -> float:
+    """Return the standard deviation of a sample, (n,), also where the square of a value would overflow."""
+    scale = float(np.abs(d).max())
+    return scale * float((d / scale).std(ddof=1)) if scale > 0 else 0.0

@@ -34,6 +34,7 @@ TYPED = {
     **dict.fromkeys(["0.03", "0.6", "0.007", "0.8", "0.2"], "the released notebook's telecom series"),
     **dict.fromkeys(["0.15", "0.60", "0.80"], "the released notebook's points on the curve"),
     "2.75": "where the packets' weights end",
+    "0.00000": "the released notebook's last stored values, but for their sign",
     "100 of 500": "the paper's Stage 1",
     "95": "per cent: the level of the intervals",
     **dict.fromkeys(["3.11", "4.0"], "versions of Python and of a license"),

@@ -22,6 +22,13 @@ from qbp.evidence import (
 from qbp.statistics import relative_change
 
 
+def test_differences_too_large_to_square_have_an_effect_and_a_detectable_size():
+    d = np.random.default_rng(0).normal(1, 1, 12)
+    for found in (effect_size, detectable):
+        size = 1e200 if found is detectable else 1.0
+        assert found(d * 1e200) == pytest.approx(found(d) * size, rel=1e-12)
+
+
 def test_effect_size_is_the_corrected_mean_over_spread():
     d = np.random.default_rng(0).normal(-0.8, 1.0, 12)
     assert effect_size(d) == pytest.approx(d.mean() / d.std(ddof=1) * (1 - 3 / (4 * 12 - 5)))
