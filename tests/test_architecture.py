@@ -42,6 +42,9 @@ FLOORS = [
         "angle_samples",
         "landscape",
         "curvature",
+        "saddles",
+        "shifts",
+        "ensembles",
     },
     {
         "configs",
@@ -72,7 +75,19 @@ FLOORS = [
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {
+        "style",
+        "plots",
+        "forest",
+        "diagrams",
+        "circuit_plots",
+        "explorers",
+        "pages",
+        "_svg",
+        "readme",
+        "printed",
+        "traces",
+    },
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
