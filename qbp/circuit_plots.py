@@ -108,17 +108,18 @@ def curvature(
     at: np.ndarray,
     slices: Mapping[str, np.ndarray],
     *,
-    reach: float,
     limits: tuple[float, float],
     unit: str = "dimensionless",
 ) -> Figure:
     """Draw a Hessian's eigenvalues, lowest first, and beside them slices of the cost.
 
+    The axis of the eigenvalues is linear up to a hundredth to either side of zero, logarithmic beyond, and
+    always the same.
+
     Args:
         spectrum: eigenvalues, (n_params,).
         at: distances along the slices in radians, (points,).
         slices: {direction: cost (points,)}.
-        reach: of the vertical axis of the spectrum, to either side of zero.
         limits: of the vertical axis of the slices.
         unit: of the cost.
     """
@@ -128,7 +129,9 @@ def curvature(
         left.vlines(place, 0, spectrum, color=np.where(spectrum < 0, PLAIN[4][0], PLAIN[5][0]), linewidth=2)
         left.axhline(0, color="0.3", linewidth=1)
         left.set(xlabel="share of the directions (dimensionless)", ylabel="eigenvalue (per radian²)")
-        left.set(ylim=(-reach, reach), xlim=(-0.03, 1.03))
+        left.set_yscale("symlog", linthresh=0.01)
+        left.set(ylim=(-10, 10), xlim=(-0.03, 1.03), yticks=[-1, -0.1, -0.01, 0, 0.01, 0.1, 1])
+        left.set_yticklabels(["−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1"])
         for (label, cost), (color, dash) in zip(slices.items(), cycle(PLAIN)):
             right.plot(at, cost, color=color, linestyle=dash, label=label)
         right.set(xlabel="distance (radians)", ylabel=f"cost ({unit})", ylim=limits)
@@ -181,12 +184,13 @@ def kinds_of_points(
         near: slope below which a critical point is near.
         steep: share of the largest curvature by which a saddle's way out curves down; the corner of saddles
             is shaded.
+
+    A slope below the left edge, 1e-4 radians, is drawn there.
     """
     with plt.rc_context(STYLE):
-        size = (1.0 + 4.1 * len(tasks), 4.2)
+        size = (1.0 + 3.1 * len(tasks), 4.0)
         figure, axes = plt.subplots(1, len(tasks), figsize=size, squeeze=False, sharey=True)
-        low = min(s.min() for moments in tasks.values() for s, _ in moments.values())
-        edge = max(low, 1e-6) / 2
+        edge = 1e-4
         shown: dict[str, Artist] = {}
         for axis, (title, moments) in zip(axes[0], tasks.items(), strict=True):
             axis.fill_between([edge, near], -1.1, -steep, color="0.88", linewidth=0)
@@ -194,10 +198,10 @@ def kinds_of_points(
             axis.axhline(0, color="0.3", linewidth=1)
             for (moment, (slope, lowest)), (color, _), marker in zip(moments.items(), cycle(PLAIN), POINTS):
                 look = {"color": color, "markeredgecolor": "black", "markersize": 7, "alpha": 0.85}
-                across = np.maximum(slope, 1e-6)
+                across = np.maximum(slope, 1.3 * edge)
                 (shown[moment],) = axis.plot(across, lowest, marker, label=moment, **look)
             axis.set(xscale="log", ylim=(-1.1, 0.3), xlim=(edge, 4), title=title)
-            axis.set(xlabel="gradient / largest curvature (radians)", ylabel="lowest / largest curvature")
+            axis.set(xlabel="gradient / curvature (radians)", ylabel="lowest / largest curvature")
             axis.yaxis.set_tick_params(labelleft=True)
         add_legend(figure, shown)
         plt.close(figure)
@@ -240,6 +244,25 @@ def expressibility_and_gradients(
     return figure
 
 
+def sphere_map(bloch: np.ndarray, excess: float) -> Figure:
+    """Draw states of one qubit on an equal-area map of the sphere, longitude across and height up.
+
+    Args:
+        bloch: expectations of X, Y and Z, (states, 3).
+        excess: F_2 / F_2(Haar) - 1 of these states, written above.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 3.4))
+        axis.plot(
+            np.arctan2(bloch[:, 1], bloch[:, 0]), bloch[:, 2], "o", color=PLAIN[5][0], markersize=4, alpha=0.7
+        )
+        axis.set(xlim=(-np.pi, np.pi), ylim=(-1.05, 1.05), title=f"excess of F₂: {excess:.2f}")
+        axis.set(xlabel="longitude (radians)", ylabel="⟨Z⟩ (dimensionless)")
+        _pi_axis(axis)
+        plt.close(figure)
+    return figure
+
+
 def boxes(
     reach: Sequence[float], panels: Mapping[str, Mapping[str, np.ndarray]], *, ylabels: Mapping[str, str]
 ) -> Figure:
@@ -251,7 +274,7 @@ def boxes(
         ylabels: of each panel, with the unit.
     """
     with plt.rc_context(STYLE):
-        size = (0.6 + 4.1 * len(panels), 4.0)
+        size = (0.6 + 3.3 * len(panels), 3.9)
         figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
         shown: dict[str, Artist] = {}
         for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):

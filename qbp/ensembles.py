@@ -6,7 +6,9 @@ need not vanish, so the variance of the gradient and its mean square are two num
 much gradients differ inside the ensemble, the mean square how large they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,25 +20,31 @@ from qbp.expressibility import frame_potential, haar_frame_potential
 from qbp.observables import Observable, PauliSum, Projector
 
 
+class Gradients(NamedTuple):
+    """Mean over k of the variance of dC/dtheta_k inside an ensemble and of its mean square, and their
+    standard errors; all (), in the squared unit of C."""
+
+    variance: Tensor
+    variance_stderr: Tensor
+    square: Tensor
+    square_stderr: Tensor
+
+
 @dataclass(frozen=True)
 class Ensemble:
-    """States and gradients of m parameter vectors; all tensors are ().
+    """States and gradients of m parameter vectors.
 
     Attributes:
-        frame_potential, stderr: unbiased estimate of F_2, dimensionless, and its standard error.
+        frame_potential, stderr: unbiased estimate of F_2, (), dimensionless, and its standard error.
         haar: F_2 of Haar random states.
-        variance, variance_stderr: mean over k of the variance of dC/dtheta_k inside the ensemble.
-        square, square_stderr: mean over k of the mean square of dC/dtheta_k.
+        gradients: of each observable, by name.
         samples: m.
     """
 
     frame_potential: Tensor
     stderr: Tensor
     haar: float
-    variance: Tensor
-    variance_stderr: Tensor
-    square: Tensor
-    square_stderr: Tensor
+    gradients: dict[str, Gradients]
     samples: int
 
     @property
@@ -45,12 +53,12 @@ class Ensemble:
         return self.frame_potential / self.haar - 1
 
 
-def ensemble(circuit: Circuit, H: Observable, theta: Tensor) -> Ensemble:
-    r"""Estimate how evenly given parameter vectors cover the states, and the gradients of <H> at them.
+def ensemble(circuit: Circuit, observables: Mapping[str, Observable], theta: Tensor) -> Ensemble:
+    r"""Estimate how evenly given parameter vectors cover the states, and the gradients at them.
 
     Args:
         circuit: prepares psi(theta).
-        H: observable.
+        observables: {name: H}, of whose expectations the gradients are.
         theta: parameter vectors, independent draws, (m, n_params), m at least 4.
 
     Raises:
@@ -59,34 +67,32 @@ def ensemble(circuit: Circuit, H: Observable, theta: Tensor) -> Ensemble:
     Example:
         >>> from qbp import HardwareEfficient
         >>> one = HardwareEfficient(1, 1, rotations=["rx"])  # C = cos theta
-        >>> found = ensemble(one, PauliSum({"Z": 1.0}), torch.full((5, 1), torch.pi / 2))
-        >>> [round(float(number), 3) for number in (found.excess, found.variance, found.square)]
+        >>> found = ensemble(one, {"z": PauliSum({"Z": 1.0})}, torch.full((5, 1), torch.pi / 2))
+        >>> at = found.gradients["z"]
+        >>> [round(float(number), 3) for number in (found.excess, at.variance, at.square)]
         [2.0, 0.0, 1.0]
     """
     _checks.theta(theta, circuit.n_params)
     if theta.ndim != 2 or len(theta) < 4:
         raise ValueError(f"theta must be (m, n_params) with m at least 4, got {tuple(theta.shape)}")
-    gradients, states = [], []
-    for rows in chunks(len(theta), circuit):
-        part = theta[rows.start : rows.stop].detach().requires_grad_()
+    parts = [theta.detach()[rows.start : rows.stop] for rows in chunks(len(theta), circuit)]
+    with torch.no_grad():
+        value, stderr = frame_potential(torch.cat([circuit.state(part) for part in parts]))
+    haar = haar_frame_potential(2**circuit.n_qubits, 2)
+    gradients = {name: _gradients(circuit, H, parts) for name, H in observables.items()}
+    return Ensemble(value, stderr, haar, gradients, len(theta))
+
+
+def _gradients(circuit: Circuit, H: Observable, parts: list[Tensor]) -> Gradients:
+    found = []
+    for part in parts:
+        part = part.clone().requires_grad_()
         with torch.enable_grad():
-            gradients += torch.autograd.grad(circuit.expectation(part, H).sum(), part)
-        with torch.no_grad():
-            states.append(circuit.state(part))
-    gradient, m = torch.cat(gradients).double(), len(theta)
-    value, stderr = frame_potential(torch.cat(states))
-    power = gradient.square().mean(-1)
+            found += torch.autograd.grad(circuit.expectation(part, H).sum(), part)
+    gradient = torch.cat(found).double()
+    m, power = len(gradient), gradient.square().mean(-1)
     spread = (gradient - gradient.mean(0)).square().mean(-1) * (m / (m - 1))
-    return Ensemble(
-        frame_potential=value,
-        stderr=stderr,
-        haar=haar_frame_potential(2**circuit.n_qubits, 2),
-        variance=spread.mean(),
-        variance_stderr=spread.std() / m**0.5,
-        square=power.mean(),
-        square_stderr=power.std() / m**0.5,
-        samples=m,
-    )
+    return Gradients(spread.mean(), spread.std() / m**0.5, power.mean(), power.std() / m**0.5)
 
 
 def box(center: Tensor, reach: float, samples: int, seed: int = 0) -> Tensor:

@@ -34,13 +34,14 @@ def figures():
         ),
         "spreads": circuit_plots.spreads({"2": np.sin(AT)}, xlabel="⟨Z⟩ (dimensionless)", bounds=(-1, 1)),
         "curvature": circuit_plots.curvature(
-            np.array([-1, 0, 2.0]), AT, {"lowest": -AT, "highest": AT}, reach=2, limits=(-1, 1)
+            np.array([-1, 0, 2.0]), AT, {"lowest": -AT, "highest": AT}, limits=(-1, 1)
         ),
         "scalings": circuit_plots.scalings(decays, fit, sizes, ylabel="mean square, log2 (bits)"),
         "kinds_of_points": circuit_plots.kinds_of_points({"a": moments, "b": moments}, near=0.1, steep=0.1),
         "expressibility_and_gradients": circuit_plots.expressibility_and_gradients(
             [1, 2, 4], mean, {"zz": mean, "tfim": 2 * mean}, {"zz": 0.01, "tfim": 0.02}
         ),
+        "sphere_map": circuit_plots.sphere_map(np.array([[0, 1.0, 0], [0, 0, -1]]), 0.5),
         "boxes": circuit_plots.boxes(
             [0.1, 1, np.pi], {"F₂": {"zero": mean}, "gradient": {"zero": mean}},
             ylabels={"F₂": "excess, log2 (bits)", "gradient": "mean square, log2 (bits)"},
@@ -50,7 +51,7 @@ def figures():
 
 NAMES = [
     "sine_slice", "energy_map", "spreads", "curvature", "scalings", "kinds_of_points",
-    "expressibility_and_gradients", "boxes",
+    "expressibility_and_gradients", "boxes", "sphere_map",
 ]  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def test_a_figure_draws_says_its_units_and_is_not_left_open(figures, name, tmp_p
         assert axis.get_label() == "<colorbar>" or "(" in axis.get_xlabel()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "energy_map"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("energy_map", "sphere_map")])
 def test_the_legend_stands_outside_the_axes(figures, name):
     figure = figures[name]
     figure.savefig(io.BytesIO())
@@ -90,3 +91,8 @@ def test_numbers_are_drawn_where_they_are(figures):
     assert end.get_xdata().min() > 0  # a point without a gradient has a place on the axis
     slopes = [line for line in figures["scalings"].axes[0].get_lines() if line.get_linestyle() != "None"]
     assert np.diff(slopes[0].get_ydata())[0] == pytest.approx(np.log2(0.02 / 0.2) / 2, rel=0.05)
+
+
+def test_a_state_has_its_place_on_the_map(figures):
+    (line,) = figures["sphere_map"].axes[0].get_lines()
+    assert line.get_xydata()[0].tolist() == [np.pi / 2, 0] and line.get_ydata()[1] == -1

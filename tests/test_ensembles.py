@@ -18,21 +18,24 @@ ONE = qbp.HardwareEfficient(1, 1, rotations=["rx"]), qbp.PauliSum({"Z": 1.0})  #
 def test_all_angles_give_what_the_two_estimators_of_all_angles_give():
     circuit, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
     theta = angle_samples.random_angles(0, range(300), circuit.n_params)
-    found, whole = ensemble(circuit, H, theta), expressibility(circuit, 300)
+    found, whole = ensemble(circuit, {"H": H}, theta), expressibility(circuit, 300)
     torch.testing.assert_close(found.frame_potential, whole.frame_potential)
     torch.testing.assert_close(found.stderr, whole.stderr)
     variance = qbp.gradient_variance(circuit, H, samples=300).mean
-    torch.testing.assert_close(found.square, variance.variance)
-    torch.testing.assert_close(found.square_stderr, variance.stderr)
-    assert abs(found.variance - found.square) < 3 * found.square / 300  # means of zero, but for their noise
+    torch.testing.assert_close(found.gradients["H"].square, variance.variance)
+    torch.testing.assert_close(found.gradients["H"].square_stderr, variance.stderr)
+    assert (
+        abs(found.gradients["H"].variance - found.gradients["H"].square)
+        < 3 * found.gradients["H"].square / 300
+    )  # means of zero, but for their noise
 
 
 def test_a_small_box_holds_one_state_and_one_gradient():
     circuit, H = ONE
     reach = 0.02
-    found = ensemble(circuit, H, box(torch.tensor([1.0], dtype=torch.float64), reach, 2000))
-    assert float(found.square) == pytest.approx(math.sin(1) ** 2, rel=1e-2)
-    assert float(found.variance) == pytest.approx(math.cos(1) ** 2 * reach**2 / 3, rel=0.1)
+    found = ensemble(circuit, {"H": H}, box(torch.tensor([1.0], dtype=torch.float64), reach, 2000))
+    assert float(found.gradients["H"].square) == pytest.approx(math.sin(1) ** 2, rel=1e-2)
+    assert float(found.gradients["H"].variance) == pytest.approx(math.cos(1) ** 2 * reach**2 / 3, rel=0.1)
     assert float(found.excess) == pytest.approx(2, abs=1e-2)  # F_2 = 1 against 1/3
 
 
@@ -71,14 +74,14 @@ def test_the_identity_in_a_sum_moves_nothing():
 def test_a_deep_circuit_comes_to_the_2_design():
     circuit, H = qbp.HardwareEfficient(3, 40), qbp.PauliSum({"ZZI": 1.0})  # the last layers matter little
     theta = draws.uniform([0], "all", 500 * circuit.n_params, high=2 * math.pi).reshape(500, -1)
-    found = ensemble(circuit, H, theta)
+    found = ensemble(circuit, {"H": H}, theta)
     assert abs(found.excess) < 4 * found.stderr / found.haar
-    assert float(found.square) == pytest.approx(two_design_variance(H), rel=0.08)
+    assert float(found.gradients["H"].square) == pytest.approx(two_design_variance(H), rel=0.08)
 
 
 def test_meta_device():
-    found = ensemble(*ONE, torch.zeros(5, 1, device="meta", dtype=torch.float64))
-    assert found.excess.is_meta and found.square.shape == ()
+    found = ensemble(ONE[0], {"H": ONE[1]}, torch.zeros(5, 1, device="meta", dtype=torch.float64))
+    assert found.excess.is_meta and found.gradients["H"].square.shape == ()
 
 
 def test_bad_input_is_named():
@@ -88,7 +91,7 @@ def test_bad_input_is_named():
         "theta must have": torch.zeros(5, 2),
     }.items():
         with pytest.raises(ValueError, match=message):
-            ensemble(circuit, H, theta)
+            ensemble(circuit, {"H": H}, theta)
     with pytest.raises(TypeError, match="H must be a PauliSum or a Projector"):
         two_design_variance(circuits.Infidelity(torch.tensor([1.0, 0.0])))
     with pytest.raises(ValueError, match="reach must be"):
