@@ -232,8 +232,11 @@ def expressibility_and_gradients(
                 np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":"
             )
         first = np.log2(next(iter(variances.values())))
+        before = np.inf
         for depth, x, y in zip(depths, excess, first, strict=True):
-            axis.annotate(str(depth), (x, y), (0, 8), textcoords="offset points", ha="center", fontsize=11)
+            place = (0, 8) if x < 0.8 * before else (0, -18)  # two marks close together: below
+            axis.annotate(str(depth), (x, y), place, textcoords="offset points", ha="center", fontsize=11)
+            before = x
         axis.set(xscale="log", ylabel="mean gradient variance, log2 (bits)")
         axis.set_xlabel("F₂ above Haar's, F₂ / F₂(Haar) − 1 (dimensionless)")
         axis.invert_xaxis()
