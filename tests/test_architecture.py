@@ -47,6 +47,9 @@ FLOORS = [
         "landscape",
         "noise_moments",
         "curvature",
+        "saddles",
+        "shifts",
+        "ensembles",
     },
     {
         "configs",
@@ -81,7 +84,7 @@ FLOORS = [
     }
     | {"integrity", "rerun", "verify", "provenance"},
     {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
-    | {"variance_plots", "noise_plots"},
+    | {"variance_plots", "noise_plots", "circuit_plots"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

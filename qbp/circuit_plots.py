@@ -1,0 +1,298 @@
+"""Figures of circuits: slices with their sine, energy maps, spectra, kinds of points, expressibility."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from qbp.curves import Decay
+from qbp.shifts import Slice
+from qbp.style import PLAIN, STYLE, add_legend
+
+POINTS = ["o", "s", "^", "D", "v", "P"]
+PI_TICKS = {-np.pi: "−π", -np.pi / 2: "−π/2", 0.0: "0", np.pi / 2: "π/2", np.pi: "π"}
+
+
+def sine_slice(shown: Slice, limits: tuple[float, float], *, unit: str = "J") -> Figure:
+    """Draw a slice of a cost along one angle, the sine through three of its values, and what limits it.
+
+    Args:
+        shown: from :func:`qbp.shifts.slice_along`.
+        limits: lowest and highest eigenvalue of the observable.
+        unit: of the cost.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.2, 3.9))
+        for limit in limits:
+            axis.axhline(limit, color=PLAIN[3][0], linestyle=PLAIN[3][1], label="limits of the observable")
+        axis.plot(shown.at, shown.sine, color=PLAIN[1][0], linewidth=4, label="sine through three values")
+        axis.plot(shown.at, shown.cost, "o", color="black", markersize=3.5, label="circuit")
+        look = {"color": PLAIN[2][0], "markersize": 9, "markeredgecolor": "black"}
+        axis.plot(shown.measured_at, shown.measured, "D", label="the three values", **look)
+        axis.set(xlabel="step of one angle (radians)", ylabel=f"cost ({unit})")
+        _pi_axis(axis)
+        add_legend(figure, axis, columns=2)
+        plt.close(figure)
+    return figure
+
+
+def energy_map(
+    maps: Mapping[str, np.ndarray],
+    at: np.ndarray,
+    *,
+    xlabel: str,
+    ylabel: str,
+    label: str,
+    limits: tuple[float, float],
+    marks: Sequence[tuple[float, float]] = (),
+) -> Figure:
+    """Draw costs over two steps as contours of one scale, a panel each, darker where lower.
+
+    Args:
+        maps: {title: cost (points, points)}, the first step down the rows.
+        at: steps in radians, (points,), of both.
+        xlabel, ylabel: the second and the first step.
+        label: of the colour bar, with the unit.
+        limits: lowest and highest cost of the scale.
+        marks: points (second, first step) to mark in every panel.
+    """
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = plt.subplots(1, len(maps), figsize=(1.4 + 2.9 * len(maps), 3.5), squeeze=False)
+        levels = np.linspace(*limits, 13)
+        for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
+            filled = axis.contourf(at, at, values, levels=levels, cmap="Greys_r", extend="both")
+            axis.contour(at, at, values, levels=levels, colors="white", linewidths=0.6)
+            for x, y in marks:
+                axis.plot(x, y, "D", color=PLAIN[2][0], markeredgecolor="black", markersize=9)
+            axis.set(xlabel=xlabel, ylabel=ylabel, title=title, aspect="equal")
+            if np.isclose(at[-1], np.pi):
+                _pi_axis(axis)
+                axis.set_yticks(list(PI_TICKS), PI_TICKS.values())
+        figure.colorbar(filled, ax=list(axes[0]), label=label, format="%.2g")
+        plt.close(figure)
+    return figure
+
+
+def spreads(
+    values: Mapping[str, np.ndarray], *, xlabel: str, bounds: tuple[float, float], bins: int = 80
+) -> Figure:
+    """Draw how values spread between their bounds, a histogram as a line each.
+
+    Args:
+        values: {label: values (samples,)}.
+        xlabel: with the unit.
+        bounds: the limits, drawn as lines.
+        bins: of the histograms.
+    """
+    edges = np.linspace(*bounds, bins + 1)
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.2, 3.9))
+        for (label, sample), (color, dash) in zip(values.items(), cycle(PLAIN)):
+            density, _ = np.histogram(sample, edges, density=True)
+            axis.stairs(density, edges, color=color, linestyle=dash, linewidth=2, label=label)
+        for bound in bounds:
+            axis.axvline(bound, color="0.3", linewidth=1.2)
+        axis.set(xlabel=xlabel, ylabel="probability density (1 / unit)")
+        add_legend(figure, axis, columns=len(values))
+        plt.close(figure)
+    return figure
+
+
+def curvature(
+    spectrum: np.ndarray,
+    at: np.ndarray,
+    slices: Mapping[str, np.ndarray],
+    *,
+    limits: tuple[float, float],
+    unit: str = "dimensionless",
+) -> Figure:
+    """Draw a Hessian's eigenvalues, lowest first, and beside them slices of the cost.
+
+    The axis of the eigenvalues is linear up to a hundredth to either side of zero, logarithmic beyond, and
+    always the same.
+
+    Args:
+        spectrum: eigenvalues, (n_params,).
+        at: distances along the slices in radians, (points,).
+        slices: {direction: cost (points,)}.
+        limits: of the vertical axis of the slices.
+        unit: of the cost.
+    """
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
+        place = np.linspace(0, 1, len(spectrum))
+        left.vlines(place, 0, spectrum, color=np.where(spectrum < 0, PLAIN[4][0], PLAIN[5][0]), linewidth=2)
+        left.axhline(0, color="0.3", linewidth=1)
+        left.set(xlabel="share of the directions (dimensionless)", ylabel="eigenvalue (per radian²)")
+        left.set_yscale("symlog", linthresh=0.01)
+        left.set(ylim=(-10, 10), xlim=(-0.03, 1.03), yticks=[-1, -0.1, -0.01, 0, 0.01, 0.1, 1])
+        left.set_yticklabels(["−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1"])
+        for (label, cost), (color, dash) in zip(slices.items(), cycle(PLAIN)):
+            right.plot(at, cost, color=color, linestyle=dash, label=label)
+        right.set(xlabel="distance (radians)", ylabel=f"cost ({unit})", ylim=limits)
+        add_legend(figure, right, columns=3)
+        plt.close(figure)
+    return figure
+
+
+def scalings(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    fits: Mapping[str, Mapping[str, Decay]],
+    n_qubits: Sequence[int],
+    *,
+    ylabel: str,
+) -> Figure:
+    """Draw mean squares against the number of qubits, log2, with the decays fitted to them.
+
+    Args:
+        panels: {title: {label: (means (sizes,), standard errors (sizes,))}}.
+        fits: the decays, of the same titles and labels.
+        n_qubits: sizes.
+        ylabel: of a panel, with the unit.
+    """
+    x, shown = np.asarray(n_qubits, dtype=float), {}
+    with plt.rc_context(STYLE):
+        size = (1.0 + 3.9 * len(panels), 4.0)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            for (label, (mean, error)), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
+                bits, bar = np.log2(mean), np.asarray(error) / mean / np.log(2)
+                axis.errorbar(x, bits, bar, fmt=marker, color=color, capsize=3, markersize=6)
+                line = bits.mean() + fits[title][label].slope * (x - x.mean())
+                (drawn,) = axis.plot(x, line, color=color, linestyle=dash)
+                shown.setdefault(label, drawn)
+            axis.set(xlabel="number of qubits (dimensionless)", ylabel=ylabel, title=title)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.yaxis.set_tick_params(labelleft=True)
+        add_legend(figure, shown)
+        plt.close(figure)
+    return figure
+
+
+def kinds_of_points(
+    tasks: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], *, near: float, steep: float
+) -> Figure:
+    """Draw points by what kind they are: slope over curvature across, lowest over largest curvature up.
+
+    Args:
+        tasks: {title: {moment: (slope in radians (runs,), lowest / largest eigenvalue (runs,))}}.
+        near: slope below which a critical point is near.
+        steep: share of the largest curvature by which a saddle's way out curves down; the corner of saddles
+            is shaded.
+
+    A slope below the left edge, 1e-4 radians, is drawn there.
+    """
+    with plt.rc_context(STYLE):
+        size = (1.0 + 3.1 * len(tasks), 4.0)
+        figure, axes = plt.subplots(1, len(tasks), figsize=size, squeeze=False, sharey=True)
+        edge = 1e-4
+        shown: dict[str, Artist] = {}
+        for axis, (title, moments) in zip(axes[0], tasks.items(), strict=True):
+            axis.fill_between([edge, near], -1.1, -steep, color="0.88", linewidth=0)
+            axis.text(near / 1.3, -1.04, "near a saddle", color="0.3", fontsize=11, ha="right", va="bottom")
+            axis.axhline(0, color="0.3", linewidth=1)
+            for (moment, (slope, lowest)), (color, _), marker in zip(moments.items(), cycle(PLAIN), POINTS):
+                look = {"color": color, "markeredgecolor": "black", "markersize": 7, "alpha": 0.85}
+                across = np.maximum(slope, 1.3 * edge)
+                (shown[moment],) = axis.plot(across, lowest, marker, label=moment, **look)
+            axis.set(xscale="log", ylim=(-1.1, 0.3), xlim=(edge, 4), title=title)
+            axis.set(xlabel="gradient / curvature (radians)", ylabel="lowest / largest curvature")
+            axis.yaxis.set_tick_params(labelleft=True)
+        add_legend(figure, shown)
+        plt.close(figure)
+    return figure
+
+
+def expressibility_and_gradients(
+    depths: Sequence[int],
+    excess: np.ndarray,
+    variances: Mapping[str, np.ndarray],
+    limits: Mapping[str, float],
+) -> Figure:
+    """Draw gradient variances against the expressibility of the same circuits, a mark for each depth.
+
+    Args:
+        depths: layers, (depths,), written beside the first curve.
+        excess: F_2 / F_2(Haar) - 1, (depths,), above 0; the axis runs from large to small.
+        variances: {observable: variances (depths,)}.
+        limits: {observable: its value on a 2-design}, dotted lines.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.6, 4.4))
+        handles: dict[str, Artist] = {}
+        for (label, values), (color, dash), marker in zip(variances.items(), cycle(PLAIN), POINTS):
+            look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 7}
+            (handles[label],) = axis.plot(excess, np.log2(values), **look)
+            handles["2-design"] = axis.axhline(
+                np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":"
+            )
+        first = np.log2(next(iter(variances.values())))
+        before = np.inf
+        for depth, x, y in zip(depths, excess, first, strict=True):
+            place = (0, 8) if x < 0.8 * before else (0, -18)  # two marks close together: below
+            axis.annotate(str(depth), (x, y), place, textcoords="offset points", ha="center", fontsize=11)
+            before = x
+        axis.set(xscale="log", ylabel="mean gradient variance, log2 (bits)")
+        axis.set_xlabel("F₂ above Haar's, F₂ / F₂(Haar) − 1 (dimensionless)")
+        axis.invert_xaxis()
+        axis.margins(y=0.12)
+        handles["2-design"] = handles.pop("2-design")
+        add_legend(figure, handles)
+        plt.close(figure)
+    return figure
+
+
+def sphere_map(bloch: np.ndarray, excess: float) -> Figure:
+    """Draw states of one qubit on an equal-area map of the sphere, longitude across and height up.
+
+    Args:
+        bloch: expectations of X, Y and Z, (states, 3).
+        excess: F_2 / F_2(Haar) - 1 of these states, written above.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 3.4))
+        axis.plot(
+            np.arctan2(bloch[:, 1], bloch[:, 0]), bloch[:, 2], "o", color=PLAIN[5][0], markersize=4, alpha=0.7
+        )
+        axis.set(xlim=(-np.pi, np.pi), ylim=(-1.05, 1.05), title=f"excess of F₂: {excess:.2f}")
+        axis.set(xlabel="longitude (radians)", ylabel="⟨Z⟩ (dimensionless)")
+        _pi_axis(axis)
+        plt.close(figure)
+    return figure
+
+
+def boxes(
+    reach: Sequence[float], panels: Mapping[str, Mapping[str, np.ndarray]], *, ylabels: Mapping[str, str]
+) -> Figure:
+    """Draw what a box of angles holds against its half width, a panel for each quantity, log2.
+
+    Args:
+        reach: half widths in radians, (sizes,).
+        panels: {title: {center: values (sizes,)}}, above 0.
+        ylabels: of each panel, with the unit.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.6 + 3.3 * len(panels), 3.9)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
+        shown: dict[str, Artist] = {}
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            for (label, values), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
+                look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 6}
+                (shown[label],) = axis.plot(reach, np.log2(values), **look)
+            axis.set(xscale="log", xlabel="half width of the box (radians)", ylabel=ylabels[title])
+            axis.set(
+                title=title, xticks=[0.03, 0.1, 0.3, 1, np.pi], xticklabels=["0.03", "0.1", "0.3", "1", "π"]
+            )
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        add_legend(figure, shown, columns=3)
+        plt.close(figure)
+    return figure
+
+
+def _pi_axis(axis: Axes) -> None:
+    axis.set_xticks(list(PI_TICKS), PI_TICKS.values())
