@@ -17,7 +17,7 @@ from qbp import _checks, draws
 from qbp.angle_samples import chunks
 from qbp.ansatz import Circuit
 from qbp.expressibility import frame_potential, haar_frame_potential
-from qbp.observables import Observable, PauliSum, Projector
+from qbp.observables import Observable
 
 
 class Gradients(NamedTuple):
@@ -118,28 +118,3 @@ def box(center: Tensor, reach: float, samples: int, seed: int = 0) -> Tensor:
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     unit = draws.uniform([seed], "box", samples * len(center), low=-1.0, high=1.0)
     return center + reach * unit.reshape(samples, -1).to(center)
-
-
-def two_design_variance(H: Observable) -> float:
-    r"""Return Var[dC/dtheta] of a rotation between two unitary 2-designs, a Pauli string its generator.
-
-    .. math:: d \, (\mathrm{tr} H^2 - (\mathrm{tr} H)^2 / d) / (2 (d^2 - 1)(d + 1)), \quad d = 2^n
-
-    This is the value that deep random circuits come to (McClean et al. 2018).
-
-    Args:
-        H: a Pauli sum or a projector.
-
-    Example:
-        >>> two_design_variance(Projector(3)) == 1 / (2 * 9**2)
-        True
-    """
-    d = 2.0**H.n_qubits
-    if isinstance(H, Projector):
-        centered = 1 - 1 / d  # tr H^2 - (tr H)^2 / d
-    elif isinstance(H, PauliSum):
-        identity = "I" * H.n_qubits
-        centered = d * sum(c**2 for string, c in H.terms.items() if string != identity)
-    else:
-        raise TypeError(f"H must be a PauliSum or a Projector, got {type(H).__name__!r}")
-    return d * centered / (2 * (d**2 - 1) * (d + 1))

@@ -9,8 +9,9 @@ import torch
 
 import qbp
 from qbp import angle_samples, circuits, draws
-from qbp.ensembles import box, ensemble, two_design_variance
+from qbp.ensembles import box, ensemble
 from qbp.expressibility import expressibility
+from qbp.two_design import two_design_variance
 
 ONE = qbp.HardwareEfficient(1, 1, rotations=["rx"]), qbp.PauliSum({"Z": 1.0})  # C = cos theta
 
