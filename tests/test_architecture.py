@@ -20,6 +20,8 @@ FLOORS = [
         "convex",
         "refinement",
         "noise",
+        "measurement",
+        "shots",
         "optimizers",
         "released",
         "problem",
