@@ -6,26 +6,30 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment, configurations
-from qbp.experiments import Result, load_data, resolve_device, run
+from qbp import circuit_configs, kinds
+from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment
+from qbp.experiments import Result, load_data, resolve_device
+from qbp.kinds import run
 from qbp.sellier import SellierConfig
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 from qbp.variances import Row, Study, decay, rows
 
-OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
-KINDS: dict[str, type[Algorithm]] = {
+OWN = ("experiment", "method", "algorithm")  # fields of a configuration that `qbp run` spells otherwise
+CIRCUITS = {"circuits": circuit_configs.CircuitExperiment}  # groups of options beside the perceptrons'
+ALGORITHMS: dict[str, type[Algorithm]] = {
     "Algorithm 1": TwoStageConfig,
     "Sellier, as described": WaveConfig,
     "Sellier, as released": SellierConfig,
 }
 RELEASED = {f.name: f.default for f in fields(SellierConfig)}
+VQE = {f.name: f.default for f in fields(circuit_configs.CircuitExperiment)} | circuit_configs.OWN
 TABLES = {"as-written": "", "as-released": "-as-released"}
 
 
@@ -69,13 +73,16 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="train methods on one experiment and compare them on the same seeds"
     )
     runs.set_defaults(command=_run)
-    runs.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    runs.add_argument("experiment", help=f"one of {', '.join(kinds.KINDS)}")
+    on_circuits = ", ".join(circuit_configs.METHODS)
     runs.add_argument(
-        "--methods", default="two-stage,no-init", help=f"comma-separated, of {', '.join(METHODS)}"
+        "--methods",
+        default="two-stage,no-init",
+        help=f"comma-separated, of {', '.join(METHODS)}; vqe has {on_circuits}",
     )
     _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
     known = {f.name for f in fields(Experiment)}
-    for title, kind in KINDS.items():  # a name that two kinds share is one option; help shows both defaults
+    for title, kind in (CIRCUITS | ALGORITHMS).items():  # a name that two kinds share is one option
         new = [f for f in fields(kind) if f.name not in known]
         _add_fields(runs.add_argument_group(title), new)
         known |= {f.name for f in new}
@@ -186,24 +193,41 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
         default = "" if f.default is None or "default" in f.metadata["help"] else f" (default {f.default})"
         if f.default != RELEASED.get(f.name, f.default):
             default = f" (default {f.default}; as released {RELEASED[f.name]})"
+        if (vqe := VQE.get(f.name, f.default)) != f.default:
+            default = f"{default[:-1] if default else ' ('}; vqe {vqe})" if default else default
         help_text = f.metadata["help"].replace("%", "%%") + default
         parser.add_argument(
             f"--{f.name.replace('_', '-')}", type=kind, default=None, metavar=f.name.upper(), help=help_text
         )
 
 
-def _configs(args: argparse.Namespace) -> list[Experiment]:
-    given = {k: v for k, v in vars(args).items() if v is not None}
-    options = {f.name: given[f.name] for f in fields(Experiment) if f.name in given and f.name not in OWN}
-    known = {f.name for kind in KINDS.values() for f in fields(kind)}
-    algorithm = {k: v for k, v in given.items() if k in known and k not in options}
-    return configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+def _configs(args: argparse.Namespace) -> list[Any]:
+    kind = kinds.of(args.experiment)
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    takes, of_algorithm = _takes(kind.config)
+    for name in given:
+        others = [e for e, k in kinds.KINDS.items() if name in set.union(*_takes(k.config))]
+        if others and name not in takes | of_algorithm:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is an option of {', '.join(others)}, not of {args.experiment}"
+            )
+    options = {name: given[name] for name in takes & given.keys()}
+    algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
+    return kind.configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+
+
+def _takes(config: type) -> tuple[set[str], set[str]]:
+    """Return the options of a configuration, and those of the algorithms it may have."""
+    own = {f.name: f.type for f in fields(config)}
+    algorithms = [kind for kind in get_args(own["algorithm"]) if is_dataclass(kind)]
+    return own.keys() - set(OWN), {f.name for kind in algorithms for f in fields(kind)}
 
 
 def _run(args: argparse.Namespace) -> int:
     configs = _configs(args)
     resolve_device(configs[0].device)
-    load_data(configs[0])  # a folder that is not there shows before the first step
+    if isinstance(configs[0], Experiment):
+        load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
         raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
     results = {}
@@ -217,7 +241,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_with_bar(configs: Sequence[Experiment], results: dict[str, Result]) -> None:
+def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
     from tqdm import tqdm
 
     total = sum(c.seeds * (c.steps + 1) for c in configs)
@@ -243,8 +267,9 @@ def _print_table(results: dict[str, Result]) -> None:
 
     first = next(iter(results.values()))
     c = first.config
-    shown = [m for m in ("loss", "train_loss", "val_loss", "accuracy") if m in first.history]
-    runs = f"{c.experiment}, {c.reading}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    shown = [m for m in kinds.of(c.experiment).metrics if m in first.history]
+    what = c.reading if hasattr(c, "reading") else c.hamiltonian
+    runs = f"{c.experiment}, {what}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
@@ -256,9 +281,9 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
     c = next(iter(results.values())).config
     words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
     command = " ".join(["qbp run", args.experiment, *words])
-    where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}[c.experiment]
+    where = kinds.of(c.experiment).targets[c.experiment]
     path = save(
-        c.experiment + TABLES[c.reading] + suffix,
+        c.experiment + (TABLES[c.reading] if hasattr(c, "reading") else "") + suffix,
         results.values(),
         command=command,
         target=where,

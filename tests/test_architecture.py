@@ -36,6 +36,7 @@ FLOORS = [
         "sellier_waves",
         "perceptron",
         "circuits",
+        "targets",
         "mitigation",
         "least_squares",
         "plateau",
@@ -48,6 +49,8 @@ FLOORS = [
     {
         "configs",
         "experiments",
+        "circuit_configs",
+        "circuit_runs",
         "statistics",
         "curves",
         "evidence",
