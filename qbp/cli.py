@@ -12,15 +12,16 @@ from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment, configurations
-from qbp.experiments import Result, load_data, resolve_device, run
+from qbp import kinds
+from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment
+from qbp.experiments import Result, load_data, resolve_device
 from qbp.sellier import SellierConfig
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 from qbp.variances import Row, Study, decay, rows
 
-OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
-KINDS: dict[str, type[Algorithm]] = {
+OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
+ALGORITHMS: dict[str, type[Algorithm]] = {
     "Algorithm 1": TwoStageConfig,
     "Sellier, as described": WaveConfig,
     "Sellier, as released": SellierConfig,
@@ -69,15 +70,22 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="train methods on one experiment and compare them on the same seeds"
     )
     runs.set_defaults(command=_run)
-    runs.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    runs.add_argument("experiment", help=f"one of {', '.join(kinds.KINDS)}")
     runs.add_argument(
-        "--methods", default="two-stage,no-init", help=f"comma-separated, of {', '.join(METHODS)}"
+        "--methods",
+        default="two-stage,no-init",
+        help=f"comma-separated, of {', '.join(METHODS)}; random is no-init; mlp is a control of pqc",
     )
     _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
     known = {f.name for f in fields(Experiment)}
-    for title, kind in KINDS.items():  # a name that two kinds share is one option; help shows both defaults
+    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
         new = [f for f in fields(kind) if f.name not in known]
         _add_fields(runs.add_argument_group(title), new)
+        known |= {f.name for f in new}
+    for experiment, kind in kinds.KINDS.items():
+        new = [f for f in fields(kind.config) if f.name not in {*known, *OWN}]
+        if new:
+            _add_fields(runs.add_argument_group(experiment, _other_defaults(kind.config)), new)
         known |= {f.name for f in new}
     runs.add_argument(
         "--json", action="store_true", help="print one JSON object to standard output and nothing else"
@@ -192,18 +200,31 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
         )
 
 
-def _configs(args: argparse.Namespace) -> list[Experiment]:
-    given = {k: v for k, v in vars(args).items() if v is not None}
-    options = {f.name: given[f.name] for f in fields(Experiment) if f.name in given and f.name not in OWN}
-    known = {f.name for kind in KINDS.values() for f in fields(kind)}
+def _other_defaults(config: type) -> str | None:
+    """Say where a configuration has another default than the options above it."""
+    usual = {f.name: f.default for f in fields(Experiment)}
+    other = [f for f in fields(config) if f.name not in OWN and usual.get(f.name, f.default) != f.default]
+    words = " ".join(f"--{f.name.replace('_', '-')} {f.default}" for f in other)
+    return f"options above have other defaults here: {words}" if words else None
+
+
+def _configs(args: argparse.Namespace) -> list[Any]:
+    kind = kinds.of(args.experiment)
+    given = {k: v for k, v in vars(args).items() if v is not None and k not in OWN}
+    options = {f.name: given[f.name] for f in fields(kind.config) if f.name in given and f.name not in OWN}
+    every = {f.name for known in kinds.KINDS.values() for f in fields(known.config)} - {*OWN}
+    if foreign := sorted(every & given.keys() - options.keys()):
+        raise ValueError(f"--{foreign[0].replace('_', '-')} is no option of {args.experiment}")
+    known = {f.name for algorithm in ALGORITHMS.values() for f in fields(algorithm)}
     algorithm = {k: v for k, v in given.items() if k in known and k not in options}
-    return configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+    return kind.configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
 
 
 def _run(args: argparse.Namespace) -> int:
     configs = _configs(args)
     resolve_device(configs[0].device)
-    load_data(configs[0])  # a folder that is not there shows before the first step
+    if isinstance(configs[0], Experiment):
+        load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
         raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
     results = {}
@@ -224,7 +245,7 @@ def _run_with_bar(configs: Sequence[Experiment], results: dict[str, Result]) -> 
     with tqdm(total=total, unit="step", unit_scale=True, disable=None, leave=False) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
-            results[config.method] = run(config, bar.update)
+            results[config.method] = kinds.run(config, bar.update)
 
 
 def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
@@ -244,7 +265,8 @@ def _print_table(results: dict[str, Result]) -> None:
     first = next(iter(results.values()))
     c = first.config
     shown = [m for m in ("loss", "train_loss", "val_loss", "accuracy") if m in first.history]
-    runs = f"{c.experiment}, {c.reading}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    name = ", ".join([c.experiment, *([c.reading] if isinstance(c, Experiment) else [])])
+    runs = f"{name}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
@@ -256,12 +278,12 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
     c = next(iter(results.values())).config
     words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
     command = " ".join(["qbp run", args.experiment, *words])
-    where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}[c.experiment]
+    where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}
     path = save(
-        c.experiment + TABLES[c.reading] + suffix,
+        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
         results.values(),
         command=command,
-        target=where,
+        target=where.get(c.experiment, "on circuits"),
         directory=Path(args.save),
     )
     print(f"wrote {path}", file=sys.stderr)

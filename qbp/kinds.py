@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qbp import experiments, terrain
+from qbp import configs, experiments, pqc, terrain
 from qbp.configs import EXPERIMENTS, Experiment
 from qbp.experiments import Result
 
@@ -29,6 +29,7 @@ class Kind:
         apart: modules among these that change no number.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
+        configurations: (experiment, methods, options by name) -> a configuration per method.
     """
 
     config: type
@@ -37,6 +38,7 @@ class Kind:
     apart: frozenset[str]
     verb: str = "run"
     records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
+    configurations: Callable[..., list] = configs.configurations
 
 
 # The perceptrons import the engine of the circuits for eq. 1, but no perceptron runs it.
@@ -44,7 +46,15 @@ PERCEPTRONS = Kind(Experiment, experiments.run, "experiments", CHECKS | CIRCUIT_
 SURVEYS = Kind(
     Experiment, terrain.survey, "terrain", CHECKS | CIRCUIT_ENGINE, verb="terrain", records=terrain.records
 )
-KINDS: dict[str, Kind] = dict.fromkeys(EXPERIMENTS, PERCEPTRONS)
+# From the module of the perceptrons' experiments a regression has the shape of its result, and no number.
+REGRESSION = Kind(
+    pqc.RegressionExperiment,
+    pqc.run,
+    "pqc",
+    CHECKS | PATHS | {"experiments", "configs"},
+    configurations=pqc.configurations,
+)
+KINDS: dict[str, Kind] = dict.fromkeys(EXPERIMENTS, PERCEPTRONS) | {"pqc": REGRESSION}
 
 
 def of(experiment: str, table: str = "") -> Kind:

@@ -42,6 +42,7 @@ FLOORS = [
         "angle_samples",
         "landscape",
         "curvature",
+        "regression",
     },
     {
         "configs",
@@ -53,6 +54,7 @@ FLOORS = [
         "variances",
         "terrain",
         "kinds",
+        "pqc",
         "measures",
         "sentences",
     },
@@ -64,6 +66,7 @@ FLOORS = [
         "claims",
         "paper_map",
         "studies",
+        "regression_tables",
         "ablations",
         "grid",
         "effects",
