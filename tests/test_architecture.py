@@ -45,6 +45,7 @@ FLOORS = [
         "angle_samples",
         "landscape",
         "curvature",
+        "regression",
     },
     {
         "configs",
@@ -58,6 +59,7 @@ FLOORS = [
         "variances",
         "terrain",
         "kinds",
+        "pqc",
         "measures",
         "sentences",
     },
@@ -69,6 +71,7 @@ FLOORS = [
         "claims",
         "paper_map",
         "studies",
+        "regression_tables",
         "ablations",
         "grid",
         "effects",
