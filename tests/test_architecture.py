@@ -71,6 +71,7 @@ FLOORS = [
         "claims",
         "paper_map",
         "studies",
+        "circuit_studies",
         "regression_tables",
         "ablations",
         "grid",
