@@ -29,7 +29,7 @@ SIX = tuple(TASKS)[:6]
 TWO: dict[str, dict[str, Any]] = {"no-init": {"method": "no-init"}, "two-stage": {"method": "two-stage"}}
 Z_ONLY = {"method": "two-stage", "paulis": "Z"}
 STEPS, LONGER = CircuitExperiment.steps, 1200  # of a run; of the task alone at two-stage's cost or above
-KEPT = ("energy", "error", "convex", "task_grad_rms", "convex_grad_rms", "grad_rms", "evaluations")
+KEPT = ("energy", "error", "convex", "task_grad_rms", "convex_grad_rms", "evaluations")
 KEPT += ("target_information", "product_error", "snr", "noisy_energy")
 
 
@@ -71,18 +71,6 @@ def each(what: str, choices: Mapping[Any, Mapping[str, Any]], methods: Mapping[s
     }
 
 
-def deep(n: int) -> list[int]:
-    """Return the depths at which starts are looked at: 1, n, 2 n, and 4 n up to eight qubits."""
-    return [1, n, 2 * n, *([4 * n] if n <= 8 else [])]
-
-
-QUBITS = (4, 6, 8, 10, 12)
-STARTS = {
-    f"{n} qubits, {layers} layers{end}": {"qubits": n, "layers": layers, "paulis": paulis}
-    for n in QUBITS
-    for layers in deep(n)
-    for end, paulis in (("", "XYZ"), (", Z", "Z"))
-}
 COMPARED = {
     **TWO,
     "two-stage, Z": Z_ONLY,
@@ -163,21 +151,12 @@ STUDIES: tuple[CircuitStudy, ...] = (
         "vqe-noise",
         {"qubits": 4, "layers": 4},
     ),
-    CircuitStudy(
-        "starts",
-        "How large are the gradients where Stage 1 starts and where it ends?",
-        STARTS,
-        ("tfim", "product", "circuit", "random"),
-        "vqe-starts",
-        {"steps": 100, "record_every": 100, "seeds": 40},
-    ),
 )
 TARGETS = {
     "vqe": "title, III: on circuits",
     "vqe-8": "title, III: on eight qubits",
     "vqe-shots": "abstract: noise of shots",
     "vqe-noise": "abstract: noise channels",
-    "vqe-starts": "title, III.A: gradients at the start of Stage 2",
 }
 
 

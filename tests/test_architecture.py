@@ -44,6 +44,7 @@ FLOORS = [
         "expressibility",
         "angle_samples",
         "landscape",
+        "noise_moments",
         "curvature",
         "regression",
     },
@@ -60,6 +61,7 @@ FLOORS = [
         "terrain",
         "kinds",
         "pqc",
+        "noise_depth",
         "measures",
         "sentences",
     },
@@ -82,7 +84,19 @@ FLOORS = [
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {
+        "style",
+        "plots",
+        "noise_plots",
+        "forest",
+        "diagrams",
+        "explorers",
+        "pages",
+        "_svg",
+        "readme",
+        "printed",
+        "traces",
+    },
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
