@@ -53,6 +53,7 @@ FLOORS = [
         "experiments",
         "circuit_configs",
         "circuit_runs",
+        "circuit_gains",
         "statistics",
         "curves",
         "evidence",
@@ -87,6 +88,7 @@ FLOORS = [
     {
         "style",
         "plots",
+        "circuit_plots",
         "noise_plots",
         "forest",
         "diagrams",
