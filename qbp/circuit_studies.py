@@ -135,6 +135,14 @@ STUDIES: tuple[CircuitStudy, ...] = (
         "vqe-shots",
     ),
     CircuitStudy(
+        "plateau",
+        "And where the random start is on a plateau: ten qubits, a global cost, few shots?",
+        {**TWO, **each("{} shots", {10: {"shots": 10}, 100: {"shots": 100}})},
+        ("product", "circuit"),
+        "vqe-plateau",
+        {"qubits": 10, "layers": 2},
+    ),
+    CircuitStudy(
         "noise",
         "Does it hold with noise after each layer?",
         {
@@ -156,6 +164,7 @@ TARGETS = {
     "vqe": "title, III: on circuits",
     "vqe-8": "title, III: on eight qubits",
     "vqe-shots": "abstract: noise of shots",
+    "vqe-plateau": "title, III: on a plateau",
     "vqe-noise": "abstract: noise channels",
 }
 
