@@ -34,6 +34,7 @@ class Kind:
         seconds: configuration -> what it takes on one core, estimated; None for :mod:`qbp.grid`'s own.
         metrics: what a summary shows, as far as a run has it.
         targets: {experiment: where in the paper}.
+        among: runs in a batch that adds up its sums in another order than one run alone does.
     """
 
     config: type
@@ -46,6 +47,7 @@ class Kind:
     seconds: Callable[[Any], float] | None = None
     metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
     targets: Mapping[str, str] = field(default_factory=dict)
+    among: int = 3
 
 
 # The perceptrons import the engine of the circuits for eq. 1, but no perceptron runs it.
@@ -68,6 +70,7 @@ CIRCUITS = Kind(
     seconds=circuit_runs.seconds,
     metrics=("energy", "error", "convex", "snr", "evaluations"),
     targets={"vqe": "title, III: Algorithm 1 on circuits"},
+    among=20,  # the kernel puts few runs into its vectors as it puts one
 )
 # From the module of the perceptrons' experiments a regression has the shape of its result, and no number.
 REGRESSION = Kind(
