@@ -7,8 +7,8 @@ projector, measured on its own: its outcomes are 0 and 1.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -65,7 +65,8 @@ def evaluations(circuit: Circuit | int, n_settings: int, *, gradient: bool) -> i
     return 2 * rotations * n_settings if gradient else n_settings
 
 
-class Setting(NamedTuple):
+@dataclass(frozen=True)
+class Setting:
     """One way to measure: a basis for every qubit, or a projector.
 
     Attributes:
@@ -79,7 +80,8 @@ class Setting(NamedTuple):
     values: np.ndarray
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True)
+class Plan:
     """The settings of m observables, and what the identity adds to each, (m,)."""
 
     settings: tuple[Setting, ...]

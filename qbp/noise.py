@@ -128,20 +128,33 @@ def density_matrix(
     Returns:
         Complex, (..., 2**n, 2**n), or (..., samples, 2**n, 2**n) with `inputs`.
     """
-    if n_qubits(circuit) > LARGEST:
-        raise ValueError(
-            f"circuit must have at most {LARGEST} qubits for a density matrix, got {circuit.n_qubits}: "
-            "ask for trajectories"
-        )
-    steps = _steps(circuit, channel, where)
+    check_size(circuit)
+    steps = layers(circuit, channel, where)
     angles, psi, batch = rows(circuit, theta, inputs)
-    rho = psi.unsqueeze(-1) * psi.conj().unsqueeze(-2)  # (runs, samples, 2**n, 2**n)
-    for program, first, noisy in steps:
-        own = angles[:, first : first + _n_params(program)]
-        rho = _conjugate(program, own, rho)
-        if noisy:
-            rho = apply_channel(channel, rho)
+    rho = evolve_density(steps, channel, angles, psi)
     return rho.reshape(*batch, *rho.shape[-2:])
+
+
+def evolve_density(
+    steps: Sequence[tuple[Program, int]], channel: Channel, theta: Tensor, psi: Tensor
+) -> Tensor:
+    """Return density matrices after the gates of each step and the channel behind it.
+
+    Args:
+        steps, channel: programs and their first angle, from :func:`layers`.
+        theta: angles, (runs, n_params).
+        psi: amplitudes at the start, (runs, samples, 2**n).
+
+    Returns:
+        Complex, (runs, samples, 2**n, 2**n).
+    """
+    rho = psi.unsqueeze(-1) * psi.conj().unsqueeze(-2)
+    for program, first in steps:
+        own = theta[:, first : first + _n_params(program)]
+        for _ in range(2):  # the gates act on the columns: rho -> (U rho)^dagger, and once more
+            rho = _forward(program, own, rho.mT.flatten(1, 2)).reshape(rho.shape).conj()
+        rho = apply_channel(channel, rho)
+    return rho
 
 
 def apply_channel(channel: Channel, rho: Tensor) -> Tensor:
@@ -186,16 +199,15 @@ def sample_trajectories(
     """
     n, count = n_qubits(circuit), _checks.integer("trajectories", count)
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
-    steps = _steps(circuit, channel, where)
+    steps = layers(circuit, channel, where)
     angles, psi, batch = rows(circuit, theta, inputs)
-    picks = sum(noisy for _, _, noisy in steps) * n
-    uniform = [draws.stream(seed, "trajectory", t).uniform(size=picks) for t in range(count)]
+    uniform = [draws.stream(seed, "trajectory", t).uniform(size=len(steps) * n) for t in range(count)]
     uniform = iter(torch.from_numpy(np.array(uniform)).to(angles).unbind(-1))  # each (count,)
     states = psi.unsqueeze(-2).expand(*psi.shape[:-1], count, -1)  # (runs, samples, count, 2**n)
-    for program, first, noisy in steps:
+    for program, first in steps:
         own = angles[:, first : first + _n_params(program)]
         states = _forward(program, own, states.flatten(1, 2)).reshape(states.shape)
-        for q in range(n if noisy else 0):
+        for q in range(n):
             states = _pick(like(channel.kraus, states), q, states, next(uniform))
     return states.reshape(*batch, count, -1)
 
@@ -228,42 +240,44 @@ def rows(circuit: Circuit, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor
     return angles, start, torch.Size((*batch, *samples))
 
 
-def _conjugate(program: Program, theta: Tensor, rho: Tensor) -> Tensor:
-    """Return ``U rho U^dagger``: the gates act on the columns, then on those of the adjoint."""
-    for _ in range(2):  # rho -> (U rho)^dagger, and once more
-        rho = _forward(program, theta, rho.mT.flatten(1, 2)).reshape(rho.shape).conj()
-    return rho
-
-
 def _forward(program: Program, theta: Tensor, states: Tensor) -> Tensor:
     layered = as_layers(program, states.shape[-1].bit_length() - 1)
     return run(program, theta, states) if layered else evolve(program, theta.unsqueeze(1), states)
 
 
-def _steps(circuit: Circuit, channel: Channel, where: str) -> tuple[tuple[Program, int, bool], ...]:
-    """Return programs with angles from 0, their first angle in theta, and whether the channel follows."""
+def layers(circuit: Circuit, channel: Channel, where: str) -> tuple[tuple[Program, int], ...]:
+    """Split a circuit where its noise acts: programs with angles from 0, and their first angle in theta."""
     if not isinstance(channel, Channel):
         raise TypeError(f"channel must be depolarizing(p) or amplitude_damping(gamma), got {channel!r}")
     if _checks.choice("where", where, WHERE) == "end":
-        return ((circuit.program, 0, True),)
+        return ((circuit.program, 0),)
     if not hasattr(circuit, "n_layers"):
         raise ValueError(f'where must be "end" for a circuit without layers, got {where!r} for {circuit!r}')
     return _split(circuit.program, circuit.n_layers)
 
 
 @lru_cache(maxsize=64)
-def _split(program: Program, n_layers: int) -> tuple[tuple[Program, int, bool], ...]:
+def _split(program: Program, n_layers: int) -> tuple[tuple[Program, int], ...]:
     gates, steps, first = len(program) // n_layers, [], 0
     for layer in range(n_layers):
         own = program[layer * gates : (layer + 1) * gates]
         moved = (g._replace(parameter=g.parameter - first) if isinstance(g, Rotation) else g for g in own)
-        steps.append((Program(moved), first, True))
+        steps.append((Program(moved), first))
         first += _n_params(own)
     return tuple(steps)
 
 
 def _n_params(program: Sequence) -> int:
     return len({gate.parameter for gate in program if isinstance(gate, Rotation)})
+
+
+def check_size(circuit: Circuit) -> None:
+    """Raise ValueError if a circuit has too many qubits for a density matrix."""
+    if n_qubits(circuit) > LARGEST:
+        raise ValueError(
+            f"circuit must have at most {LARGEST} qubits for a density matrix, got {circuit.n_qubits}: "
+            "ask for trajectories"
+        )
 
 
 def n_qubits(circuit: Circuit) -> int:

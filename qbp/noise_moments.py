@@ -74,7 +74,8 @@ def layer_factor(circuit: HardwareEfficient, p: float) -> float:
         0.64
     """
     gates = _gates(circuit)
-    gates, strings = gates[: len(gates) // circuit.n_layers], _Strings(circuit.n_qubits, p)
+    gates = gates[: len(gates) // circuit.n_layers]
+    strings = _Strings(circuit.n_qubits, p)
     vector, found = np.ones(4**circuit.n_qubits), 0.0
     vector[0] = 0.0
     for _ in range(ITERATIONS):

@@ -29,7 +29,7 @@ def against_depth(
     Args:
         points: {label: {n_layers: mean and interval}}.
         lines: {label: {n_layers: value}}; one with the label of points takes their colour and no place in
-            the legend, the others are grey.
+            the legend, the others are grey; without points they have colours of their own.
         label: of the vertical axis, with its unit.
         limits: of the vertical axis; None fits it to the data.
     """
@@ -40,9 +40,12 @@ def against_depth(
             if name in lines:
                 axis.plot([*lines[name]], [*lines[name].values()], color=color, linestyle=dash, linewidth=1.6)
         others = {name: line for name, line in lines.items() if name not in points}
-        for (name, line), dash in zip(others.items(), cycle(DASHES)):
-            axis.plot([*line], [*line.values()], color="0.55", linestyle=dash, linewidth=1.6, label=name)
-        axis.set(xlabel="number of layers (dimensionless)", ylabel=label, ylim=limits)
+        looks = cycle(("0.55", dash) for dash in DASHES) if points else cycle(PLAIN)
+        for (name, line), (color, dash) in zip(others.items(), looks, strict=False):
+            axis.plot([*line], [*line.values()], color=color, linestyle=dash, linewidth=1.6, label=name)
+        axis.set(xlabel="number of layers (dimensionless)", ylabel=label)
+        if limits:
+            axis.set_ylim(limits)
         log_axis(axis)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         add_legend(figure, axis, columns=2)
@@ -58,18 +61,15 @@ def by_layer(panels: Mapping[str, Mapping[str, np.ndarray]], label: str) -> Figu
         label: of the vertical axis, with its unit.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(0.8 + 4.2 * len(panels), 4.2), squeeze=False)
+        size = (0.8 + 4.2 * len(panels), 4.2)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
         for axis, (title, curves) in zip(axes[0], panels.items(), strict=True):
             for (name, own), (color, _), marker in zip(curves.items(), PLAIN, MARKERS, strict=False):
                 found = [typical(own[:, layer]) for layer in range(own.shape[1])]
                 _bars(axis, np.arange(1, own.shape[1] + 1), found, color, marker, name)
-            log_axis(axis)
-            axis.set(xlabel="layer of the angle, the last one measured", title=title)
+            axis.set(xlabel="layer of the angle, from start to measurement", title=title)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        low = min(axis.get_ylim()[0] for axis in axes[0])
-        high = max(axis.get_ylim()[1] for axis in axes[0])
-        for axis in axes[0]:
-            axis.set_ylim(low, high)
+        log_axis(axes[0, 0])
         axes[0, 0].set_ylabel(label)
         add_legend(figure, axes[0, 0], columns=3)
         plt.close(figure)

@@ -7,7 +7,9 @@ drawn: a shift by +-pi/2 multiplies by ``(1 -+ i P) / sqrt 2``, so the two shift
 ``(psi +- t) / sqrt 2`` with t the state that has ``-i P`` after that rotation (t = 2 dpsi/dtheta).
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -23,7 +25,7 @@ from qbp.layers import as_layers, run
 from qbp.measurement import Plan, Setting, amplitudes, overlaps, plan
 from qbp.measurement import evaluations as evaluations  # part of this module's interface, too
 from qbp.measurement import settings as settings
-from qbp.noise import n_qubits, rows
+from qbp.noise import Channel, check_size, evolve_density, layers, n_qubits, rows, trace
 from qbp.observables import Observable
 from qbp.statevector import Program, Rotation, entangle, evolve, flip, like
 
@@ -39,6 +41,8 @@ def shot_expectations(
     draws_key: Key,
     *,
     inputs: Tensor | None = None,
+    channel: Channel | None = None,
+    where: str = "layers",
 ) -> Tensor:
     r"""Estimate the expectations of observables from `shots` measurements in each setting.
 
@@ -48,14 +52,15 @@ def shot_expectations(
     Args:
         circuit: prepares psi(theta).
         theta: angles in radians, real, shape (..., n_params).
-        observables: m of them; one that is no :class:`qbp.observables.PauliSum` must be a projector, or 1
-            minus one.
+        observables: m of them: Pauli sums, and projectors such as an infidelity.
         shots: measurements for each circuit and setting.
         draws_key: (seeds, purpose, step): a seed for each run, that is for each row of the leading axes; run
             r draws the same numbers alone or among others.  A call with the same purpose, step and seed draws
             the same numbers again.
-        inputs: features in radians, (..., samples, n_features), as in :meth:`qbp.ansatz.Circuit.state`; not
-            trained.
+        inputs: features in radians, (..., samples, n_features), as in :meth:`qbp.ansatz.Circuit.state`; they
+            are not trained.
+        channel, where: noise on every qubit, up to 6 of them, as in :func:`qbp.noise.noisy_expectations`: the
+            shots are of the noisy circuit, and so are those of the shifted ones.
 
     Returns:
         Real, (..., m), or (..., samples, m) with `inputs`; differentiable once, in `theta`.
@@ -74,7 +79,8 @@ def shot_expectations(
     shots = _checks.integer("shots", shots)
     angles, start, batch = _checked_rows(circuit, theta, inputs)
     key = _checked_key(draws_key, len(angles))
-    found = _Shots.apply(angles, start, circuit.program, asked, shots, key)
+    device = _Pure(circuit.program) if channel is None else _Noisy(circuit, channel, where)
+    found = _Shots.apply(angles, start, device, asked, shots, key)
     return found.reshape(*batch, len(observables))
 
 
@@ -98,9 +104,17 @@ def gradient_noise(circuit: Circuit, theta: Tensor, H: Observable, shots: int) -
     """
     asked, shots = plan([H], n_qubits(circuit)), _checks.integer("shots", shots)
     angles, start, _ = _checked_rows(circuit, theta, None)
+    device, found = _Pure(circuit.program), []
     with torch.no_grad():
-        found = [_variances(circuit.program, *part, asked) for part in _parts(circuit.program, angles, start)]
-    return (_per_parameter(circuit.program, torch.cat(found), theta) / shots).sqrt().reshape(theta.shape)
+        for runs in device.parts(start):
+            prepared = device.prepare_shifted(angles[runs], start[runs])
+            total = angles.new_zeros(len(angles[runs]), len(device.parameters))
+            for setting in asked.settings:
+                worth = like(setting.values[0], theta)
+                for likely in device.shifted_outcomes(setting, prepared):
+                    total += (likely @ worth**2 - (likely @ worth) ** 2).squeeze(1) / 4
+            found.append(total.clamp(min=0))
+    return (device.per_parameter(torch.cat(found), theta) / shots).sqrt().reshape(theta.shape)
 
 
 class _Shots(torch.autograd.Function):
@@ -108,16 +122,14 @@ class _Shots(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, theta: Tensor, start: Tensor, program: Program, asked: Plan, shots: int, key: Key
+        ctx: Any, theta: Tensor, start: Tensor, device: "_Pure", asked: Plan, shots: int, key: Key
     ) -> Tensor:
         ctx.save_for_backward(theta, start)
-        ctx.rest = program, asked, shots, key
-        layered = as_layers(program, start.shape[-1].bit_length() - 1)
-        psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
-        estimate = like(asked.constant, theta).expand(*psi.shape[:-1], -1)
+        ctx.rest = device, asked, shots, key
+        prepared = device.prepare(theta, start)
+        estimate = like(asked.constant, theta).expand(*start.shape[:-1], -1)
         for setting in asked.settings:
-            seen_along = amplitudes(setting, psi)
-            seen = _frequencies(overlaps(setting, seen_along, seen_along), shots, key, setting.name)
+            seen = _frequencies(device.outcomes(setting, prepared), shots, key, setting.name)
             estimate = estimate + seen.to(theta.dtype) @ like(setting.values, theta).mT
         return estimate
 
@@ -125,21 +137,97 @@ class _Shots(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
         theta, start = ctx.saved_tensors
-        program, asked, shots, (seeds, purpose, step) = ctx.rest
-        found, first = [], 0
-        for angles, states in _parts(program, theta, start):
-            runs = slice(first, first := first + len(angles))
-            turned = turned_states(program, angles, states)
+        device, asked, shots, (seeds, purpose, step) = ctx.rest
+        rotations, found = len(device.parameters), []
+        for runs in device.parts(start):
+            prepared = device.prepare_shifted(theta[runs], start[runs])
             key = seeds[runs], f"{purpose}, shifted", step
-            of_gates = theta.new_zeros(len(angles), turned.shape[2] - 1)
+            of_gates = theta.new_zeros(len(theta[runs]), rotations)
             for setting in asked.settings:
-                likely = torch.cat(_shifted(setting, turned), dim=-2)  # up, then down
+                likely = torch.cat(device.shifted_outcomes(setting, prepared), dim=-2)  # up, then down
                 seen = _frequencies(likely, shots, key, setting.name).to(theta.dtype)
                 worth = weights[runs] @ like(setting.values, theta)  # (runs, samples, outcomes)
-                up, down = (seen @ worth.unsqueeze(-1)).squeeze(-1).tensor_split(2, dim=-1)
+                up, down = (seen @ worth.unsqueeze(-1)).squeeze(-1).split(rotations, dim=-1)
                 of_gates = of_gates + (up - down).sum(1) / 2
             found.append(of_gates)
-        return _per_parameter(program, torch.cat(found), theta), *[None] * 5
+        return device.per_parameter(torch.cat(found), theta), *[None] * 5
+
+
+class _Pure:
+    """The circuit without noise: what it prepares are amplitudes."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.parameters = [gate.parameter for gate in program if isinstance(gate, Rotation)]
+
+    def prepare(self, theta: Tensor, start: Tensor) -> Tensor:
+        layered = as_layers(self.program, start.shape[-1].bit_length() - 1)
+        return run(self.program, theta, start) if layered else evolve(self.program, theta.unsqueeze(1), start)
+
+    def outcomes(self, setting: Setting, psi: Tensor) -> Tensor:
+        """How likely each outcome is, (..., 2**n) -> (..., outcomes)."""
+        seen_along = amplitudes(setting, psi)
+        return overlaps(setting, seen_along, seen_along)
+
+    def prepare_shifted(self, theta: Tensor, start: Tensor) -> Tensor:
+        return turned_states(self.program, theta, start)
+
+    def shifted_outcomes(self, setting: Setting, states: Tensor) -> tuple[Tensor, Tensor]:
+        """How likely each outcome is with a rotation shifted up and down, each (..., rotations, outcomes)."""
+        psi, turned = amplitudes(setting, states).tensor_split([1], dim=-2)
+        mean = (overlaps(setting, psi, psi) + overlaps(setting, turned, turned)) / 2
+        half = overlaps(setting, psi, turned)
+        return mean + half, mean - half
+
+    def parts(self, start: Tensor) -> list[slice]:
+        """Runs whose shifted circuits are prepared together."""
+        count = max(1, AMPLITUDES // self.size(start))
+        return [slice(first, first + count) for first in range(0, len(start), count)]
+
+    def size(self, start: Tensor) -> int:
+        """Numbers in the shifted circuits of one run."""
+        return (1 + len(self.parameters)) * start[0].numel()
+
+    def per_parameter(self, of_gates: Tensor, theta: Tensor) -> Tensor:
+        """Add up the rotations that share an angle, (runs, rotations) -> (runs, n_params)."""
+        index = torch.tensor(self.parameters, device=theta.device)
+        return theta.new_zeros(len(of_gates), theta.shape[-1]).index_add_(1, index, of_gates)
+
+
+class _Noisy(_Pure):
+    """The circuit with a channel: what it prepares are density matrices, each shifted circuit for itself."""
+
+    def __init__(self, circuit: Circuit, channel: Channel, where: str) -> None:
+        check_size(circuit)
+        super().__init__(circuit.program)
+        untied = getattr(circuit, "tied", None) is not None
+        self.channel, self.steps = channel, layers(circuit, channel, where)
+        self.free = layers(replace(circuit, tied=None), channel, where) if untied else self.steps
+
+    def prepare(self, theta: Tensor, start: Tensor) -> Tensor:
+        return evolve_density(self.steps, self.channel, theta, start)
+
+    def outcomes(self, setting: Setting, rho: Tensor) -> Tensor:
+        if setting.projector is not None:
+            one = trace(setting.projector, rho)
+            return torch.stack([1 - one, one], dim=-1)
+        for _ in range(2):  # V rho V^dagger, as the gates do it
+            rho = amplitudes(setting, rho.mT).conj()
+        return rho.diagonal(dim1=-2, dim2=-1).real
+
+    def prepare_shifted(self, theta: Tensor, start: Tensor) -> Tensor:
+        each = theta[:, self.parameters].unsqueeze(1)  # an angle of its own for every rotation
+        shift = math.pi / 2 * torch.eye(each.shape[-1], dtype=theta.dtype, device=theta.device)
+        shifted = (each + torch.cat([shift, -shift])).flatten(0, 1)
+        start = start.repeat_interleave(2 * each.shape[-1], 0)
+        rho = evolve_density(self.free, self.channel, shifted, start)
+        return rho.unflatten(0, (len(theta), -1)).movedim(1, 2)  # (runs, samples, 2 * rotations, ...)
+
+    def shifted_outcomes(self, setting: Setting, rho: Tensor) -> tuple[Tensor, Tensor]:
+        return self.outcomes(setting, rho).tensor_split(2, dim=-2)
+
+    def size(self, start: Tensor) -> int:
+        return 2 * len(self.parameters) * start[0].numel() * start.shape[-1]
 
 
 def turned_states(program: Program, theta: Tensor, start: Tensor) -> Tensor:
@@ -170,9 +258,9 @@ def _turned_gates(program: Program, theta: Tensor, states: Tensor) -> Tensor:
     for gate in program:
         if isinstance(gate, Rotation):
             phase, flipped = flip(gate.pauli, states)
-            c, s, flipped = cosines[gate.parameter], sines[gate.parameter], -1j * phase * flipped
-            turned = c * flipped[:, :, :1] - s * states[:, :, :1]
-            states = torch.cat([c * states + s * flipped, turned], dim=-2)
+            c, s, phase = cosines[gate.parameter], sines[gate.parameter], -1j * phase
+            turned = (phase * c) * flipped[:, :, :1] - s * states[:, :, :1]
+            states = torch.cat([c * states + (phase * s) * flipped, turned], dim=-2)
         else:
             states = entangle(gate, states)
     return states
@@ -186,17 +274,6 @@ def _pieces(program: Program, n_qubits: int) -> tuple[Program, ...]:
     ends = [k + 1 for k, gate in enumerate(program) if not isinstance(gate, Rotation)]
     edges = sorted({0, *ends, len(program)})
     return tuple(Program(program[a:b]) for a, b in pairwise(edges))
-
-
-def _shifted(setting: Setting, states: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how likely each outcome is in the circuits shifted up and down, from :func:`turned_states`.
-
-    (runs, samples, 1 + rotations, 2**n) -> two of (runs, samples, rotations, outcomes).
-    """
-    psi, turned = amplitudes(setting, states).tensor_split([1], dim=-2)
-    mean = (overlaps(setting, psi, psi) + overlaps(setting, turned, turned)) / 2
-    half = overlaps(setting, psi, turned)
-    return mean + half, mean - half
 
 
 def _frequencies(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:
@@ -222,34 +299,6 @@ def _counts(likely: Tensor, shots: int, stream: np.random.Generator) -> Tensor:
     below = torch.searchsorted(arrivals[:, :-1].contiguous(), edges.contiguous())
     below = torch.nn.functional.pad(below, (0, 1), value=shots)
     return below.diff(dim=-1, prepend=below.new_zeros(len(below), 1))
-
-
-def _variances(program: Program, theta: Tensor, start: Tensor, asked: Plan) -> Tensor:
-    """Return the variance of one shot's estimate of each rotation's derivative, (runs, rotations)."""
-    states = turned_states(program, theta, start)
-    total = theta.new_zeros(len(theta), states.shape[2] - 1)
-    for setting in asked.settings:
-        worth = like(setting.values[0], theta)
-        for likely in _shifted(setting, states):
-            likely = likely.squeeze(1)
-            total = total + (likely @ worth**2 - (likely @ worth) ** 2) / 4
-    return total.clamp(min=0)
-
-
-def _parts(program: Program, theta: Tensor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Split runs such that the turned states of a part stay in memory."""
-    runs = max(1, AMPLITUDES // (start[0].numel() * (1 + len(_parameters(program)))))
-    return zip(theta.split(runs), start.split(runs), strict=True)
-
-
-def _parameters(program: Program) -> list[int]:
-    return [gate.parameter for gate in program if isinstance(gate, Rotation)]
-
-
-def _per_parameter(program: Program, of_gates: Tensor, theta: Tensor) -> Tensor:
-    """Add up the rotations that share an angle, (runs, rotations) -> (runs, n_params)."""
-    index = torch.tensor(_parameters(program), device=theta.device)
-    return theta.new_zeros(len(of_gates), theta.shape[-1]).index_add_(1, index, of_gates)
 
 
 def _checked_rows(

@@ -41,6 +41,8 @@ FLOORS = [
         "least_squares",
         "plateau",
         "pauli_walk",
+        "pauli_trace",
+        "two_design",
         "expressibility",
         "angle_samples",
         "landscape",
@@ -82,6 +84,7 @@ FLOORS = [
         "findings",
         "ambiguities",
         "choices",
+        "variance_tables",
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
@@ -98,6 +101,7 @@ FLOORS = [
         "readme",
         "printed",
         "traces",
+        "variance_plots",
     },
     {"cli"},
 ]

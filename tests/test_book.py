@@ -203,9 +203,9 @@ def commands_in(text):
         for line in textwrap.dedent(block).splitlines():
             if command := line.partition("#")[0].strip():
                 yield command
-    for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+    for code in re.findall(r"`([^`]+)`", re.sub(r"(`{3,}).*?\1", "", text, flags=re.DOTALL)):
         ours = "qbp (run|grid|verify|variance|claims|info|reproduce|refresh)"
-        if re.match(rf"(\.venv/bin/)?({ours}|papermill|make) ", code):
+        if re.match(rf"(\.venv/bin/)?({ours}|papermill|make)\s", code):
             yield code
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import qbp
 from qbp import draws, measurement, shots
 from qbp.circuits import Infidelity
+from qbp.noise import amplitude_damping, depolarizing, noisy_expectations
 from qbp.observables import Observable
 from qbp.shots import evaluations, gradient_noise, shot_expectations, turned_states
 
@@ -31,10 +32,10 @@ def target(circuit, seed=9):
     return Infidelity(circuit.state(angles(circuit, seed=seed)[0]))
 
 
-def repeated(circuit, theta, observables, weights, n_shots, inputs=None):
+def repeated(circuit, theta, observables, weights, n_shots, **options):
     """Estimates of values and gradients at one point, each of many runs with draws of its own."""
     theta = theta.expand(RUNS, -1).clone().requires_grad_()
-    values = shot_expectations(circuit, theta, observables, n_shots, (range(RUNS), "test", 3), inputs=inputs)
+    values = shot_expectations(circuit, theta, observables, n_shots, (range(RUNS), "test", 3), **options)
     (values @ weights).sum().backward()
     return values.detach(), theta.grad
 
@@ -233,6 +234,33 @@ def test_inputs_are_samples_of_a_run():
     assert_mean(gradients, theta.grad)
 
 
+@pytest.mark.parametrize("channel", [depolarizing(0.1), amplitude_damping(0.3)], ids=lambda c: c.name)
+@pytest.mark.parametrize("name", ["layers", "tied", "inputs"])
+def test_shots_of_a_noisy_circuit_are_unbiased(channel, name, monkeypatch):
+    monkeypatch.setattr("test_shots.RUNS", 300)
+    circuit = TIED if name == "tied" else qbp.HardwareEfficient(3, 1)
+    options = {"channel": channel, "where": "end" if name == "tied" else "layers"}
+    options |= {"inputs": draws.uniform(range(2), "inputs", 2)} if name == "inputs" else {}
+    observables = [qbp.PauliSum({"XYI": 1.0, "ZII": 0.5, "III": 2.0}), qbp.Projector(3)]
+    weights = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    theta = angles(circuit)[0].requires_grad_()
+    exact = noisy_expectations(circuit, theta, observables, **options)
+    (exact @ weights).sum().backward()
+    values, gradients = repeated(circuit, theta.detach(), observables, weights, 8, **options)
+    assert_mean(values, exact.detach())
+    assert_mean(gradients, theta.grad)
+
+
+def test_without_an_error_a_channel_changes_no_shot():
+    theta = angles(CIRCUIT, runs=2).requires_grad_()
+    found = []
+    for channel in (None, depolarizing(0.0)):
+        values = shot_expectations(CIRCUIT, theta, [qbp.tfim(3)], 20, ((0, 1), "test", 0), channel=channel)
+        found.append((values.detach(), *torch.autograd.grad(values.sum(), theta)))
+    for pure, noisy in zip(*found, strict=True):
+        torch.testing.assert_close(noisy, pure, rtol=0, atol=1e-12)
+
+
 def test_axes_types_and_devices():
     theta = angles(CIRCUIT, runs=6).reshape(2, 3, -1)
     key = (range(6), "test", 0)
@@ -290,6 +318,8 @@ class Twice(Observable):
         ({"circuit": "ladder"}, "circuit must be a Circuit"),
         ({"inputs": torch.zeros(4, 1, requires_grad=True)}, "inputs must not require a gradient"),
         ({"inputs": torch.zeros(4)}, "inputs must have shape"),
+        ({"channel": 0.1}, "channel must be depolarizing"),
+        ({"channel": depolarizing(0.1), "where": "gates"}, "where must be one of"),
     ],
 )
 def test_bad_input_is_named(change, message):
