@@ -57,6 +57,8 @@ FLOORS = [
         "kinds",
         "measures",
         "sentences",
+        "start_ensembles",
+        "start_gradients",
     },
     {
         "results",
@@ -67,6 +69,7 @@ FLOORS = [
         "paper_map",
         "studies",
         "ablations",
+        "start_studies",
         "grid",
         "effects",
         "findings",
@@ -75,7 +78,8 @@ FLOORS = [
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
+    | {"start_plots"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
