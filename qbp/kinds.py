@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qbp import circuit_configs, circuit_runs, configs, experiments, terrain
+from qbp import circuit_configs, circuit_runs, configs, experiments, pqc, terrain
 from qbp.circuit_configs import CircuitExperiment
 from qbp.configs import EXPERIMENTS, Experiment
 from qbp.experiments import Result
@@ -69,7 +69,21 @@ CIRCUITS = Kind(
     metrics=("energy", "error", "convex", "snr", "evaluations"),
     targets={"vqe": "title, III: Algorithm 1 on circuits"},
 )
-KINDS: dict[str, Kind] = {**dict.fromkeys(EXPERIMENTS, PERCEPTRONS), "vqe": CIRCUITS}
+# From the module of the perceptrons' experiments a regression has the shape of its result, and no number.
+REGRESSION = Kind(
+    pqc.RegressionExperiment,
+    pqc.run,
+    "pqc",
+    CHECKS | PATHS | {"experiments", "configs"},
+    configurations=pqc.configurations,
+    seconds=pqc.seconds,
+    targets={"pqc": "the later notebook"},
+)
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
+    "vqe": CIRCUITS,
+    "pqc": REGRESSION,
+}
 
 
 def of(experiment: str, table: str = "") -> Kind:

@@ -15,6 +15,7 @@ LOADERS = {  # the calls that read committed tables: module -> functions
     "results": ("load", "load_keys", "read_table"),
     "claims": ("committed", "everything"),
     "ablations": ("load",),
+    "regression_tables": ("load", "load_depths"),
     "benchmarks": ("load",),
 }
 
@@ -88,6 +89,9 @@ class _Reader:
             return {name for name in results.MAIN if name.startswith(only or "")} & self.known
         if owner == "benchmarks":
             return {owner} & self.known
+        if owner == "regression_tables":
+            deep = {"pqc-depth"} if call.func.attr == "load_depths" else set()
+            return ({"pqc"} | deep) & self.known
         if owner == "results" and call.args:
             names = self._texts_of(call.args[0])
             return self.known if names is None else names & self.known

@@ -178,7 +178,9 @@ def test_measures_of_an_ensemble_against_dense_and_autograd():
         theta = found.theta[when]
         np.testing.assert_allclose(found.errors(when), torch.stack(
             [energy(t) for t in theta]), atol=1e-12)  # fmt: skip
-        gradient = torch.autograd.functional.jacobian(lambda t: torch.stack([energy(one) for one in t]).sum(), theta)
+        gradient = torch.autograd.functional.jacobian(
+            lambda t: torch.stack([energy(one) for one in t]).sum(), theta
+        )
         np.testing.assert_allclose(found.gradients(when), gradient.square().mean(-1), atol=1e-12)
         hessian = torch.autograd.functional.hessian(energy, theta[0])
         np.testing.assert_allclose(found.spectra(when, 1)[0], torch.linalg.eigvalsh(hessian), atol=1e-9)
