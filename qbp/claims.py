@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp import ablations
+from qbp import ablations, start_studies
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
 from qbp.experiments import Result
@@ -227,6 +227,8 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
 
 def load(table: str, directory: Path = tables.DIRECTORY) -> dict[str, Result]:
     """Return the results of a claim's table; none for the empty name."""
+    if table.startswith("starts/"):
+        return start_studies.load(table.removeprefix("starts/"), directory)
     if "/" in table:
         return ablations.load(*table.split("/"), directory)
     return tables.load(table, directory) if table else {}
@@ -236,9 +238,14 @@ def needed(table: str) -> set[str]:
     """Return the committed tables that :func:`load` reads."""
     if "/" not in table:
         return {table}
-    study, task = table.split("/")
-    keys = {tables.key(config) for config in ablations.study(study).configs(task).values()}
+    keys = {tables.key(config) for config in configs(table).values()}
     return {name for name, content in ablations.tables().items() if keys & content.configs.keys()}
+
+
+def configs(table: str) -> dict[str, Any]:
+    """Return {label: configuration} of a claim's table that is part of a study, "study/task"."""
+    study, task = table.split("/")
+    return start_studies.configs(task) if study == "starts" else ablations.study(study).configs(task)
 
 
 def select(ids: Iterable[str]) -> list[Claim]:

@@ -7,6 +7,8 @@ so that what their states have in common afterwards comes from Stage 1 and not f
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +16,23 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp.circuit_configs import CircuitExperiment
-from qbp.circuits import circuit_problem
+from qbp.convex import local_loss
 from qbp.expressibility import frame_potential
 from qbp.landscape import hessian_spectrum
 from qbp.observables import local_observables
-from qbp.targets import Target, target
+from qbp.problem import Problem
+from qbp.targets import Target
+from qbp.targets import target as make
 from qbp.two_stage import two_stage
 
 WHENS = ("random start", "start of Stage 2")
+TARGETS: dict[str, dict[str, Any]] = {  # kinds of targets, as options of a configuration
+    "product": {"hamiltonian": "product"},
+    "circuit": {"hamiltonian": "circuit"},
+    "tfim": {"hamiltonian": "tfim", "frame": "clifford"},
+    "random": {"hamiltonian": "random"},
+}
+ALGORITHM = {"optimizer": "adam", "eta_c": 0.05, "eta_n": 0.05, "stage_1_steps": 100}
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,14 @@ class Ensemble:
         return hessian_spectrum(self.config.circuit, self.theta[when][:starts], self.target.task)
 
 
-def ensemble(config: CircuitExperiment, starts: int = 200) -> Ensemble:
-    """Run Stage 1 from many random starts towards one target, with exact expectations.
+def small(target: str, qubits: int = 4) -> CircuitExperiment:
+    """Return the configuration that is looked at live: as many layers as qubits, few of them."""
+    return CircuitExperiment(qubits=qubits, layers=qubits, algorithm=ALGORITHM, **TARGETS[target])
+
+
+@lru_cache(maxsize=16)
+def ensemble(config: CircuitExperiment, starts: int = 100) -> Ensemble:
+    """Run Stage 1 from many random starts towards one target, with exact expectations; the last are kept.
 
     Args:
         config: gives circuit, target and the settings of Stage 1; the number of its seeds is not read.
@@ -94,9 +111,11 @@ def ensemble(config: CircuitExperiment, starts: int = 200) -> Ensemble:
         raise ValueError("config must have exact expectations, got shots or a channel")
     starts = _checks.integer("starts", starts, 4)
     circuit, seed = config.circuit, config.seed
-    asked = target(config.hamiltonian, circuit, seed, frame=config.frame, layers=config.target_layers)
-    problem = circuit_problem(
-        circuit, asked.task, local_observables(circuit.n_qubits, config.paulis), asked.local(config.paulis)
+    asked = make(config.hamiltonian, circuit, seed, frame=config.frame, layers=config.target_layers)
+    local, b = local_observables(circuit.n_qubits, config.paulis), asked.local(config.paulis)
+    problem = Problem(
+        energy=lambda theta, step: theta.new_zeros(len(theta)),  # Stage 1 does not ask for the task
+        convex=lambda theta, step: local_loss(circuit, theta, local, b),
     )
     theta0 = draws.uniform(range(seed, seed + starts), "start", circuit.n_params, high=2 * np.pi)
     length = config.algorithm.stage_1_steps

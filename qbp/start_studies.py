@@ -15,7 +15,7 @@ from qbp import _checks, results
 from qbp.circuit_configs import CircuitExperiment
 from qbp.curves import decay_fit
 from qbp.experiments import Result
-from qbp.start_ensembles import WHENS
+from qbp.start_ensembles import ALGORITHM, TARGETS, WHENS
 from qbp.start_gradients import QUANTITIES, RELATIVE, end_of_stage_1, escape, squared
 from qbp.statistics import band, relative_change
 from qbp.studies import Table
@@ -23,20 +23,13 @@ from qbp.studies import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-TARGETS: dict[str, dict[str, Any]] = {
-    "product": {"hamiltonian": "product"},
-    "circuit": {"hamiltonian": "circuit"},
-    "tfim": {"hamiltonian": "tfim", "frame": "clifford"},
-    "random": {"hamiltonian": "random"},
-}
 DEPTHS = {"1": (0, 1), "n": (1, 0), "2n": (2, 0), "4n": (4, 0)}  # layers = a n + b
 SIZES = {"1": (4, 6, 8, 10, 12), "n": (4, 6, 8, 10, 12), "2n": (4, 6, 8, 10, 12), "4n": (4, 5, 6, 7, 8)}
 MIDDLE = 8  # qubits of what is varied beside the sizes
 TARGET_LAYERS = (1, 2, 3, 4, 6, 8)  # of the circuit that prepares the target
 SWITCHING = ("threshold", "plateau")  # readings of eq. 3 beside the fixed length of Stage 1
 STUDIES = (*DEPTHS, "Z", "target-layers")
-SEEDS, LENGTH = 20, 100
-ALGORITHM = {"optimizer": "adam", "eta_c": 0.05, "eta_n": 0.05}
+SEEDS, LENGTH = 20, ALGORITHM["stage_1_steps"]
 METRICS = ("energy", "error", "convex", "grad_rms", "task_grad_rms", "convex_grad_rms")
 METRICS += ("target_information", "product_error")
 
