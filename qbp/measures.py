@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from qbp.ansatz import PauliRotations
+from qbp.circuit_gains import evaluations_to
 from qbp.configs import Experiment
 from qbp.convex import local_loss, midpoint_gap, ridge_hessian
 from qbp.curves import common_target, rises, rising_share, smoothness
@@ -68,6 +69,19 @@ def steps_needed(results: Results, claim: Asks) -> Pair:
     ours, others = _both(results, claim)
     target = common_target(ours.history[claim.metric], others.history[claim.metric])
     return tuple(steps_to_target(r.history[claim.metric], r.step, target) for r in (ours, others))
+
+
+def evaluations_needed(results: Results, claim: Asks) -> Pair:
+    """Circuit evaluations to the lowest error that every run of both methods reaches."""
+    ours, others = _both(results, claim)
+    target = common_target(ours.history["error"], others.history["error"])
+    return evaluations_to(ours, target), evaluations_to(others, target)
+
+
+def late_climbs(results: Results, claim: Asks) -> Pair:
+    """How much the metric climbs during the last WINDOW steps (:func:`qbp.curves.rises`)."""
+    pair = _both(results, claim)
+    return tuple(rises(r.history[claim.metric], r.step, r.step[-1] - WINDOW) for r in pair)
 
 
 def roughness(results: Results, claim: Asks) -> Pair:

@@ -19,6 +19,7 @@ from qbp.claims import (
     Row,
     Table,
     committed,
+    configs,
     corrected,
     everything,
     glued,
@@ -187,15 +188,15 @@ def test_the_methods_and_metrics_of_a_claim_are_in_its_table(table):
     """As far as configurations say: what a table would hold, whether it is committed or not."""
     asked = [claim for claim in CLAIMS if claim.table == table]
     if "/" in table:
-        names = claims.configs(table).keys()
+        names = configs(table).keys()
     elif table.startswith("terrain-"):
         names = terrain.METHODS
     else:
-        configs = ablations.tables()[table].configs.values()
-        names = {config.method for config in configs}
+        runs = ablations.tables()[table].configs.values()
+        names = {config.method for config in runs}
         for claim in asked:
-            assert {config.experiment for config in configs} == {claim.experiment}
-            assert {config.reading for config in configs} == {claim.reading.split(",")[0]}
+            assert {config.experiment for config in runs} == {claim.experiment}
+            assert {config.reading for config in runs} == {claim.reading.split(",")[0]}
     assert all(set(claim.names) <= set(names) for claim in asked)
 
 
