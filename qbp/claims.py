@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp import ablations, circuit_studies, regression_tables
+from qbp import ablations, circuit_studies, regression_tables, start_studies
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
 from qbp.experiments import Result
@@ -227,6 +227,8 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
 
 def load(table: str, directory: Path = tables.DIRECTORY) -> dict[str, Result]:
     """Return the results of a claim's table; none for the empty name."""
+    if table.startswith("starts/"):
+        return start_studies.load(table.removeprefix("starts/"), directory)
     if table.startswith("pqc/"):
         rows = regression_tables.load_depths(table.split("/")[-1], directory)
         return {f"{method}, {layers} layers": result for (method, layers), result in rows.items()}
@@ -249,6 +251,8 @@ def configs(table: str) -> dict[str, Any]:
     if table.startswith("pqc/"):
         rows = regression_tables.depth_rows(table.split("/")[-1])
         return {f"{method}, {layers} layers": config for (method, layers), config in rows.items()}
+    if table.startswith("starts/"):
+        return start_studies.configs(table.removeprefix("starts/"))
     studies, name, task = _study(table)
     return studies.study(name).configs(task)
 

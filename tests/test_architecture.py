@@ -67,6 +67,8 @@ FLOORS = [
         "noise_depth",
         "measures",
         "sentences",
+        "start_ensembles",
+        "start_gradients",
     },
     {
         "results",
@@ -79,6 +81,7 @@ FLOORS = [
         "circuit_studies",
         "regression_tables",
         "ablations",
+        "start_studies",
         "grid",
         "effects",
         "findings",
@@ -102,6 +105,7 @@ FLOORS = [
         "printed",
         "traces",
         "variance_plots",
+        "start_plots",
     },
     {"cli"},
 ]
