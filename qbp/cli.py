@@ -6,27 +6,36 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from qbp import kinds
+from qbp import circuit_configs, kinds, pqc
 from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment
 from qbp.experiments import Result, load_data, resolve_device
+from qbp.kinds import run
 from qbp.sellier import SellierConfig
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 from qbp.variances import Row, Study, decay, rows
 
-OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
+OWN = ("experiment", "method", "algorithm")  # fields of a configuration that `qbp run` spells otherwise
+CIRCUITS = {  # groups of options beside the perceptrons'
+    "circuits": circuit_configs.CircuitExperiment,
+    "the later notebook's regression": pqc.RegressionExperiment,
+}
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "Algorithm 1": TwoStageConfig,
     "Sellier, as described": WaveConfig,
     "Sellier, as released": SellierConfig,
 }
 RELEASED = {f.name: f.default for f in fields(SellierConfig)}
+OTHERS = {  # defaults that are not those of the perceptrons
+    "vqe": {f.name: f.default for f in fields(circuit_configs.CircuitExperiment)} | circuit_configs.OWN,
+    "pqc": {f.name: f.default for f in fields(pqc.RegressionExperiment)} | pqc.NOTEBOOK,
+}
 TABLES = {"as-written": "", "as-released": "-as-released"}
 
 
@@ -71,21 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs.set_defaults(command=_run)
     runs.add_argument("experiment", help=f"one of {', '.join(kinds.KINDS)}")
+    on_circuits = f"vqe has {', '.join(circuit_configs.METHODS)}; pqc has {', '.join(pqc.METHODS)}"
     runs.add_argument(
         "--methods",
         default="two-stage,no-init",
-        help=f"comma-separated, of {', '.join(METHODS)}; random is no-init; mlp is a control of pqc",
+        help=f"comma-separated, of {', '.join(METHODS)}; {on_circuits}",
     )
     _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
     known = {f.name for f in fields(Experiment)}
-    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
-        new = [f for f in fields(kind) if f.name not in known]
+    for title, kind in (CIRCUITS | ALGORITHMS).items():  # a name that two kinds share is one option
+        new = [f for f in fields(kind) if f.name not in {*known, *OWN}]
         _add_fields(runs.add_argument_group(title), new)
-        known |= {f.name for f in new}
-    for experiment, kind in kinds.KINDS.items():
-        new = [f for f in fields(kind.config) if f.name not in {*known, *OWN}]
-        if new:
-            _add_fields(runs.add_argument_group(experiment, _other_defaults(kind.config)), new)
         known |= {f.name for f in new}
     runs.add_argument(
         "--json", action="store_true", help="print one JSON object to standard output and nothing else"
@@ -194,30 +199,35 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
         default = "" if f.default is None or "default" in f.metadata["help"] else f" (default {f.default})"
         if f.default != RELEASED.get(f.name, f.default):
             default = f" (default {f.default}; as released {RELEASED[f.name]})"
+        for experiment, defaults in OTHERS.items():
+            if default and (other := defaults.get(f.name, f.default)) != f.default:
+                default = f"{default[:-1]}; {experiment} {other})"
         help_text = f.metadata["help"].replace("%", "%%") + default
         parser.add_argument(
             f"--{f.name.replace('_', '-')}", type=kind, default=None, metavar=f.name.upper(), help=help_text
         )
 
 
-def _other_defaults(config: type) -> str | None:
-    """Say where a configuration has another default than the options above it."""
-    usual = {f.name: f.default for f in fields(Experiment)}
-    other = [f for f in fields(config) if f.name not in OWN and usual.get(f.name, f.default) != f.default]
-    words = " ".join(f"--{f.name.replace('_', '-')} {f.default}" for f in other)
-    return f"options above have other defaults here: {words}" if words else None
-
-
 def _configs(args: argparse.Namespace) -> list[Any]:
     kind = kinds.of(args.experiment)
-    given = {k: v for k, v in vars(args).items() if v is not None and k not in OWN}
-    options = {f.name: given[f.name] for f in fields(kind.config) if f.name in given and f.name not in OWN}
-    every = {f.name for known in kinds.KINDS.values() for f in fields(known.config)} - {*OWN}
-    if foreign := sorted(every & given.keys() - options.keys()):
-        raise ValueError(f"--{foreign[0].replace('_', '-')} is no option of {args.experiment}")
-    known = {f.name for algorithm in ALGORITHMS.values() for f in fields(algorithm)}
-    algorithm = {k: v for k, v in given.items() if k in known and k not in options}
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    takes, of_algorithm = _takes(kind.config)
+    for name in given:
+        others = [e for e, k in kinds.KINDS.items() if name in set.union(*_takes(k.config))]
+        if others and name not in takes | of_algorithm:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is an option of {', '.join(others)}, not of {args.experiment}"
+            )
+    options = {name: given[name] for name in takes & given.keys()}
+    algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
     return kind.configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+
+
+def _takes(config: type) -> tuple[set[str], set[str]]:
+    """Return the options of a configuration, and those of the algorithms it may have."""
+    own = {f.name: f.type for f in fields(config)}
+    algorithms = [kind for kind in get_args(own["algorithm"]) if is_dataclass(kind)]
+    return own.keys() - set(OWN), {f.name for kind in algorithms for f in fields(kind)}
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -238,14 +248,14 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_with_bar(configs: Sequence[Experiment], results: dict[str, Result]) -> None:
+def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
     from tqdm import tqdm
 
     total = sum(c.seeds * (c.steps + 1) for c in configs)
     with tqdm(total=total, unit="step", unit_scale=True, disable=None, leave=False) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
-            results[config.method] = kinds.run(config, bar.update)
+            results[config.method] = run(config, bar.update)
 
 
 def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
@@ -264,9 +274,9 @@ def _print_table(results: dict[str, Result]) -> None:
 
     first = next(iter(results.values()))
     c = first.config
-    shown = [m for m in ("loss", "train_loss", "val_loss", "accuracy") if m in first.history]
-    name = ", ".join([c.experiment, *([c.reading] if isinstance(c, Experiment) else [])])
-    runs = f"{name}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    shown = [m for m in kinds.of(c.experiment).metrics if m in first.history]
+    what = [getattr(c, name) for name in ("reading", "hamiltonian", "output") if hasattr(c, name)][0]
+    runs = f"{c.experiment}, {what}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
@@ -278,12 +288,12 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
     c = next(iter(results.values())).config
     words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
     command = " ".join(["qbp run", args.experiment, *words])
-    where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}
+    where = kinds.of(c.experiment).targets[c.experiment]
     path = save(
-        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
+        c.experiment + (TABLES[c.reading] if hasattr(c, "reading") else "") + suffix,
         results.values(),
         command=command,
-        target=where.get(c.experiment, "on circuits"),
+        target=where,
         directory=Path(args.save),
     )
     print(f"wrote {path}", file=sys.stderr)

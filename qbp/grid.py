@@ -24,7 +24,6 @@ from qbp import _checks, kinds, results
 from qbp.configs import Experiment
 from qbp.kinds import run
 from qbp.mlp import MLP
-from qbp.pqc import RegressionExperiment
 from qbp.sellier_waves import WaveConfig
 from qbp.studies import Table
 
@@ -56,8 +55,8 @@ def at_profile(tables: Mapping[str, Table], profile: str, seeds: int | None = No
 
 def seconds(config: Experiment) -> float:
     """Estimate what a configuration takes on one core of a laptop, to order and announce the work."""
-    if isinstance(config, RegressionExperiment):
-        return 0.04 + config.seeds * (4e-6 * config.steps * (4 + config.layers) + 0.02)
+    if own := kinds.of(config.experiment).seconds:
+        return own(config)
     n_in, n_out, train, val = SHAPES[config.experiment]
     train, val = (config.points, config.points) if config.experiment == "curve" else (train, val)
     train = 10 * config.per_class if config.per_class else train

@@ -20,6 +20,8 @@ FLOORS = [
         "convex",
         "refinement",
         "noise",
+        "measurement",
+        "shots",
         "optimizers",
         "released",
         "problem",
@@ -34,6 +36,7 @@ FLOORS = [
         "sellier_waves",
         "perceptron",
         "circuits",
+        "targets",
         "mitigation",
         "least_squares",
         "plateau",
@@ -47,6 +50,8 @@ FLOORS = [
     {
         "configs",
         "experiments",
+        "circuit_configs",
+        "circuit_runs",
         "statistics",
         "curves",
         "evidence",
@@ -76,7 +81,19 @@ FLOORS = [
         "__init__",
     }
     | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"},
+    {
+        "style",
+        "plots",
+        "regression_plots",
+        "forest",
+        "diagrams",
+        "explorers",
+        "pages",
+        "_svg",
+        "readme",
+        "printed",
+        "traces",
+    },
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -1,0 +1,246 @@
+r"""Finite shots: what a quantum computer would answer, and what the answer costs.
+
+A circuit is prepared and measured `shots` times in each measurement setting.  Gradients come from parameter
+shifts (Mitarai et al. 2018; Schuld et al. 2019), ``dE/dtheta = (E(theta + pi/2) - E(theta - pi/2)) / 2`` for
+each rotation, and every shifted circuit is measured with fresh shots.  The states are exact, the outcomes are
+drawn: a shift by +-pi/2 multiplies by ``(1 -+ i P) / sqrt 2``, so the two shifted states of a rotation are
+``(psi +- t) / sqrt 2`` with t the state that has ``-i P`` after that rotation (t = 2 dpsi/dtheta).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from qbp import _checks, draws
+from qbp.ansatz import Circuit
+from qbp.layers import as_layers, run
+from qbp.measurement import Plan, Setting, amplitudes, overlaps, plan
+from qbp.measurement import evaluations as evaluations  # part of this module's interface, too
+from qbp.measurement import settings as settings
+from qbp.noise import n_qubits, rows
+from qbp.observables import Observable
+from qbp.statevector import Program, Rotation, entangle, evolve, flip, like
+
+Key = tuple[Sequence[int], str, int]  # seeds of the runs, purpose, step
+AMPLITUDES, SHOTS = 2**20, 2**18  # at once: 16 MiB of states, 2 MiB of draws
+
+
+def shot_expectations(
+    circuit: Circuit,
+    theta: Tensor,
+    observables: Sequence[Observable],
+    shots: int,
+    draws_key: Key,
+    *,
+    inputs: Tensor | None = None,
+) -> Tensor:
+    r"""Estimate the expectations of observables from `shots` measurements in each setting.
+
+    Backward gives an unbiased estimate of the gradient of ``sum_i g_i <O_i>``: parameter-shift circuits, each
+    measured with fresh shots in every setting.  The observables of a setting share its shots.
+
+    Args:
+        circuit: prepares psi(theta).
+        theta: angles in radians, real, shape (..., n_params).
+        observables: m of them; one that is no :class:`PauliSum` must be a projector, or 1 minus one.
+        shots: measurements for each circuit and setting.
+        draws_key: (seeds, purpose, step): a seed for each run, that is for each row of the leading axes; run
+            r draws the same numbers alone or among others.  A call with the same purpose, step and seed draws
+            the same numbers again.
+        inputs: features in radians, (..., samples, n_features), as in :meth:`Circuit.state`; not trained.
+
+    Returns:
+        Real, (..., m), or (..., samples, m) with `inputs`; differentiable once, in `theta`.
+
+    Raises:
+        TypeError, ValueError: an argument is none of these.
+
+    Example:
+        >>> from qbp import HardwareEfficient, PauliSum
+        >>> theta = torch.zeros(1, requires_grad=True)  # <Z> = cos 0, sure in every shot
+        >>> circuit, Z = HardwareEfficient(1, 1, ["rx"]), PauliSum({"Z": 1.0})
+        >>> shot_expectations(circuit, theta, [Z], 10, ([7], "measure", 0)).detach()
+        tensor([1.])
+    """
+    asked = plan(observables, n_qubits(circuit))
+    shots = _checks.integer("shots", shots)
+    angles, start, batch = _checked_rows(circuit, theta, inputs)
+    key = _checked_key(draws_key, len(angles))
+    found = _Shots.apply(angles, start, circuit.program, asked, shots, key)
+    return found.reshape(*batch, len(observables))
+
+
+def gradient_noise(circuit: Circuit, theta: Tensor, H: Observable, shots: int) -> Tensor:
+    r"""Return the exact standard deviation of each component of the gradient estimated from shots.
+
+    The signal-to-noise ratio of a step is ``|dE/dtheta_k|`` over this.
+
+    Args:
+        circuit, theta, shots: as for :func:`shot_expectations`.
+        H: the observable.
+
+    Returns:
+        Real, (..., n_params), in the unit of the gradient; not differentiable.
+
+    Example:
+        >>> from qbp import HardwareEfficient, PauliSum
+        >>> one = HardwareEfficient(1, 1, ["rx"])  # at theta = 0 both shifted <Z> are fair coins
+        >>> gradient_noise(one, torch.zeros(1), PauliSum({"Z": 1.0}), 50)
+        tensor([0.1000])
+    """
+    asked, shots = plan([H], n_qubits(circuit)), _checks.integer("shots", shots)
+    angles, start, _ = _checked_rows(circuit, theta, None)
+    with torch.no_grad():
+        found = [_variances(circuit.program, *part, asked) for part in _parts(circuit.program, angles, start)]
+    return (_per_parameter(circuit.program, torch.cat(found), theta) / shots).sqrt().reshape(theta.shape)
+
+
+class _Shots(torch.autograd.Function):
+    """Estimates of angles (runs, n_params) and start states (runs, samples, 2**n): (runs, samples, m)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, theta: Tensor, start: Tensor, program: Program, asked: Plan, shots: int, key: Key
+    ) -> Tensor:
+        ctx.save_for_backward(theta, start)
+        ctx.rest = program, asked, shots, key
+        layered = as_layers(program, start.shape[-1].bit_length() - 1)
+        psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
+        estimate = like(asked.constant, theta).expand(*psi.shape[:-1], -1)
+        for setting in asked.settings:
+            seen_along = amplitudes(setting, psi)
+            seen = _frequencies(overlaps(setting, seen_along, seen_along), shots, key, setting.name)
+            estimate = estimate + seen.to(theta.dtype) @ like(setting.values, theta).mT
+        return estimate
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        theta, start = ctx.saved_tensors
+        program, asked, shots, (seeds, purpose, step) = ctx.rest
+        found, first = [], 0
+        for angles, states in _parts(program, theta, start):
+            runs = slice(first, first := first + len(angles))
+            turned = turned_states(program, angles, states)
+            key = seeds[runs], f"{purpose}, shifted", step
+            of_gates = theta.new_zeros(len(angles), turned.shape[2] - 1)
+            for setting in asked.settings:
+                likely = torch.cat(_shifted(setting, turned), dim=-2)  # up, then down
+                seen = _frequencies(likely, shots, key, setting.name).to(theta.dtype)
+                worth = weights[runs] @ like(setting.values, theta)  # (runs, samples, outcomes)
+                up, down = (seen @ worth.unsqueeze(-1)).squeeze(-1).tensor_split(2, dim=-1)
+                of_gates = of_gates + (up - down).sum(1) / 2
+            found.append(of_gates)
+        return _per_parameter(program, torch.cat(found), theta), *[None] * 5
+
+
+def turned_states(program: Program, theta: Tensor, start: Tensor) -> Tensor:
+    """Return the final state psi and, for every rotation, the final state with ``-i P`` right after it.
+
+    The states of the circuit with that rotation shifted by +-pi/2 are ``(psi +- turned) / sqrt 2``.
+
+    Args:
+        program: gates, first to last.
+        theta: angles in radians, real, (runs, n_params).
+        start: amplitudes, complex, (runs, samples, 2**n).
+
+    Returns:
+        Amplitudes, (runs, samples, 1 + rotations, 2**n): psi, then the turned states in the order of gates.
+    """
+    states = start.unsqueeze(-2)
+    cosines, sines = (f(theta / 2)[..., None, None, None].unbind(1) for f in (torch.cos, torch.sin))
+    for gate in program:
+        if isinstance(gate, Rotation):
+            phase, flipped = flip(gate.pauli, states)
+            c, s, phase = cosines[gate.parameter], sines[gate.parameter], -1j * phase
+            turned = (phase * c) * flipped[:, :, :1] - s * states[:, :, :1]
+            states = torch.cat([c * states + (phase * s) * flipped, turned], dim=-2)
+        else:
+            states = entangle(gate, states)
+    return states
+
+
+def _shifted(setting: Setting, states: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how likely each outcome is in the circuits shifted up and down, from :func:`turned_states`.
+
+    (runs, samples, 1 + rotations, 2**n) -> two of (runs, samples, rotations, outcomes).
+    """
+    psi, turned = amplitudes(setting, states).tensor_split([1], dim=-2)
+    mean = (overlaps(setting, psi, psi) + overlaps(setting, turned, turned)) / 2
+    half = overlaps(setting, psi, turned)
+    return mean + half, mean - half
+
+
+def _frequencies(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:
+    """Measure: the share of shots of each outcome, (runs, ..., outcomes) -> the same shape, float64."""
+    seeds, purpose, step = key
+    circuits, shares = likely.double().flatten(1, -2), []
+    for seed, own in zip(seeds, circuits, strict=True):
+        stream = draws.stream(seed, f"{purpose}, {name}", step)
+        shares += [_counts(part, shots, stream) for part in own.split(max(1, SHOTS // shots))]
+    return (torch.cat(shares) / shots).reshape(likely.shape)
+
+
+def _counts(likely: Tensor, shots: int, stream: np.random.Generator) -> Tensor:
+    """Draw multinomial counts, (circuits, outcomes) -> the same shape, int64.
+
+    The arrivals of a Poisson process over its last one are sorted uniform numbers (Devroye 1986, chapter V),
+    so nothing is sorted, and how many draws are used up depends on no probability.
+    """
+    gaps = torch.from_numpy(stream.standard_exponential((len(likely), shots + 1)))
+    arrivals = gaps.cumsum(-1).to(likely.device)
+    edges = likely.clamp(min=0).cumsum(-1)
+    edges = edges[:, :-1] / edges[:, -1:] * arrivals[:, -1:]
+    below = torch.searchsorted(arrivals[:, :-1].contiguous(), edges.contiguous())
+    below = torch.nn.functional.pad(below, (0, 1), value=shots)
+    return below.diff(dim=-1, prepend=below.new_zeros(len(below), 1))
+
+
+def _variances(program: Program, theta: Tensor, start: Tensor, asked: Plan) -> Tensor:
+    """Return the variance of one shot's estimate of each rotation's derivative, (runs, rotations)."""
+    states = turned_states(program, theta, start)
+    total = theta.new_zeros(len(theta), states.shape[2] - 1)
+    for setting in asked.settings:
+        worth = like(setting.values[0], theta)
+        for likely in _shifted(setting, states):
+            likely = likely.squeeze(1)
+            total = total + (likely @ worth**2 - (likely @ worth) ** 2) / 4
+    return total.clamp(min=0)
+
+
+def _parts(program: Program, theta: Tensor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Split runs such that the turned states of a part stay in memory."""
+    runs = max(1, AMPLITUDES // (start[0].numel() * (1 + len(_parameters(program)))))
+    return zip(theta.split(runs), start.split(runs), strict=True)
+
+
+def _parameters(program: Program) -> list[int]:
+    return [gate.parameter for gate in program if isinstance(gate, Rotation)]
+
+
+def _per_parameter(program: Program, of_gates: Tensor, theta: Tensor) -> Tensor:
+    """Add up the rotations that share an angle, (runs, rotations) -> (runs, n_params)."""
+    index = torch.tensor(_parameters(program), device=theta.device)
+    return theta.new_zeros(len(of_gates), theta.shape[-1]).index_add_(1, index, of_gates)
+
+
+def _checked_rows(
+    circuit: Circuit, theta: Tensor, inputs: Tensor | None
+) -> tuple[Tensor, Tensor, torch.Size]:
+    found = rows(circuit, theta, inputs)
+    if inputs is not None and inputs.requires_grad:
+        raise ValueError("inputs must not require a gradient: shots differentiate by the angles alone")
+    return found
+
+
+def _checked_key(key: Key, runs: int) -> Key:
+    if not isinstance(key, tuple) or len(key) != 3 or not isinstance(key[1], str):
+        raise TypeError(f"draws_key must be (seeds, purpose, step), got {key!r}")
+    seeds = tuple(_checks.integer("a seed of draws_key", seed, 0, 2**64 - 1) for seed in key[0])
+    if len(seeds) != runs:
+        raise ValueError(f"draws_key must have a seed for each of the {runs} runs, got {len(seeds)}")
+    return seeds, key[1], _checks.integer("the step of draws_key", key[2], 0)
