@@ -84,7 +84,7 @@ class CircuitExperiment:
             raise ValueError(
                 f"target_layers is an option of circuit, got {self.target_layers} for {self.hamiltonian}"
             )
-        if not self.paulis or (self.paulis not in "XYZ" and self.paulis != "XZ"):
+        if not self.paulis or self.paulis not in "XYZ" and self.paulis != "XZ":
             raise ValueError(f"paulis must be X, Y, Z, XY, XZ, YZ or XYZ, got {self.paulis!r}")
         _checks.choice("dtype", self.dtype, ("float64", "float32"))
         for name in ("seeds", "record_every", "qubits", "layers", "target_layers"):

@@ -275,7 +275,7 @@ def _print_table(results: dict[str, Result]) -> None:
     first = next(iter(results.values()))
     c = first.config
     shown = [m for m in kinds.of(c.experiment).metrics if m in first.history]
-    what = [getattr(c, name) for name in ("reading", "hamiltonian", "output") if hasattr(c, name)][0]
+    what = next(getattr(c, name) for name in ("reading", "hamiltonian", "output") if hasattr(c, name))
     runs = f"{c.experiment}, {what}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
