@@ -17,6 +17,7 @@ from qbp.two_stage import TwoStageConfig
 
 METHODS = ("two-stage", "no-init")
 ALIASES = {"random": "no-init"}
+PAULIS = ("X", "Y", "Z", "XY", "XZ", "YZ", "XYZ")
 CHANNELS = {"depolarizing": depolarizing, "damping": amplitude_damping}
 
 NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps"}
@@ -24,7 +25,10 @@ PINNED: dict[str, dict[str, Any]] = {
     "two-stage": {},
     "no-init": {**NO_STAGE_1, "lambda_0": 0.0, "beta_0": 0.0},  # the task alone, from the same random start
 }
-ETA = 0.05
+# The step size of all methods.  Of 0.01, 0.02, 0.05, 0.1 and 0.2 on ten seeds from 1000 on, which no result
+# uses, it is the largest that serves every task (6 qubits, 6 layers, exact): 0.2 ends higher without
+# initialization on maxcut and circuit, the smaller ones end higher for both methods on tfim and random.
+ETA = 0.1
 OWN = {"optimizer": "adam", "eta_c": ETA, "eta_n": ETA}
 
 
@@ -39,7 +43,7 @@ class CircuitExperiment:
     Example:
         >>> config = CircuitExperiment(method="random", hamiltonian="heisenberg", frame="clifford")
         >>> config.method, config.circuit.n_params, config.algorithm.eta_c
-        ('no-init', 72, 0.05)
+        ('no-init', 72, 0.1)
     """
 
     experiment: str = "vqe"
@@ -84,8 +88,7 @@ class CircuitExperiment:
             raise ValueError(
                 f"target_layers is an option of circuit, got {self.target_layers} for {self.hamiltonian}"
             )
-        if not self.paulis or self.paulis not in "XYZ" and self.paulis != "XZ":
-            raise ValueError(f"paulis must be X, Y, Z, XY, XZ, YZ or XYZ, got {self.paulis!r}")
+        _checks.choice("paulis", self.paulis, PAULIS)
         _checks.choice("dtype", self.dtype, ("float64", "float32"))
         for name in ("seeds", "record_every", "qubits", "layers", "target_layers"):
             _checks.integer(name, getattr(self, name))

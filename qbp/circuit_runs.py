@@ -193,9 +193,7 @@ class _Task:
 
             def with_shots(rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
                 key = self.seeds[rows], "measure", step
-                return shot_expectations(
-                    self.config.circuit, theta, observables, self.config.shots, key
-                )
+                return shot_expectations(self.config.circuit, theta, observables, self.config.shots, key)
 
             how = lambda rows, t, o: self.config.circuit.expectations(t, o)  # noqa: E731
             how = with_shots if self.config.shots else self._noisy if self.config.noise else how

@@ -43,7 +43,9 @@ class Infidelity(Observable):
         norms = torch.linalg.vector_norm(self.target, dim=-1)
         off = abs(norms - 1).max().item() if _checks.has_values(norms) and norms.numel() else 0.0
         if target.ndim not in (1, 2) or norms.numel() == 0 or not off < 1e-5:
-            raise ValueError(f"target must have shape (2**n,) or (runs, 2**n) and norm 1, got {shape}, {norms}")
+            raise ValueError(
+                f"target must have shape (2**n,) or (runs, 2**n) and norm 1, got {shape}, {norms}"
+            )
 
     def apply(self, state: Tensor) -> Tensor:
         """Return ``state - <target|state> target``, shape (..., 2**n_qubits)."""

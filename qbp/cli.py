@@ -12,7 +12,7 @@ from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from qbp import circuit_configs, kinds, pqc
+from qbp import circuit_configs, kinds
 from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment
 from qbp.experiments import Result, load_data, resolve_device
 from qbp.kinds import run
@@ -21,21 +21,13 @@ from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 from qbp.variances import Row, Study, decay, rows
 
-OWN = ("experiment", "method", "algorithm")  # fields of a configuration that `qbp run` spells otherwise
-CIRCUITS = {  # groups of options beside the perceptrons'
-    "circuits": circuit_configs.CircuitExperiment,
-    "the later notebook's regression": pqc.RegressionExperiment,
-}
+OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "Algorithm 1": TwoStageConfig,
     "Sellier, as described": WaveConfig,
     "Sellier, as released": SellierConfig,
 }
 RELEASED = {f.name: f.default for f in fields(SellierConfig)}
-OTHERS = {  # defaults that are not those of the perceptrons
-    "vqe": {f.name: f.default for f in fields(circuit_configs.CircuitExperiment)} | circuit_configs.OWN,
-    "pqc": {f.name: f.default for f in fields(pqc.RegressionExperiment)} | pqc.NOTEBOOK,
-}
 TABLES = {"as-written": "", "as-released": "-as-released"}
 
 
@@ -80,17 +72,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs.set_defaults(command=_run)
     runs.add_argument("experiment", help=f"one of {', '.join(kinds.KINDS)}")
-    on_circuits = f"vqe has {', '.join(circuit_configs.METHODS)}; pqc has {', '.join(pqc.METHODS)}"
+    on_circuits = ", ".join(circuit_configs.METHODS)
     runs.add_argument(
         "--methods",
         default="two-stage,no-init",
-        help=f"comma-separated, of {', '.join(METHODS)}; {on_circuits}",
+        help=f"comma-separated, of {', '.join(METHODS)}; on vqe and pqc {on_circuits}; random is no-init; "
+        "mlp is a control of pqc",
     )
     _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
     known = {f.name for f in fields(Experiment)}
-    for title, kind in (CIRCUITS | ALGORITHMS).items():  # a name that two kinds share is one option
-        new = [f for f in fields(kind) if f.name not in {*known, *OWN}]
+    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
+        new = [f for f in fields(kind) if f.name not in known]
         _add_fields(runs.add_argument_group(title), new)
+        known |= {f.name for f in new}
+    for experiment, kind in kinds.KINDS.items():
+        new = [f for f in fields(kind.config) if f.name not in {*known, *OWN}]
+        if new:
+            _add_fields(runs.add_argument_group(experiment, _other_defaults(kind.config)), new)
         known |= {f.name for f in new}
     runs.add_argument(
         "--json", action="store_true", help="print one JSON object to standard output and nothing else"
@@ -199,13 +197,22 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
         default = "" if f.default is None or "default" in f.metadata["help"] else f" (default {f.default})"
         if f.default != RELEASED.get(f.name, f.default):
             default = f" (default {f.default}; as released {RELEASED[f.name]})"
-        for experiment, defaults in OTHERS.items():
-            if default and (other := defaults.get(f.name, f.default)) != f.default:
-                default = f"{default[:-1]}; {experiment} {other})"
         help_text = f.metadata["help"].replace("%", "%%") + default
         parser.add_argument(
             f"--{f.name.replace('_', '-')}", type=kind, default=None, metavar=f.name.upper(), help=help_text
         )
+
+
+def _other_defaults(config: type) -> str | None:
+    """Say where a configuration has another default than the options above it."""
+    usual = {f.name: f.default for f in fields(Experiment)}
+    own = {f.name: f.default for f in fields(config) if f.name not in OWN and f.name in usual}
+    if config is not Experiment:
+        algorithm = config().algorithm
+        own |= {f.name: getattr(algorithm, f.name) for f in fields(algorithm) if f.name not in own}
+        usual = {f.name: getattr(TwoStageConfig(), f.name) for f in fields(TwoStageConfig)} | usual
+    words = [f"--{name.replace('_', '-')} {value}" for name, value in own.items() if usual[name] != value]
+    return f"options above have other defaults here: {', '.join(words)}" if words else None
 
 
 def _configs(args: argparse.Namespace) -> list[Any]:
@@ -275,8 +282,8 @@ def _print_table(results: dict[str, Result]) -> None:
     first = next(iter(results.values()))
     c = first.config
     shown = [m for m in kinds.of(c.experiment).metrics if m in first.history]
-    what = next(getattr(c, name) for name in ("reading", "hamiltonian", "output") if hasattr(c, name))
-    runs = f"{c.experiment}, {what}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    what = [c.experiment, *(getattr(c, name) for name in ("reading", "hamiltonian") if hasattr(c, name))]
+    runs = f"{', '.join(what)}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
@@ -290,7 +297,7 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
     command = " ".join(["qbp run", args.experiment, *words])
     where = kinds.of(c.experiment).targets[c.experiment]
     path = save(
-        c.experiment + (TABLES[c.reading] if hasattr(c, "reading") else "") + suffix,
+        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
         results.values(),
         command=command,
         target=where,

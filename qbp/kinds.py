@@ -69,6 +69,7 @@ CIRCUITS = Kind(
     metrics=("energy", "error", "convex", "snr", "evaluations"),
     targets={"vqe": "title, III: Algorithm 1 on circuits"},
 )
+# From the module of the perceptrons' experiments a regression has the shape of its result, and no number.
 REGRESSION = Kind(
     pqc.RegressionExperiment,
     pqc.run,

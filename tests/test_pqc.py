@@ -166,7 +166,7 @@ def test_the_command_prints_one_object_and_saves_a_table(capsys, tmp_path):
         back["no-init"].final("val_loss"), found["methods"]["no-init"]["final"]["val_loss"]["values"]
     )
     assert main(["verify", "--results", str(tmp_path), "--rows", "2", "--seed", "1"]) == 0
-    assert main(words) == 0 and "pqc, plain, 8 steps, seeds 0-1" in capsys.readouterr().out
+    assert main(words) == 0 and "pqc, 8 steps, seeds 0-1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
