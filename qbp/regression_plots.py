@@ -1,16 +1,19 @@
-"""The regression circuit -> Figure: every run of every arm, errors against depth.  Draws; computes nothing
-but intervals."""
+"""The regression circuit -> Figure: every run of every arm, what is learned, errors against depth."""
 
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from qbp.diagrams import lines
 from qbp.experiments import Result
+from qbp.mlp import mean_squared_error
+from qbp.regression import after_channels, regression_data, target
 from qbp.statistics import bootstrap_interval
 from qbp.style import STYLE, STYLES, add_legend, log_axis
 
@@ -97,6 +100,49 @@ def against_depth(panels: Mapping[str, Mapping[tuple[str, int], Result]]) -> Fig
         add_legend(figure, handles, columns=2)
         plt.close(figure)
     return figure
+
+
+def learned(panels: Mapping[str, Mapping[str, Result]]) -> Figure:
+    """Draw the target and what each method has learned, the mean output over its runs, a panel per title.
+
+    Args:
+        panels: {title: {method: Result}}, with theta.
+    """
+    x, shown = _grid(), {}
+    for title, found in panels.items():
+        shown[title] = {"target": target(x)[:, 0].numpy()}
+        for method, result in found.items():
+            output = result.config.model(result.theta.detach().cpu().double(), x)
+            shown[title][method] = output[..., 0].mean(0).numpy()
+    return lines(shown, x[:, 0].numpy(), xlabel="x (radians)", ylabel="output (dimensionless)")
+
+
+def behind_channels(result: Result, depolarizing: float, damping: float) -> Figure:
+    """Draw the first run's output as it is and behind both channels, with its error on the test points.
+
+    Args:
+        result: of a circuit, with theta.
+        depolarizing, damping: see :func:`qbp.regression.after_channels`.
+    """
+    model, theta, x = result.config.model, result.theta[0].detach().cpu().double(), _grid()
+    data = regression_data(result.config.data_seed)
+
+    def noisy(where: torch.Tensor) -> torch.Tensor:
+        return model.scaled(theta, after_channels(model.readout(theta, where), depolarizing, damping))
+
+    error = mean_squared_error(noisy(data.x[data.val]), data.y[data.val])
+    shown = {"target": target(x), "exact": model(theta, x), "behind the channels": noisy(x)}
+    return lines(
+        {f"test error {float(error):.3f} (MSE)": {name: y[:, 0].numpy() for name, y in shown.items()}},
+        x[:, 0].numpy(),
+        xlabel="x (radians)",
+        ylabel="output (dimensionless)",
+        ylim=(-1.7, 1.7),
+    )
+
+
+def _grid() -> torch.Tensor:
+    return torch.linspace(-torch.pi, torch.pi, 121, dtype=torch.float64)[:, None]
 
 
 def _heights(values: np.ndarray) -> np.ndarray:
