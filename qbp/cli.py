@@ -343,7 +343,7 @@ def _variance(args: argparse.Namespace) -> int:
 
     study = Study(**{f.name: v for f in fields(Study) if (v := getattr(args, f.name)) is not None})
     if args.plot:
-        from qbp.diagrams import save_decays
+        from qbp.variance_plots import save_decays
 
         save_decays({}, args.plot)  # a name that will not do shows before the first row
     table: list[Row] = []

@@ -1,20 +1,14 @@
-"""Figures that are no training curves: functions, landscapes with paths, exits, fits, decays, forecasts,
-digits."""
+"""Figures that are no training curves: functions, landscapes with paths, exits, fits, forecasts, digits."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from qbp.datasets import Dataset
 from qbp.experiments import Result
 from qbp.style import MARKERS, PLAIN, STYLE, STYLES, add_legend, log_axis
-from qbp.variances import Row, decay, decay_line, error_bars, upper_bounds
 
 
 def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figure:
@@ -139,44 +133,6 @@ def forecasts(results: Mapping[str, Result], data: Dataset, model: Callable, *, 
         add_legend(figure, axis)
         plt.close(figure)
     return figure
-
-
-def decays(studies: Mapping[str, Sequence[Row]]) -> Figure:
-    """Draw gradient variances against the number of qubits, and the decay fitted to each study.
-
-    Bars are one standard error.  A triangle is an upper bound (95 %) where the estimate is zero.
-
-    Args:
-        studies: {label: rows of :func:`qbp.variances.rows`}.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.2, 4.2))
-        handles: dict[str, Artist] = {}
-        for (label, table), (color, dash) in zip(studies.items(), cycle(PLAIN)):
-            bars = error_bars(table)
-            handles[label] = axis.errorbar(*bars[:2], bars[2:], fmt="o", color=color, capsize=3, markersize=6)
-            if fitted := decay_line(table):
-                words = f"{decay(table).slope_bits_per_qubit:+.2f} bits per qubit"
-                (handles[f"{label}: {words}"],) = axis.plot(*fitted, color=color, linestyle=dash)
-            axis.plot(*upper_bounds(table), "v", color=color, fillstyle="none", markersize=9)
-        axis.set(xlabel="number of qubits (dimensionless)", ylabel="gradient variance, log2 (bits)")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        add_legend(figure, handles, columns=2)
-        plt.close(figure)
-    return figure
-
-
-def save_decays(studies: Mapping[str, Sequence[Row]], path: str | Path) -> None:
-    """Write :func:`decays` into a file; without studies, only look whether that can be done.
-
-    Raises:
-        ValueError: `path` is no .svg or .png file in a folder that exists.
-    """
-    path = Path(path)
-    if path.suffix not in (".svg", ".png") or path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"plot must be a .svg or .png file in a folder that exists, got {str(path)!r}")
-    if studies:
-        decays(studies).savefig(path)
 
 
 def digits(data: Dataset, per_class: int = 4) -> Figure:

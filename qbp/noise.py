@@ -88,7 +88,7 @@ def noisy_expectations(
         trajectories: None for the density matrix, up to 6 qubits: exact, and differentiable in `theta`; else
             the mean over this many trajectories, at any number of qubits, not differentiable.
         seed: of the trajectories, see :func:`sample_trajectories`.
-        inputs: features in radians, (..., samples, n_features), as in :meth:`Circuit.state`.
+        inputs: features in radians, (..., samples, n_features), as in :meth:`qbp.ansatz.Circuit.state`.
 
     Returns:
         Real, (..., m), or (..., samples, m) with `inputs`.

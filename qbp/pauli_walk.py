@@ -124,7 +124,7 @@ def walk_moments(
     """
     n_words = -(-_checks.integer("walks", walks, 64) // (64 * ROUNDS))
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
-    _check(circuit, H)
+    check_walkable(circuit, H)
     problem = _prepare(circuit, H)
     sums = np.full((2, circuit.n_params + 2), -np.inf)  # log2 of the sum over rounds, and of the squares
     rounds = 0
@@ -155,7 +155,7 @@ def walk_moments(
     return WalkMoments(*(e[:-2] for e in estimates), *cost, *total, problem.cost_mean, 64 * n_words * rounds)
 
 
-def _check(circuit: Circuit, H: Observable) -> None:
+def check_walkable(circuit: Circuit, H: Observable) -> None:
     """Raise unless the second moment is one over Clifford circuits, with independent angles."""
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")

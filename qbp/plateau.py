@@ -20,24 +20,29 @@ from qbp import _checks
 from qbp.angle_samples import ONE_SIDED, Estimate, chunks, sample
 from qbp.ansatz import Circuit
 from qbp.observables import Observable, Projector
-from qbp.pauli_walk import walk_moments
+from qbp.pauli_walk import RESOLVED, walk_moments
 
 ENGINES = ("auto", "statevector", "pauli-walk")
 WALKS = 2**17
 SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes a state vector: for a sum, and where no walk goes
 POSSIBLE = 26  # qubits up to which one is tried when asked for: 4 GiB
+POOR = 0.5  # relative standard error of walks from which on there is no estimate
 
 
 @dataclass(frozen=True)
 class GradientVariance:
     r"""Variance of the gradient and of the cost over independent angles, uniform on [0, 2 pi).
 
+    Where walks resolve too little, an upper bound is all that is known, and the variance, its error and its
+    logarithm are NaN: where the relative standard error is 1/2 or more, or 1/20 or more while that of Var[C]
+    is so too, for then few walks carry the variance and heavy tails deceive.  The raw estimates are those of
+    :func:`qbp.pauli_walk.walk_moments`.  A variance of 0 with a bound of 0 is zero.
+
     Attributes:
         variance: of dC/dtheta_k for each k, (n_params,), in the squared unit of C.
         stderr: its standard errors, (n_params,).  They are estimates too: where few samples carry the
             variance, as for a global cost on a shallow circuit, they come out too small.
-        upper_bound: one-sided 95 % upper bounds, (n_params,); all that is known where no walk
-            survives.
+        upper_bound: one-sided 95 % upper bounds, (n_params,), everywhere.
         log2_variance: base-2 logarithm, (n_params,), also where the variance is too small for a float.
         mean: the same four of the mean over k, (): the errors of different k are correlated, so its own
             cannot be had from `stderr`.
@@ -176,17 +181,37 @@ def _walk(
             progress(done)
 
     found = walk_moments(circuit, H, walks=walks, seed=seed, progress=advance)
-    each = (found.variance, found.stderr, found.upper_bound, found.log2_variance)
-    k, surely = circuit.n_params, found.total_stderr < found.total / 4
+    k, error = circuit.n_params, found.cost_relative_stderr
+    surely = min(found.total_relative_stderr, error) < RESOLVED and 0 < found.total_stderr < found.total / 4
     bound = found.total + ONE_SIDED * found.total_stderr if surely else found.upper_bound.sum()
     mean = (found.total / k, found.total_stderr / k, bound / k, found.log2_total - math.log2(k))
+    each = (found.variance, found.stderr, found.upper_bound, found.log2_variance)
+    cost = (found.cost_variance, found.cost_stderr, found.cost_upper_bound, found.log2_cost_variance)
+    cost_known = _known(cost, error, error)
     return GradientVariance(
-        *(torch.as_tensor(column) for column in each),
-        mean=Estimate(*(torch.tensor(number, dtype=torch.float64) for number in mean)),
-        cost_variance=torch.tensor(found.cost_variance, dtype=torch.float64),
-        cost_stderr=torch.tensor(found.cost_stderr, dtype=torch.float64),
+        **_known(each, found.relative_stderr, error)._asdict(),
+        mean=_known(mean, found.total_relative_stderr, error),
+        cost_variance=cost_known.variance,
+        cost_stderr=cost_known.stderr,
         engine="pauli-walk",
         reason=reason,
         samples=found.walks,
         interrupted=found.walks < walks,
     )
+
+
+def _known(columns: tuple[Any, ...], relative_stderr: Any, cost_relative_stderr: float) -> Estimate:
+    """Keep the bound alone where walks give no more.
+
+    Args:
+        columns: estimates, standard errors, upper bounds and base-2 logarithms.
+        relative_stderr: of the estimates, as :class:`qbp.pauli_walk.WalkMoments` has it.
+        cost_relative_stderr: of Var[C].  Where few walks carry that, the tails are heavy, and an entry's
+            own error deceives as well.
+    """
+    columns = tuple(torch.as_tensor(column, dtype=torch.float64) for column in columns)
+    relative, (_, _, bound, log2) = torch.as_tensor(relative_stderr), columns
+    close = (relative < RESOLVED) | ((relative < POOR) & (cost_relative_stderr < RESOLVED))
+    known = (bound == 0) | (close & (log2 > -torch.inf))  # where none survived the relative error is 0
+    variance, stderr, _, log2 = (torch.where(known, column, torch.nan) for column in columns)
+    return Estimate(variance, stderr, bound, log2)

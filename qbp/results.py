@@ -132,7 +132,9 @@ def _code(source: str) -> str:
 def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.DataFrame":
     """Return a result in long form: key, config, core, seed, step, metric, value.
 
-    `diverged` is stored as a metric of the last step.  The frame's attributes have the command and seconds.
+    `diverged` is stored as a metric of the last step.  A value that is not finite is stored as the last
+    finite one of its run: on the way out a norm overflows before the loss does.  The frame's attributes have
+    the command and seconds.
 
     Args:
         result: what to write down.
@@ -143,7 +145,7 @@ def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.Da
 
     metrics, seeds, steps = list(result.history), list(result.config.run_seeds), result.step
     index = pd.MultiIndex.from_product([metrics, seeds, steps], names=["metric", "seed", "step"])
-    values = np.stack([result.history[m] for m in metrics]).reshape(-1)
+    values = _last_finite(np.stack([result.history[m] for m in metrics])).reshape(-1)
     frame = pd.DataFrame({"value": values}, index=index).reset_index()
     ended = pd.DataFrame(
         {"metric": "diverged", "seed": seeds, "step": steps[-1], "value": result.diverged.astype(float)}
@@ -155,6 +157,12 @@ def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.Da
     ]
     frame.attrs = {"seconds": result.seconds, "command": command(result.config, table)}
     return frame
+
+
+def _last_finite(values: np.ndarray) -> np.ndarray:
+    """Replace what is not finite by the last finite value before it, along the last axis."""
+    index = np.where(np.isfinite(values), np.arange(values.shape[-1]), 0)
+    return np.take_along_axis(values, np.maximum.accumulate(index, axis=-1), axis=-1)
 
 
 def save(

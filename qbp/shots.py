@@ -46,12 +46,12 @@ def shot_expectations(
     Args:
         circuit: prepares psi(theta).
         theta: angles in radians, real, shape (..., n_params).
-        observables: m of them; one that is no :class:`PauliSum` must be a projector, or 1 minus one.
+        observables: m of them; one that is no :class:`qbp.observables.PauliSum` must be a projector, or 1 minus one.
         shots: measurements for each circuit and setting.
         draws_key: (seeds, purpose, step): a seed for each run, that is for each row of the leading axes; run
             r draws the same numbers alone or among others.  A call with the same purpose, step and seed draws
             the same numbers again.
-        inputs: features in radians, (..., samples, n_features), as in :meth:`Circuit.state`; not trained.
+        inputs: features in radians, (..., samples, n_features), as in :meth:`qbp.ansatz.Circuit.state`; not trained.
 
     Returns:
         Real, (..., m), or (..., samples, m) with `inputs`; differentiable once, in `theta`.

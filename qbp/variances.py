@@ -55,7 +55,7 @@ class Study:
     """
 
     qubits: str = option("2-12", "numbers of qubits: 2-12, or 4,8,12, or 1000")
-    layers: str = option("10", "layers of every circuit, or n for as many as qubits")
+    layers: str = option("10", "layers of every circuit, or n, 2n ... for multiples of the qubits")
     observable: str = option(
         "zz", "zz: Z_0 Z_1; last: Z_(n-1); local, global: costs of Cerezo et al. 2021; tfim"
     )
@@ -93,11 +93,11 @@ class Study:
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Qubits and layers of each circuit, in the order given."""
         numbers = _numbers("qubits", self.qubits)
-        if self.layers == "n":
-            return tuple((n, n) for n in numbers)
-        layers = _numbers("layers", self.layers, "a number, or n")
+        if multiple := re.fullmatch(r"([1-9]\d?)?n", str(self.layers)):
+            return tuple((n, n * int(multiple[1] or 1)) for n in numbers)
+        layers = _numbers("layers", self.layers, "a number, or n, 2n ...")
         if len(layers) > 1:
-            raise ValueError(f"layers must be one number, or n, got {self.layers!r}")
+            raise ValueError(f"layers must be one number, or n, 2n ..., got {self.layers!r}")
         return tuple((n, layers[0]) for n in numbers)
 
     @property
@@ -130,7 +130,7 @@ class Row:
         samples: parameter vectors drawn, or walks made; fewer than asked for in the row an interrupt cut off.
         parameter: "mean" over parameters, "max", or an index.
         variance, log2_variance, stderr, upper_bound: as in :class:`qbp.plateau.GradientVariance`; where the
-            bound is all that is known, the variance is 0 and the other two are NaN.
+            bound is all that is known, the other three are NaN.
         seconds: wall time of this size.
     """
 
@@ -174,16 +174,9 @@ def rows(study: Study, progress: Callable[[int], Any] | None = None) -> Iterator
         chosen = list(_chosen(study, found))
         seconds = time.perf_counter() - begin
         for parameter, numbers in chosen:
-            numbers = _resolved(*numbers) if found.engine == "pauli-walk" else numbers
             yield Row(n, layers, study.observable, found.engine, found.samples, parameter, *numbers, seconds)
         if found.interrupted:
             raise KeyboardInterrupt
-
-
-def _resolved(variance: float, log2: float, stderr: float, upper_bound: float) -> list[float]:
-    """Keep the bound alone where the walks give no more: an estimate no larger than twice its error."""
-    known = upper_bound == 0 or variance > 2 * stderr
-    return [variance, log2, stderr, upper_bound] if known else [0.0, math.nan, math.nan, upper_bound]
 
 
 def _chosen(study: Study, found: GradientVariance) -> Iterator[tuple[str | int, list[float]]]:
@@ -194,7 +187,8 @@ def _chosen(study: Study, found: GradientVariance) -> Iterator[tuple[str | int, 
         variance, stderr, upper_bound, log2 = (float(number) for number in found.mean)
         yield "mean", [variance, log2, stderr, upper_bound]
     elif study.parameter == "max":
-        yield "max", table[table[:, 1].argmax()].tolist()
+        known = table[:, 1].nan_to_num(nan=-math.inf)  # one with a bound alone is not the largest known
+        yield "max", table[known.argmax()].tolist()
     elif study.parameter == "all":
         yield from enumerate(table.tolist())
     else:
@@ -229,12 +223,13 @@ def decay(table: Iterable[Row]) -> Fit:
 def points(table: Iterable[Row]) -> dict[int, float]:
     """Return {number of qubits: log2 of the variance}, the points of :func:`decay`.
 
-    Where a size has many rows, as with parameter "all", it is that of their mean; a zero is left out.
+    Where a size has many rows, as with parameter "all", it is that of their mean; a zero is left out, and so
+    is a size with a row of which only a bound is known.
     """
     by_size: dict[int, list[float]] = {}
     for row in table:
         by_size.setdefault(row.n_qubits, []).append(row.log2_variance)
-    logs = {n: log2_mean(values) for n, values in by_size.items()}
+    logs = {n: log2_mean(values) for n, values in by_size.items() if not any(map(math.isnan, values))}
     return {n: bits for n, bits in logs.items() if math.isfinite(bits)}
 
 
@@ -263,7 +258,8 @@ def decay_line(table: Sequence[Row]) -> tuple[list[int], list[float]] | None:
 def error_bars(table: Iterable[Row]) -> tuple[list[float], ...]:
     """Return n, log2 of the variance, and how far one standard error reaches down and up, in bits.
 
-    A zero is left out; a bar that would reach below zero is cut at a hundredth of the variance.
+    A zero and what is not known are left out; a bar that would reach below zero is cut at a hundredth of the
+    variance.
     """
     kept = [row for row in table if math.isfinite(row.log2_variance)]
     relative = [row.stderr / row.variance if row.variance else 0.0 for row in kept]
@@ -273,8 +269,8 @@ def error_bars(table: Iterable[Row]) -> tuple[list[float], ...]:
 
 
 def upper_bounds(table: Iterable[Row]) -> tuple[list[int], list[float]]:
-    """Return n and log2 of the upper bound of the rows whose estimate is zero and whose bound is not."""
-    kept = [row for row in table if row.variance == 0 < row.upper_bound]
+    """Return n and log2 of the upper bound of the rows of which it is all that is known."""
+    kept = [row for row in table if math.isnan(row.variance)]
     return [row.n_qubits for row in kept], [math.log2(row.upper_bound) for row in kept]
 
 

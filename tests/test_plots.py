@@ -12,7 +12,6 @@ import qbp
 from qbp import datasets, diagrams, plots, style
 from qbp.configs import METHODS
 from qbp.style import LABELS, STYLES
-from qbp.variances import Row, Study, decay, rows
 
 SMALL = {"device": "cpu", "n_hidden": 5, "steps": 6, "seeds": 2}
 METRICS = ["train_loss", "val_loss", "task_grad_var", "accuracy"]
@@ -69,14 +68,6 @@ def figures(curve, digits, telecom):
         "fit": diagrams.lines(
             fit, angles, xlabel="x (radians)", ylabel="y (m)", points=(angles, angles), ylim=(0, 2)
         ),
-        "decays": diagrams.decays(
-            {
-                "zz": list(rows(Study("2-4", layers="1", samples=20))),
-                "none survived": [
-                    Row(n, 1, "zz", "pauli-walk", 9, "mean", 0, -np.inf, 0, 0.1, 0) for n in (3, 4)
-                ],
-            }
-        ),
         "exits": diagrams.exits({"a": norms, "b": norms}, {"a": left, "b": {**left, "plateau": np.inf}}, tau),
     }
 
@@ -94,7 +85,7 @@ METHODS_SHOWN = [
     "landscapes",
     "fit",
 ]
-DRAWN = [*METHODS_SHOWN, "lines", "exits", "decays"]
+DRAWN = [*METHODS_SHOWN, "lines", "exits"]
 NAMES = [*DRAWN, "digits"]
 
 
@@ -221,18 +212,6 @@ def test_exits_marks_each_rule_on_the_curve_and_no_exit_that_is_not_there(figure
         marks = {line.get_label(): line.get_xydata().tolist() for line in axis.get_lines()}
         assert marks["threshold"] == [[1.0, 0.4]] and marks["steps"] == [[3.0, 0.2]]
         assert marks["plateau"] == ([] if missing else [[3.0, 0.2]])
-
-
-def test_decays_shows_every_size_its_fit_and_a_bound_for_a_zero(figures):
-    (axis,) = figures["decays"].axes
-    table = list(rows(Study("2-4", layers="1", samples=20)))
-    drawn = [line for line in axis.get_lines() if len(line.get_xdata()) > 1]
-    points, bounds = drawn[0], drawn[-1]
-    (fit,) = (line for line in drawn if line.get_linestyle() != "None")
-    np.testing.assert_allclose(points.get_ydata(orig=False), [row.log2_variance for row in table])
-    slope = np.diff(fit.get_ydata(orig=False))
-    np.testing.assert_allclose(slope, decay(table).slope_bits_per_qubit)
-    np.testing.assert_allclose(bounds.get_ydata(orig=False), np.log2([0.1, 0.1]))
 
 
 def test_forecasts_are_the_models_outputs_at_the_end_of_validation(telecom, figures):

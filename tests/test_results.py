@@ -13,11 +13,12 @@ import pytest
 import test_architecture as architecture
 
 import qbp
-from qbp import kinds, results
+from qbp import kinds, results, terrain
 from qbp.ablations import tables
 from qbp.cli import _configs, _parser
 from qbp.integrity import OTHER_KINDS
 from qbp.results import core_digest, key, load, manifest, save, to_frame
+from qbp.studies import Table
 
 OPTIONS = {"device": "cpu", "n_hidden": 5, "points": 6, "batch_size": 4, "steps": 7, "record_every": 3}
 WRITTEN = {"command": "qbp run curve --steps 7", "target": "IV.B, Fig. 1a"}
@@ -207,6 +208,15 @@ def test_every_module_that_a_perceptron_runs_is_in_the_digest_and_no_circuit_is_
     assert not called & kinds.CIRCUIT_ENGINE
 
 
+def test_what_overflows_is_stored_as_the_last_finite_value():
+    result = qbp.run(qbp.Experiment("curve", **OPTIONS))
+    values = result.history["val_loss"]
+    values[1, 1:] = np.inf, np.nan, *values[1, 3:]
+    stored = to_frame(result).query("metric == 'val_loss'")["value"].to_numpy().reshape(values.shape)
+    assert (stored[1, :3] == values[1, 0]).all() and (stored[1, 3:] == values[1, 3:]).all()
+    assert (stored[[0, *range(2, len(values))]] == values[[0, *range(2, len(values))]]).all()
+
+
 def test_a_command_runs_exactly_its_configuration():
     for options in (
         {},
@@ -238,8 +248,8 @@ def test_a_table_with_several_configurations_of_a_method_is_read_by_key(made, tm
 
 def test_committed_tables_and_manifest_are_the_same_set():
     names = {path.stem for path in results.DIRECTORY.glob("*.parquet")}
-    assert names == manifest().keys() and set(results.MAIN) <= names
-    assert names <= {*tables(), *OTHER_KINDS}  # the studies' tables come as they are computed
+    surveys = {f"terrain-{task}" for task in ("curve", "telecom", "mnist")}
+    assert names == manifest().keys() == {*tables(), *surveys, *OTHER_KINDS}
     assert sum(path.stat().st_size for path in results.DIRECTORY.iterdir()) < 10e6
 
 
@@ -248,12 +258,17 @@ def test_a_committed_table_is_what_its_manifest_says_and_its_command_makes(name)
     entry, found = manifest()[name], results.load_keys(name)  # this compares the bytes with the hash
     assert entry.keys() >= {"target", "command", "sha256", "rows", "seeds", "configs", "core", "packages"}
     assert len(entry["core"]) == 16 and set(entry["core"]) <= set("0123456789abcdef")
-    assert entry["command"] == f"qbp grid {name}"
-    table = tables()[name]
+    if name in tables():
+        table, command = tables()[name], f"qbp grid {name}"
+    else:
+        task = name.removeprefix("terrain-")
+        table = Table("I, III.B, IV.D", {key(c): c for c in terrain.configs(task)})
+        command = f"qbp terrain {task} --seeds 20 --save results"
+    assert entry["command"] == command
     assert entry["target"] == table.target and list(found) == list(entry["configs"]) == list(table.configs)
     for one, config in table.configs.items():
         result = found[one]
-        assert entry["configs"][one] == results.command(config) and key(config) == one
+        assert entry["configs"][one] == results.command(config, name) and key(config) == one
         assert key(result.config) == one and result.config.run_seeds == config.run_seeds
         assert result.step[0] == 0 and result.step[-1] == config.steps
         assert all(np.isfinite(values).all() for values in result.history.values())

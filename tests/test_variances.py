@@ -79,6 +79,7 @@ def test_rows_are_those_of_gradient_variance_with_every_option():
 def test_sizes():
     assert Study("2-4,8").sizes == ((2, 10), (3, 10), (4, 10), (8, 10))
     assert Study("12, 4", layers="n").sizes == ((12, 12), (4, 4))
+    assert Study("12, 4", layers="2n").sizes == ((12, 24), (4, 8))
     assert Study("1000", layers=3).sizes == ((1000, 3),)
     assert Study("2-3,20", samples=5, walks=100).expected == 110
     assert Study("2-3,20", samples=5, walks=100, engine="pauli-walk").expected == 300
@@ -97,14 +98,32 @@ def test_decay_of_exact_rows_and_of_numbers_too_small_for_a_float():
 
 
 def test_zeros_and_few_sizes_are_no_decay():
-    zero = row(5, -math.inf, upper_bound=1e-6)
-    two = [row(2, -2.0), row(3, -3.0), zero]
+    bound = row(5, math.nan, upper_bound=1e-6)
+    two = [row(2, -2.0), row(3, -3.0), row(4, -math.inf, upper_bound=0.0), bound]
     assert decay(two) == Fit() and variances.decay_line(two) is None
     assert decay_words(Fit()).startswith("no decay fitted")
     assert variances.upper_bounds(two) == ([5], [pytest.approx(math.log2(1e-6))])
     n, bits, down, up = variances.error_bars(two)
     assert (n, bits) == ([2, 3], [-2.0, -3.0])
     assert down == pytest.approx([-math.log2(0.9)] * 2) and up == pytest.approx([math.log2(1.1)] * 2)
+
+
+def test_where_walks_leave_a_bound_a_row_has_nothing_else():
+    study = Study("1000", layers="2", observable="last", entangler="cnot", walks=2048)
+    (mean,) = rows(study)
+    assert mean.upper_bound > 0 and all(map(math.isnan, (mean.variance, mean.log2_variance, mean.stderr)))
+    found = variance_json([mean])["rows"][0]
+    assert found["variance"] is None and found["upper_bound"] == mean.upper_bound
+    assert "nan" in variance_line(mean)
+    assert variances.points([mean, row(3, -3.0)]) == {3: -3.0}
+
+
+def test_the_largest_is_the_largest_known():
+    table = torch.tensor([0.0, -1.0, math.nan, 0.0]).exp2()
+    found = qbp.GradientVariance(*[table] * 3, table.log2(), None, None, None, "pauli-walk", "", 9, False)
+    ((name, numbers),) = variances._chosen(Study("2", parameter="max"), found)
+    assert name == "max" and numbers[0] == 1.0
+    assert variances.points([row(4, math.nan), row(4, -4.0), row(3, -3.0)]) == {3: -3.0}
 
 
 def test_json_has_the_documented_shape_and_no_nan():
@@ -144,7 +163,7 @@ BAD = {
         {"qubits": q} for q in ("", "two", "5-2", "0-3", "2-", "3,3", "1e3", "-4")
     ],
     "qubits must be at least 2 for the observable zz": [{"qubits": "1-4"}],
-    "layers must be": [{"layers": q} for q in ("", "0", "m", "2.5", "2,3")],
+    "layers must be": [{"layers": q} for q in ("", "0", "m", "0n", "n2", "2.5", "2,3")],
     "observable must be one of zz, last, local, global, tfim": [{"observable": "zzz"}],
     "engine must be one of": [{"engine": "exact"}],
     "samples must be at least 2": [{"samples": 1}],
