@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qbp import _checks, regression_tables, results
+from qbp import _checks, circuit_studies, regression_tables, results
 from qbp.configs import Experiment
 from qbp.experiments import Result
 from qbp.studies import (
@@ -357,7 +357,7 @@ def tables() -> dict[str, Table]:
     targets = {"sellier-variants": "IV, [6]"}
     for name in sorted(filter(extra.get, extra)):
         found[name] = Table(targets.get(name, "III, IV: every choice"), extra[name], FEW)
-    return found | regression_tables.tables()
+    return found | regression_tables.tables() | circuit_studies.tables()
 
 
 def load(name: str, task: str, directory: Path = results.DIRECTORY) -> dict[str, Result]:

@@ -23,11 +23,12 @@ from qbp.noise import noisy_expectations
 from qbp.observables import Observable, local_observables
 from qbp.problem import History, Problem
 from qbp.shots import AMPLITUDES, evaluations, gradient_noise, settings, shot_expectations
-from qbp.targets import Target, target
+from qbp.targets import STATES, Target, target
 from qbp.two_stage import TwoStageConfig, two_stage
 
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
 Rows = tuple[slice, Observable]  # runs that share a task, and the task
+Measure = Callable[[slice, Tensor, list[Observable]], Tensor]  # runs, their theta, m observables: (runs, m)
 
 
 def run(config: CircuitExperiment, progress: Callable[[int], Any] | None = None) -> Result:
@@ -88,15 +89,17 @@ def starts(config: CircuitExperiment, seeds: Sequence[int]) -> Tensor:
 def seconds(config: CircuitExperiment) -> float:
     """Estimate what a configuration takes on one core of a laptop."""
     gates, size = config.circuit.n_params, 2**config.qubits
-    per_run = 2e-6 * gates + 1e-8 * gates * size  # a gradient, exact
-    if config.hamiltonian not in ("tfim", "heisenberg", "maxcut"):
-        per_run *= 2
+    local = 3e-7 + 7e-10 * size  # a gate of a gradient, in a batch
+    alone = config.frame != "plain" or config.hamiltonian in STATES
+    task = 5e-6 + 5e-9 * size if alone else local  # of the task, where each run has its own
     if config.channel:
-        per_run += 1e-7 * gates * size**2
-    step = per_run * (1 + 2 / config.record_every)
+        local = task = 4e-6 + 1e-8 * size**2
     if config.shots:
-        step += gates * (4e-5 + 6 * 2e-8 * config.shots + 5e-9 * gates * size)
-    return config.seeds * (config.steps + 2) * step
+        local = task = 1.5e-5 + 1.2e-7 * config.shots + 1e-9 * gates * size
+    n_1 = min(config.steps, config.algorithm.stage_1_steps)
+    records = 2 * config.steps / config.record_every + 2
+    of_gates = n_1 * local + (config.steps - n_1) * (local + task) + records * (local + task)
+    return 0.5 + config.seeds * gates * of_gates
 
 
 def _run_chunk(
@@ -154,7 +157,7 @@ class _Task:
     def evaluate(self, theta: Tensor) -> dict[str, Tensor]:
         """What a record holds beside the terms of the loss; exact, whatever the run trains on."""
         theta = theta.detach().requires_grad_()
-        values = self._values(theta, True, True, lambda rows, t, o: self.config.circuit.expectations(t, o))
+        values = self._values(theta, True, True, self._exact)
         energy, convex = values[:, 0], (values[:, 1:] - self.b).square().sum(-1)
         (of_task,) = torch.autograd.grad(energy.sum(), theta, retain_graph=True)
         (of_convex,) = torch.autograd.grad(convex.sum(), theta)
@@ -190,22 +193,25 @@ class _Task:
     def _measured(self, theta: Tensor, step: int) -> Tensor:
         """All that this step measures, at once: what shares a setting shares its shots."""
         if self._seen is None or self._seen[0] != step:
-
-            def with_shots(rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
-                key = self.seeds[rows], "measure", step
-                return shot_expectations(self.config.circuit, theta, observables, self.config.shots, key)
-
-            how = lambda rows, t, o: self.config.circuit.expectations(t, o)  # noqa: E731
-            how = with_shots if self.config.shots else self._noisy if self.config.noise else how
+            how = self._with_shots(step) if self.config.shots else self._exact
+            how = self._noisy if self.config.noise else how
             self._seen = step, self._values(theta, self._asks(step), self._fits(step), how)
         return self._seen[1]
+
+    def _exact(self, rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
+        return self.config.circuit.expectations(theta, observables)
+
+    def _with_shots(self, step: int) -> Measure:
+        def measure(rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
+            key = self.seeds[rows], "measure", step
+            return shot_expectations(self.config.circuit, theta, observables, self.config.shots, key)
+
+        return measure
 
     def _noisy(self, rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
         return noisy_expectations(self.config.circuit, theta, observables, self.config.noise)
 
-    def _values(
-        self, theta: Tensor, task: bool, local: bool, how: Callable[[slice, Tensor, list], Tensor]
-    ) -> Tensor:
+    def _values(self, theta: Tensor, task: bool, local: bool, how: Measure) -> Tensor:
         """Return the task and the local expectations, those of them that are wanted, (runs, 1 + m)."""
         own = self.local if local else []
         if not task:

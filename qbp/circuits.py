@@ -107,10 +107,13 @@ def product_state_targets(
     bloch = draws.normal(range(seed, seed + RESTARTS), "mean field", 3 * n).reshape(RESTARTS, n, 3)
     bloch = bloch / bloch.norm(dim=-1, keepdim=True)
     for _ in range(SWEEPS):
+        before = bloch.clone()
         for qubit in range(n):
             field = _field(hamiltonian, bloch, qubit)  # the energy is field . bloch[qubit] + the rest
             size = field.norm(dim=-1, keepdim=True)
             bloch[:, qubit] = torch.where(size > 1e-12, -field / size, bloch[:, qubit])
+        if (bloch - before).abs().max() < 1e-13:  # settled
+            break
     energy = product_energy(hamiltonian, bloch)
     lowest = min(energies := [round(e, 9) for e in energy.tolist()])  # among equals the first, on any machine
     best = bloch[energies.index(lowest)]

@@ -8,6 +8,8 @@ drawn: a shift by +-pi/2 multiplies by ``(1 -+ i P) / sqrt 2``, so the two shift
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,12 +48,14 @@ def shot_expectations(
     Args:
         circuit: prepares psi(theta).
         theta: angles in radians, real, shape (..., n_params).
-        observables: m of them; one that is no :class:`qbp.observables.PauliSum` must be a projector, or 1 minus one.
+        observables: m of them; one that is no :class:`qbp.observables.PauliSum` must be a projector, or 1
+            minus one.
         shots: measurements for each circuit and setting.
         draws_key: (seeds, purpose, step): a seed for each run, that is for each row of the leading axes; run
             r draws the same numbers alone or among others.  A call with the same purpose, step and seed draws
             the same numbers again.
-        inputs: features in radians, (..., samples, n_features), as in :meth:`qbp.ansatz.Circuit.state`; not trained.
+        inputs: features in radians, (..., samples, n_features), as in :meth:`qbp.ansatz.Circuit.state`; not
+            trained.
 
     Returns:
         Real, (..., m), or (..., samples, m) with `inputs`; differentiable once, in `theta`.
@@ -151,17 +155,37 @@ def turned_states(program: Program, theta: Tensor, start: Tensor) -> Tensor:
     Returns:
         Amplitudes, (runs, samples, 1 + rotations, 2**n): psi, then the turned states in the order of gates.
     """
-    states = start.unsqueeze(-2)
+    psi, turned = start.unsqueeze(-2), start.unsqueeze(-2)[:, :, :0]
+    for piece in _pieces(program, start.shape[-1].bit_length() - 1):
+        own = _turned_gates(piece, theta, psi)
+        if turned.shape[-2]:  # turned before this piece: they go through it as any state does
+            turned = run(piece, theta, turned.flatten(1, 2)).reshape(turned.shape)
+        psi, turned = own[:, :, :1], torch.cat([turned, own[:, :, 1:]], dim=-2)
+    return torch.cat([psi, turned], dim=-2)
+
+
+def _turned_gates(program: Program, theta: Tensor, states: Tensor) -> Tensor:
+    """Do what :func:`turned_states` does, gate by gate, from states (runs, samples, 1, 2**n)."""
     cosines, sines = (f(theta / 2)[..., None, None, None].unbind(1) for f in (torch.cos, torch.sin))
     for gate in program:
         if isinstance(gate, Rotation):
             phase, flipped = flip(gate.pauli, states)
-            c, s, phase = cosines[gate.parameter], sines[gate.parameter], -1j * phase
-            turned = (phase * c) * flipped[:, :, :1] - s * states[:, :, :1]
-            states = torch.cat([c * states + (phase * s) * flipped, turned], dim=-2)
+            c, s, flipped = cosines[gate.parameter], sines[gate.parameter], -1j * phase * flipped
+            turned = c * flipped[:, :, :1] - s * states[:, :, :1]
+            states = torch.cat([c * states + s * flipped, turned], dim=-2)
         else:
             states = entangle(gate, states)
     return states
+
+
+@lru_cache(maxsize=64)
+def _pieces(program: Program, n_qubits: int) -> tuple[Program, ...]:
+    """Split a program of layers into these, any other into one piece."""
+    if not as_layers(program, n_qubits):
+        return (program,)
+    ends = [k + 1 for k, gate in enumerate(program) if not isinstance(gate, Rotation)]
+    edges = sorted({0, *ends, len(program)})
+    return tuple(Program(program[a:b]) for a, b in pairwise(edges))
 
 
 def _shifted(setting: Setting, states: Tensor) -> tuple[Tensor, Tensor]:

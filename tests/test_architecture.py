@@ -75,6 +75,7 @@ FLOORS = [
         "claims",
         "paper_map",
         "studies",
+        "circuit_studies",
         "regression_tables",
         "ablations",
         "grid",
