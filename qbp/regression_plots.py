@@ -142,7 +142,7 @@ def behind_channels(result: Result, depolarizing: float, damping: float) -> Figu
 
 
 def _grid() -> torch.Tensor:
-    return torch.linspace(-torch.pi, torch.pi, 121, dtype=torch.float64)[:, None]
+    return torch.linspace(-torch.pi, torch.pi, 81, dtype=torch.float64)[:, None]
 
 
 def _heights(values: np.ndarray) -> np.ndarray:

@@ -113,9 +113,9 @@ def compared(
         difference = paired(found[a], found[b], metric)
         rows[name] = {
             "seeds": difference.n,
-            "a": f"{found[a].final(metric).mean():.4f}",
-            "b": f"{found[b].final(metric).mean():.4f}",
-            "a - b": f"{difference:+.4f}",
+            "a": f"{found[a].final(metric).mean():.3g}",
+            "b": f"{found[b].final(metric).mean():.3g}",
+            "a - b": f"{difference:+.2g}",
             "a lower": f"{difference.wins} of {difference.n}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -231,8 +231,8 @@ def test_arms_are_compared_seed_by_seed(few):
     a, b = (few[m].final("val_loss") for m in ("two-stage", "no-init"))
     row = table.loc["first"]
     assert (row["seeds"], row["a lower"]) == (3, f"{(a < b).sum()} of 3")
-    assert (row["a"], row["b"]) == (f"{a.mean():.4f}", f"{b.mean():.4f}")
-    assert row["a - b"].startswith(f"{(a - b).mean():+.4f} [")
+    assert (row["a"], row["b"]) == (f"{a.mean():.3g}", f"{b.mean():.3g}")
+    assert row["a - b"].startswith(f"{(a - b).mean():+.2g} [")
     labels = regression_tables.rows().keys()
     assert all({a, b} <= labels for a, b in regression_tables.arms().values())
     assert {label for pair in regression_tables.arms().values() for label in pair} == labels - {"mlp"}
