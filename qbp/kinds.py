@@ -77,9 +77,10 @@ REGRESSION = Kind(
     pqc.RegressionExperiment,
     pqc.run,
     "pqc",
-    CHECKS | PATHS | {"experiments", "configs"},
+    CHECKS | PATHS | {"experiments"},
     configurations=pqc.configurations,
     seconds=pqc.seconds,
+    metrics=("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels"),
     targets={"pqc": "the later notebook"},
 )
 KINDS: dict[str, Kind] = {

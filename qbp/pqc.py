@@ -16,7 +16,6 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp._checks import option
-from qbp.configs import ALIASES
 from qbp.datasets import Dataset
 from qbp.experiments import Result, resolve_device
 from qbp.mlp import MLP
@@ -26,6 +25,7 @@ from qbp.regression import CircuitRegressor, regression_data, regression_problem
 from qbp.two_stage import TwoStageConfig, two_stage
 
 METHODS = ("two-stage", "no-init", "mlp")
+ALIASES = {"random": "no-init"}
 N_TRAIN = 256
 MLP_SHAPE = MLP(1, 32, 1, n_layers=2)  # the control: 1-32-32-1
 NOTEBOOK = {  # settings of Algorithm 1 that are its Stage 1 and Stage 2

@@ -106,6 +106,7 @@ FLOORS = [
         "traces",
         "variance_plots",
         "start_plots",
+        "regression_plots",
     },
     {"cli"},
 ]

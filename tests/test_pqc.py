@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import qbp
-from qbp import draws, kinds, pqc, regression_tables, results
+from qbp import draws, kinds, pqc, regression_plots, regression_tables, results
 from qbp.cli import _configs, _parser, main
 from qbp.convex import gradient_norm
 from qbp.mlp import MLP
@@ -217,3 +217,46 @@ def test_the_digest_is_of_the_modules_that_ran():
         "draws",
     } <= digested
     assert not digested & {"experiments", "sellier", "terrain"}
+
+
+@pytest.fixture(scope="module")
+def few():
+    """Three runs of three arms, small."""
+    options = {"steps": 8, "seeds": 3, "device": "cpu"}
+    return {m: run(RegressionExperiment(method=m, **options)) for m in pqc.METHODS}
+
+
+def test_arms_are_compared_seed_by_seed(few):
+    table = regression_tables.compared(few, {"first": ("two-stage", "no-init")})
+    a, b = (few[m].final("val_loss") for m in ("two-stage", "no-init"))
+    row = table.loc["first"]
+    assert (row["seeds"], row["a lower"]) == (3, f"{(a < b).sum()} of 3")
+    assert (row["a"], row["b"]) == (f"{a.mean():.3g}", f"{b.mean():.3g}")
+    assert row["a - b"].startswith(f"{(a - b).mean():+.2g} [")
+    labels = regression_tables.rows().keys()
+    assert all({a, b} <= labels for a, b in regression_tables.arms().values())
+    assert {label for pair in regression_tables.arms().values() for label in pair} == labels - {"mlp"}
+
+
+def test_the_figures_show_the_numbers(few):
+    figure = regression_plots.every_run(few, reported={"mlp": 0.5}, limit=0.3)
+    axis = figure.axes[0]
+    dots = [line for line in axis.lines if line.get_marker() == "o"]
+    for line, result in zip(dots, few.values(), strict=True):
+        np.testing.assert_allclose(line.get_xdata(), np.sort(result.final("val_loss")))
+    assert [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "D"] == [0.5]
+    assert [label.get_text() for label in axis.get_yticklabels()] == list(few)
+
+    depths = {(m, n): few[m] for m in ("no-init", "two-stage") for n in (1, 2)}
+    bars = regression_plots.against_depth({"plain": depths}).axes[0].containers
+    means = {round(float(y), 9) for bar in bars for y in bar.lines[0].get_ydata()}
+    assert means == {round(few[m].final(k).mean(), 9) for m, _ in depths for k in ("train_loss", "val_loss")}
+
+    panel = regression_plots.learned({"plain": {"no-init": few["no-init"]}}).axes[0]
+    x, output = next(line for line in panel.lines if line.get_label() == "no-init").get_data()
+    expected = CircuitRegressor()(few["no-init"].theta, torch.from_numpy(x)[:, None])[..., 0].mean(0)
+    np.testing.assert_allclose(output, expected)
+
+    shown = regression_plots.behind_channels(few["no-init"], 0.02, 0.03).axes[0]
+    error = float(few["no-init"].history["val_loss_channels"][0, -1])
+    assert f"{error:.3f}" in shown.get_title()
