@@ -254,7 +254,7 @@ def test_tables_that_are_not_there_leave_their_claims_open(tmp_path):
     assert {row.claim.id for row in rows if row.found} == {c.id for c in CLAIMS if c.how and not c.table}
     assert {row.verdict for row in rows if not row.found} == {"open", "untestable"}
     needs = {row.claim.id: row.needs for row in rows}
-    assert needs["mnist-val-loss-as-written"] == "the table mnist" and "circuits" in needs["depths"]
+    assert needs["mnist-val-loss-as-written"] == "the table mnist" and "definition" in needs["tunneling"]
     assert committed(tmp_path) == []
 
 
@@ -320,8 +320,8 @@ def test_a_rerun_computes_the_row_again(tmp_path):
     assert again.found.n == 3 and again.adjusted is None
     assert again.found.mean == pytest.approx(stored.mean, abs=1e-12)
     assert rerun(chosen, 2, tmp_path).found.n == 2
-    with pytest.raises(ValueError, match="needs trained circuits"):
-        rerun(select(["depths"])[0])
+    with pytest.raises(ValueError, match="needs a definition"):
+        rerun(select(["tunneling"])[0])
 
 
 def test_surveys_are_run_again_as_surveys(tmp_path):

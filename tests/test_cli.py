@@ -368,7 +368,7 @@ def test_claims_again():
     {
         "no-such": "id must be one of `qbp claims`, got 'no-such'",
         "--rerun": "--rerun takes one ID or more",
-        "escape --rerun": "claim must be one that is measured, got 'escape'",
+        "tunneling --rerun": "claim must be one that is measured, got 'tunneling'",
         "curve-ridge --rerun --seeds 0": "seeds must be at least 1, got 0",
     }.items(),
 )
