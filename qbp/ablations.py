@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qbp import _checks, results
+from qbp import _checks, circuit_studies, regression_tables, results, start_studies
 from qbp.configs import Experiment
 from qbp.experiments import Result
 from qbp.studies import (
@@ -357,6 +357,7 @@ def tables() -> dict[str, Table]:
     targets = {"sellier-variants": "IV, [6]"}
     for name in sorted(filter(extra.get, extra)):
         found[name] = Table(targets.get(name, "III, IV: every choice"), extra[name], FEW)
+    found |= regression_tables.tables() | circuit_studies.tables() | start_studies.tables()
     return found
 
 

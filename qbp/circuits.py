@@ -23,7 +23,8 @@ class Infidelity(Observable):
     """The observable 1 - ``|target><target|``; its expectation is the infidelity to a target state.
 
     Args:
-        target: normalized amplitudes, (2**n_qubits,).
+        target: normalized amplitudes, (2**n_qubits,); or one target for each run, (runs, 2**n_qubits), which
+            go with the runs along the first axis of the states.
 
     Raises:
         TypeError, ValueError: `target` is no normalized tensor of 2**n amplitudes.
@@ -36,16 +37,22 @@ class Infidelity(Observable):
     def __init__(self, target: Tensor) -> None:
         if not isinstance(target, Tensor):
             raise TypeError(f"target must be a tensor of amplitudes, got {type(target).__name__!r}")
-        self.n_qubits = max(1, int(math.log2(max(target.numel(), 1))))
+        shape = tuple(target.shape)
+        self.n_qubits = max(1, int(math.log2(max((1, *shape)[-1], 1))))
         self.target = self._checked(target)
-        norm = float(torch.linalg.vector_norm(self.target))
-        if target.ndim != 1 or not abs(norm - 1) < 1e-5:
-            raise ValueError(f"target must have shape (2**n,) and norm 1, got {tuple(target.shape)}, {norm}")
+        norms = torch.linalg.vector_norm(self.target, dim=-1)
+        off = abs(norms - 1).max().item() if _checks.has_values(norms) and norms.numel() else 0.0
+        if target.ndim not in (1, 2) or norms.numel() == 0 or not off < 1e-5:
+            raise ValueError(
+                f"target must have shape (2**n,) or (runs, 2**n) and norm 1, got {shape}, {norms}"
+            )
 
     def apply(self, state: Tensor) -> Tensor:
         """Return ``state - <target|state> target``, shape (..., 2**n_qubits)."""
         state = self._checked(state)
         target = self.target.to(state)
+        if target.ndim == 2:  # first axes together, whatever stands between
+            target = target.reshape(len(target), *(1,) * (state.ndim - 2), -1)
         overlap = (target.conj() * state).sum(-1, keepdim=True)
         return state - overlap * target
 
@@ -100,10 +107,13 @@ def product_state_targets(
     bloch = draws.normal(range(seed, seed + RESTARTS), "mean field", 3 * n).reshape(RESTARTS, n, 3)
     bloch = bloch / bloch.norm(dim=-1, keepdim=True)
     for _ in range(SWEEPS):
+        before = bloch.clone()
         for qubit in range(n):
             field = _field(hamiltonian, bloch, qubit)  # the energy is field . bloch[qubit] + the rest
             size = field.norm(dim=-1, keepdim=True)
             bloch[:, qubit] = torch.where(size > 1e-12, -field / size, bloch[:, qubit])
+        if (bloch - before).abs().max() < 1e-13:  # settled
+            break
     energy = product_energy(hamiltonian, bloch)
     lowest = min(energies := [round(e, 9) for e in energy.tolist()])  # among equals the first, on any machine
     best = bloch[energies.index(lowest)]

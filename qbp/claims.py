@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qbp import ablations
+from qbp import ablations, circuit_studies, regression_tables, start_studies
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
 from qbp.experiments import Result
@@ -227,8 +227,14 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
 
 def load(table: str, directory: Path = tables.DIRECTORY) -> dict[str, Result]:
     """Return the results of a claim's table; none for the empty name."""
+    if table.startswith("starts/"):
+        return start_studies.load(table.removeprefix("starts/"), directory)
+    if table.startswith("pqc/"):
+        rows = regression_tables.load_depths(table.split("/")[-1], directory)
+        return {f"{method}, {layers} layers": result for (method, layers), result in rows.items()}
     if "/" in table:
-        return ablations.load(*table.split("/"), directory)
+        studies, name, task = _study(table)
+        return studies.load(name, task, directory)
     return tables.load(table, directory) if table else {}
 
 
@@ -236,9 +242,25 @@ def needed(table: str) -> set[str]:
     """Return the committed tables that :func:`load` reads."""
     if "/" not in table:
         return {table}
-    study, task = table.split("/")
-    keys = {tables.key(config) for config in ablations.study(study).configs(task).values()}
+    keys = {tables.key(config) for config in configs(table).values()}
     return {name for name, content in ablations.tables().items() if keys & content.configs.keys()}
+
+
+def configs(table: str) -> dict[str, Any]:
+    """Return {label: configuration} of a claim's table that is part of a study, as "study/task"."""
+    if table.startswith("pqc/"):
+        rows = regression_tables.depth_rows(table.split("/")[-1])
+        return {f"{method}, {layers} layers": config for (method, layers), config in rows.items()}
+    if table.startswith("starts/"):
+        return start_studies.configs(table.removeprefix("starts/"))
+    studies, name, task = _study(table)
+    return studies.study(name).configs(task)
+
+
+def _study(table: str) -> tuple[Any, str, str]:
+    """Return the module, study and task of "study/task", or of "vqe/study/task" for one on circuits."""
+    *first, name, task = table.split("/")
+    return circuit_studies if first else ablations, name, task
 
 
 def select(ids: Iterable[str]) -> list[Claim]:

@@ -6,21 +6,23 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment, configurations
-from qbp.experiments import Result, load_data, resolve_device, run
+from qbp import circuit_configs, kinds
+from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment
+from qbp.experiments import Result, load_data, resolve_device
+from qbp.kinds import run
 from qbp.sellier import SellierConfig
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig
 from qbp.variances import Row, Study, decay, rows
 
-OWN = ("experiment", "method", "algorithm")  # fields of Experiment that `qbp run` spells in its own way
-KINDS: dict[str, type[Algorithm]] = {
+OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
+ALGORITHMS: dict[str, type[Algorithm]] = {
     "Algorithm 1": TwoStageConfig,
     "Sellier, as described": WaveConfig,
     "Sellier, as released": SellierConfig,
@@ -69,15 +71,24 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="train methods on one experiment and compare them on the same seeds"
     )
     runs.set_defaults(command=_run)
-    runs.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    runs.add_argument("experiment", help=f"one of {', '.join(kinds.KINDS)}")
+    on_circuits = ", ".join(circuit_configs.METHODS)
     runs.add_argument(
-        "--methods", default="two-stage,no-init", help=f"comma-separated, of {', '.join(METHODS)}"
+        "--methods",
+        default="two-stage,no-init",
+        help=f"comma-separated, of {', '.join(METHODS)}; on vqe and pqc {on_circuits}; random is no-init; "
+        "mlp is a control of pqc",
     )
     _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
     known = {f.name for f in fields(Experiment)}
-    for title, kind in KINDS.items():  # a name that two kinds share is one option; help shows both defaults
+    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
         new = [f for f in fields(kind) if f.name not in known]
         _add_fields(runs.add_argument_group(title), new)
+        known |= {f.name for f in new}
+    for experiment, kind in kinds.KINDS.items():
+        new = [f for f in fields(kind.config) if f.name not in {*known, *OWN}]
+        if new:
+            _add_fields(runs.add_argument_group(experiment, _other_defaults(kind.config)), new)
         known |= {f.name for f in new}
     runs.add_argument(
         "--json", action="store_true", help="print one JSON object to standard output and nothing else"
@@ -192,18 +203,45 @@ def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
         )
 
 
-def _configs(args: argparse.Namespace) -> list[Experiment]:
-    given = {k: v for k, v in vars(args).items() if v is not None}
-    options = {f.name: given[f.name] for f in fields(Experiment) if f.name in given and f.name not in OWN}
-    known = {f.name for kind in KINDS.values() for f in fields(kind)}
-    algorithm = {k: v for k, v in given.items() if k in known and k not in options}
-    return configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+def _other_defaults(config: type) -> str | None:
+    """Say where a configuration has another default than the options above it."""
+    usual = {f.name: f.default for f in fields(Experiment)}
+    own = {f.name: f.default for f in fields(config) if f.name not in OWN and f.name in usual}
+    if config is not Experiment:
+        algorithm = config().algorithm
+        own |= {f.name: getattr(algorithm, f.name) for f in fields(algorithm) if f.name not in own}
+        usual = {f.name: getattr(TwoStageConfig(), f.name) for f in fields(TwoStageConfig)} | usual
+    words = [f"--{name.replace('_', '-')} {value}" for name, value in own.items() if usual[name] != value]
+    return f"options above have other defaults here: {', '.join(words)}" if words else None
+
+
+def _configs(args: argparse.Namespace) -> list[Any]:
+    kind = kinds.of(args.experiment)
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    takes, of_algorithm = _takes(kind.config)
+    for name in given:
+        others = [e for e, k in kinds.KINDS.items() if name in set.union(*_takes(k.config))]
+        if others and name not in takes | of_algorithm:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is an option of {', '.join(others)}, not of {args.experiment}"
+            )
+    options = {name: given[name] for name in takes & given.keys()}
+    algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
+    return kind.configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+
+
+def _takes(config: type) -> tuple[set[str], set[str]]:
+    """Return the options of a configuration, and those of the algorithms it may have."""
+    own = {f.name: f.type for f in fields(config)}
+    algorithms = [kind for kind in get_args(own["algorithm"]) if is_dataclass(kind)]
+    return own.keys() - set(OWN), {f.name for kind in algorithms for f in fields(kind)}
 
 
 def _run(args: argparse.Namespace) -> int:
     configs = _configs(args)
     resolve_device(configs[0].device)
-    load_data(configs[0])  # a folder that is not there shows before the first step
+    if isinstance(configs[0], Experiment):
+        load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
         raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
     results = {}
@@ -217,7 +255,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_with_bar(configs: Sequence[Experiment], results: dict[str, Result]) -> None:
+def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
     from tqdm import tqdm
 
     total = sum(c.seeds * (c.steps + 1) for c in configs)
@@ -243,8 +281,9 @@ def _print_table(results: dict[str, Result]) -> None:
 
     first = next(iter(results.values()))
     c = first.config
-    shown = [m for m in ("loss", "train_loss", "val_loss", "accuracy") if m in first.history]
-    runs = f"{c.experiment}, {c.reading}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    shown = [m for m in kinds.of(c.experiment).metrics if m in first.history]
+    what = [c.experiment, *(getattr(c, name) for name in ("reading", "hamiltonian") if hasattr(c, name))]
+    runs = f"{', '.join(what)}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     print(f"{runs}; mean [95 % bootstrap interval]")
     print(summary(results, shown).to_string())
     print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
@@ -256,9 +295,9 @@ def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> 
     c = next(iter(results.values())).config
     words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
     command = " ".join(["qbp run", args.experiment, *words])
-    where = {"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"}[c.experiment]
+    where = kinds.of(c.experiment).targets[c.experiment]
     path = save(
-        c.experiment + TABLES[c.reading] + suffix,
+        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
         results.values(),
         command=command,
         target=where,

@@ -55,6 +55,8 @@ def at_profile(tables: Mapping[str, Table], profile: str, seeds: int | None = No
 
 def seconds(config: Experiment) -> float:
     """Estimate what a configuration takes on one core of a laptop, to order and announce the work."""
+    if own := kinds.of(config.experiment).seconds:
+        return own(config)
     n_in, n_out, train, val = SHAPES[config.experiment]
     train, val = (config.points, config.points) if config.experiment == "curve" else (train, val)
     train = 10 * config.per_class if config.per_class else train

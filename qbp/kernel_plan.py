@@ -131,7 +131,7 @@ def plan(program: Program, n: int, char: str, single: bool, team: int) -> Plan:
     )
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)  # runs may have a Hamiltonian each
 def terms(observables: tuple[Observable, ...], n: int, char: str, lanes: int) -> tuple[tuple, int]:
     """The kernel's lists, and m; Pauli strings of an observable that flip the same qubits are one term."""
     found, scales, tables = [], [], [np.zeros(1, char)]

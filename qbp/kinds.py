@@ -4,10 +4,11 @@ Whatever stores, lists or recomputes runs asks here, so that a new kind of exper
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from qbp import experiments, terrain
+from qbp import circuit_configs, circuit_runs, configs, experiments, pqc, terrain
+from qbp.circuit_configs import CircuitExperiment
 from qbp.configs import EXPERIMENTS, Experiment
 from qbp.experiments import Result
 
@@ -29,6 +30,11 @@ class Kind:
         apart: modules among these that change no number.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
+        configurations: (experiment, methods, **options) -> a configuration for each method.
+        seconds: configuration -> what it takes on one core, estimated; None for :mod:`qbp.grid`'s own.
+        metrics: what a summary shows, as far as a run has it.
+        targets: {experiment: where in the paper}.
+        among: runs in a batch that adds up its sums in another order than one run alone does.
     """
 
     config: type
@@ -37,14 +43,51 @@ class Kind:
     apart: frozenset[str]
     verb: str = "run"
     records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
+    configurations: Callable[..., list] = configs.configurations
+    seconds: Callable[[Any], float] | None = None
+    metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
+    targets: Mapping[str, str] = field(default_factory=dict)
+    among: int = 3
 
 
 # The perceptrons import the engine of the circuits for eq. 1, but no perceptron runs it.
-PERCEPTRONS = Kind(Experiment, experiments.run, "experiments", CHECKS | CIRCUIT_ENGINE)
+PERCEPTRONS = Kind(
+    Experiment,
+    experiments.run,
+    "experiments",
+    CHECKS | CIRCUIT_ENGINE,
+    targets={"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"},
+)
 SURVEYS = Kind(
     Experiment, terrain.survey, "terrain", CHECKS | CIRCUIT_ENGINE, verb="terrain", records=terrain.records
 )
-KINDS: dict[str, Kind] = dict.fromkeys(EXPERIMENTS, PERCEPTRONS)
+CIRCUITS = Kind(
+    CircuitExperiment,
+    circuit_runs.run,
+    "circuit_runs",
+    CHECKS | PATHS | {"experiments"},  # `experiments` gives it the shape of a result, no number
+    configurations=circuit_configs.configurations,
+    seconds=circuit_runs.seconds,
+    metrics=("energy", "error", "convex", "snr", "evaluations"),
+    targets={"vqe": "title, III: Algorithm 1 on circuits"},
+    among=20,  # the kernel puts few runs into its vectors as it puts one
+)
+# From the module of the perceptrons' experiments a regression has the shape of its result, and no number.
+REGRESSION = Kind(
+    pqc.RegressionExperiment,
+    pqc.run,
+    "pqc",
+    CHECKS | PATHS | {"experiments"},
+    configurations=pqc.configurations,
+    seconds=pqc.seconds,
+    metrics=("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels"),
+    targets={"pqc": "the later notebook"},
+)
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
+    "vqe": CIRCUITS,
+    "pqc": REGRESSION,
+}
 
 
 def of(experiment: str, table: str = "") -> Kind:

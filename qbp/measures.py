@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from qbp.ansatz import PauliRotations
+from qbp.circuit_gains import evaluations_to
 from qbp.configs import Experiment
 from qbp.convex import local_loss, midpoint_gap, ridge_hessian
 from qbp.curves import common_target, rises, rising_share, smoothness
@@ -20,8 +21,10 @@ from qbp.evidence import compare_pairs, share
 from qbp.experiments import Result, load_data
 from qbp.mlp import MLP, mean_squared_error
 from qbp.observables import local_observables
+from qbp.start_ensembles import WHENS, ensemble, small
+from qbp.start_gradients import RELATIVE, bits_per_qubit, escape, squared
 from qbp.statistics import Interval, steps_to_target
-from qbp.verdicts import BARRIER, FLAT, LATE, OSCILLATES, WINDOW
+from qbp.verdicts import BARRIER, ESCAPED, FLAT, LATE, OSCILLATES, WINDOW
 
 Results = Mapping[str, Result]
 Pair = tuple[np.ndarray, np.ndarray]
@@ -66,6 +69,19 @@ def steps_needed(results: Results, claim: Asks) -> Pair:
     ours, others = _both(results, claim)
     target = common_target(ours.history[claim.metric], others.history[claim.metric])
     return tuple(steps_to_target(r.history[claim.metric], r.step, target) for r in (ours, others))
+
+
+def evaluations_needed(results: Results, claim: Asks) -> Pair:
+    """Circuit evaluations to the lowest error that every run of both methods reaches."""
+    ours, others = _both(results, claim)
+    target = common_target(ours.history["error"], others.history["error"])
+    return evaluations_to(ours, target), evaluations_to(others, target)
+
+
+def late_climbs(results: Results, claim: Asks) -> Pair:
+    """How much the metric climbs during the last WINDOW steps (:func:`qbp.curves.rises`)."""
+    pair = _both(results, claim)
+    return tuple(rises(r.history[claim.metric], r.step, r.step[-1] - WINDOW) for r in pair)
 
 
 def roughness(results: Results, claim: Asks) -> Pair:
@@ -196,6 +212,36 @@ def surrogate_chord(results: Results, claim: Asks) -> float:
     return round(float(midpoint_gap(surrogate, *ends)), 12)
 
 
+def vanishing(results: Results, claim: Asks) -> Pair:
+    """By how many bits per qubit each run's gradient falls with the size (:func:`qbp.start_gradients.squared`
+    of the claim's metric), from rows "N qubits, METHOD" and "N qubits, BASELINE"."""
+
+    def bits(name: str) -> np.ndarray:
+        rows = sorted(_ending(results, name), key=lambda r: r.config.qubits)
+        values = np.stack([squared(r, claim.metric) for r in rows], axis=1)
+        return bits_per_qubit([r.config.qubits for r in rows], values)
+
+    return bits(claim.method), bits(claim.baseline)
+
+
+def grown(results: Results, claim: Asks) -> Pair:
+    """The mean square component of the gradient of the claim's metric, of the method and of the baseline."""
+    return tuple(squared(r, claim.metric) for r in _both(results, claim))
+
+
+def constrained(results: Results, claim: Asks) -> Pair:
+    """``|<a|b>|**4`` of 50 pairs of states at four qubits and four layers, their mean the frame potential:
+    of random starts, and of the same after Stage 1 towards one target of the kind that the metric names."""
+    found = ensemble(small(claim.metric))
+    return tuple(found.overlaps(when) for when in WHENS)
+
+
+def escapes(results: Results, claim: Asks) -> np.ndarray:
+    """Whether the task's gradient over the error left has grown by the factor ESCAPED or more where the
+    method ends Stage 1, in every run of the rows "TARGET, METHOD"."""
+    return np.concatenate([escape(r, RELATIVE) >= ESCAPED for r in _ending(results, claim.method)])
+
+
 def weigh(rule: str, said: Any) -> Interval:
     """Turn what a measure returned into a measurement, as its rule takes it."""
     if rule in ("lower", "preserved"):
@@ -207,6 +253,10 @@ def weigh(rule: str, said: Any) -> Interval:
 
 
 Measure = Callable[[Results, Asks], Any]
+
+
+def _ending(results: Results, name: str) -> list[Result]:
+    return [result for label, result in results.items() if label.endswith(f", {name}")]
 
 
 def _both(results: Results, claim: Asks) -> tuple[Result, Result]:

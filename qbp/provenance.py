@@ -15,6 +15,8 @@ LOADERS = {  # the calls that read committed tables: module -> functions
     "results": ("load", "load_keys", "read_table"),
     "claims": ("committed", "everything"),
     "ablations": ("load",),
+    "circuit_studies": ("load",),
+    "regression_tables": ("load", "load_depths"),
     "benchmarks": ("load",),
 }
 
@@ -88,22 +90,26 @@ class _Reader:
             return {name for name in results.MAIN if name.startswith(only or "")} & self.known
         if owner == "benchmarks":
             return {owner} & self.known
+        if owner == "regression_tables":
+            deep = {"pqc-depth"} if call.func.attr == "load_depths" else set()
+            return ({"pqc"} | deep) & self.known
         if owner == "results" and call.args:
             names = self._texts_of(call.args[0])
             return self.known if names is None else names & self.known
-        if owner == "ablations" and len(call.args) == 2:
-            return self._of_study(*map(self._texts_of, call.args))
+        if owner in ("ablations", "circuit_studies") and len(call.args) == 2:
+            return self._of_study(owner, *map(self._texts_of, call.args))
         return self.known
 
-    def _of_study(self, studies: set[str] | None, tasks: set[str] | None) -> set[str]:
-        from qbp import ablations
+    def _of_study(self, owner: str, studies: set[str] | None, tasks: set[str] | None) -> set[str]:
+        from qbp import ablations, circuit_studies
 
+        known = {"ablations": ablations, "circuit_studies": circuit_studies}[owner]
         if studies is None or tasks is None:
             return self.known
         found = set()
         for name, task in itertools.product(studies, tasks):
             try:
-                keys = {results.key(c) for c in ablations.study(name).configs(task).values()}
+                keys = {results.key(c) for c in known.study(name).configs(task).values()}
             except ValueError:  # a task that this study does not have: a loop over more
                 continue
             found |= {table for table, content in ablations.tables().items() if keys & content.configs.keys()}

@@ -231,7 +231,7 @@ def run_json(results: dict[str, Result]) -> dict[str, Any]:
             pairs[f"{a} - {b}"] = {m: asdict(paired(results[a], results[b], m)) for m in shared}
     head = {
         "experiment": c.experiment,
-        "reading": c.reading,
+        "reading": getattr(c, "reading", None),  # the paper's experiments have two
         "seeds": c.seeds,
         "seed": c.seed,
         "steps": c.steps,

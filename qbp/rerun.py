@@ -144,7 +144,8 @@ def spread(alone: Result, steps: np.ndarray, table: str = "") -> np.ndarray:
     Returns:
         The largest difference up to each of these steps, as a share of a metric's range, over all metrics.
     """
-    among = run(replace(alone.config, seeds=3), table=table).history
+    seeds = kinds.of(alone.config.experiment, table).among
+    among = run(replace(alone.config, seeds=seeds), table=table).history
     far = np.zeros(len(alone.step))
     for metric, (values,) in alone.history.items():
         largest = np.abs(values).max()

@@ -10,10 +10,22 @@ from typing import Any
 
 from qbp import measures
 from qbp.measures import Measure
+from qbp.start_ensembles import WHENS
+from qbp.start_gradients import RELATIVE
 
 READINGS = ("as-released", "as-written")
 TASKS = ("curve", "telecom", "mnist")
 FIGURE = {"curve": "Fig. 1a", "telecom": "Fig. 1b", "mnist": "Fig. 1c"}
+RULES_OF_EQ_3 = {"threshold": "a gradient norm above tau_g", "plateau": "a gradient norm that is stable"}
+ASKED = {  # tasks of circuits
+    "tfim": "Ising chain in a random frame",
+    "heisenberg": "Heisenberg chain in a random frame",
+    "maxcut": "cut of a ring in a random frame",
+    "product": "product state",
+    "circuit": "state of a two-layer circuit",
+    "random": "random state",
+}
+KINDS = ("product", "circuit", "tfim", "random")  # of targets, where Stage 2 begins
 BASELINES = {"no-init": "no initialization", "sellier": "Sellier"}
 
 
@@ -31,8 +43,9 @@ class Claim:
         paper: the paper's relative change, None where it gives no figure.
         read_as: how we read it, where the words leave a choice.
         experiment, reading: which results speak to it; the reading may add what else is changed.
-        table: committed table it is measured on; "study/task" for one of :mod:`qbp.ablations`; empty for a
-            statement about formulas, which is computed when it is asked for.
+        table: committed table it is measured on; "study/task" for one of :mod:`qbp.ablations`, after "vqe/"
+            for one of :mod:`qbp.circuit_studies`; "pqc/depth/output"; empty for a statement about formulas,
+            which is computed when it is asked for.
         method, baseline: the two that are compared, as the table calls them.
         metric: name in the history.
         how: the measure.
@@ -321,6 +334,167 @@ def _depth(task: str) -> Claim:
     )
 
 
+def _vanishing(kind: str) -> Claim:
+    ours, others = (f"{kind}, {when}" for when in WHENS[::-1])
+    return Claim(
+        f"gradient-vanishing-{kind}",
+        "the framework mitigates gradient vanishing",
+        "the framework mitigates gradient vanishing, enhances optimization stability",
+        "abstract",
+        **_CIRCUITS,
+        reading=f"circuits, {ASKED[kind]}",
+        table="starts/n",
+        method=ours,
+        baseline=others,
+        metric=RELATIVE,
+        how=measures.vanishing,
+        ambiguities=(2, 3),
+        read_as="bits per qubit by which the mean square component of the task's gradient, over the error "
+        "left, falls from 4 to 12 qubits at as many layers: at the start of Stage 2 against the random start",
+        uses=tuple(f"{n} qubits, {name}" for name in (ours, others) for n in (4, 6, 8, 10, 12)),
+    )
+
+
+def _escapes(rule: str) -> Claim:
+    return Claim(
+        f"escape-{rule}",
+        "eq. 3 ensures escape from the flat regime",
+        "ensuring that parameters have escaped the flat gradient regime associated with barren plateaus",
+        "III.A, eq. 3",
+        **_CIRCUITS,
+        reading=f"circuits, {rule}",
+        table="starts/switching",
+        method=rule,
+        metric=RELATIVE,
+        how=measures.escapes,
+        rule="every",
+        ambiguities=(7, 8),
+        read_as="the mean square component of the task's gradient, over the error left, is four times its "
+        f"value at the random start or more where {RULES_OF_EQ_3[rule]} ends Stage 1, or after 100 steps; "
+        "eight qubits, eight layers, four kinds of targets",
+        uses=tuple(f"{kind}, {rule}" for kind in KINDS),
+    )
+
+
+def _constrains(kind: str) -> Claim:
+    return Claim(
+        f"concentration-expressibility-{kind}",
+        "the convex stage constrains expressibility",
+        _CONCENTRATES,
+        "III.B",
+        **_CIRCUITS,
+        reading=f"circuits, {ASKED[kind]}",
+        metric=kind,
+        how=measures.constrained,
+        ambiguities=(2, 3),
+        read_as="frame potential of order two of the states of random starts, against that of the same "
+        "starts after Stage 1; lower is more expressible; four qubits, four layers, n counts pairs of states",
+    )
+
+
+def _grows(kind: str) -> Claim:
+    ours, others = (f"8 qubits, {kind}, {when}" for when in WHENS)
+    return Claim(
+        f"concentration-gradients-{kind}",
+        "the convex stage makes gradients larger",
+        _CONCENTRATES,
+        "III.B",
+        **_CIRCUITS,
+        reading=f"circuits, {ASKED[kind]}",
+        table="starts/n",
+        method=ours,
+        baseline=others,
+        metric="task",
+        how=measures.grown,
+        ambiguities=(2, 3),
+        read_as="mean square component of the task's gradient at random starts, against that after Stage 1; "
+        "eight qubits, eight layers",
+        uses=(ours, others),
+    )
+
+
+_CIRCUITS = {"experiment": "vqe"}
+_CONCENTRATES = "The convex stage enforces gradient concentration by constraining expressibility"
+
+
+def _on_circuits(id: str, claim: str, quote: str, where: str, task: str, table: str, **fields: Any) -> Claim:
+    """Return a claim on one task of :mod:`qbp.circuit_studies`; two-stage against no-init unless said."""
+    given = {"method": "two-stage", "baseline": "no-init", "metric": "error", "how": measures.final}
+    given |= {"experiment": "vqe", "reading": f"circuits, {ASKED[task]}", "ambiguities": (2, 3)}
+    given |= {"table": f"vqe/{table}/{task}", **fields}
+    both = given["method"], given["baseline"]  # labels with commas
+    return Claim(f"circuits-{id}-{task}", claim, quote, where, uses=both, **given)
+
+
+def _trained(task: str) -> Iterator[Claim]:
+    """Yield what Algorithm 1 is made for: circuits, with exact expectations."""
+    quote = "designed to overcome barren plateaus and improve convergence stability in quantum and"
+    quote += " quantum-inspired models"
+    size = "6 qubits, 6 layers, exact expectations, the same 300 steps"
+    yield _on_circuits(
+        "error", "circuits: lower final error than no initialization", quote, "abstract", task,
+        "methods", read_as=f"energy above the ground state, or infidelity, after the last step; {size}",
+    )  # fmt: skip
+    yield _on_circuits(
+        "cost", "circuits: fewer evaluations than no initialization", quote, "abstract", task,
+        "methods", how=measures.evaluations_needed,
+        read_as=f"evaluations to the lowest error that every run of both methods reaches; {size}",
+    )  # fmt: skip
+
+
+def _on_a_plateau(task: str) -> Claim:
+    """Return the case that the method is made for: a random start without signal, local targets that know."""
+    return _on_circuits(
+        "plateau", "on a plateau: lower final error than no initialization",
+        "leverages convex initialization to suppress barren plateaus and enhance gradient visibility",
+        "III.B", task, "plateau", method="two-stage, 10 shots", baseline="no-init, 10 shots",
+        read_as="exact infidelity after training with 10 shots per circuit and setting; 10 qubits, 2 layers, "
+        "the same 300 steps",
+    )  # fmt: skip
+
+
+def _disturbed(task: str) -> Iterator[Claim]:
+    """Yield what shots and channels do to trained circuits."""
+    quote = "to enhance gradient visibility and suppress noise-induced instability"
+    of = {"method": "two-stage, {}", "baseline": "no-init, {}"}
+    shots = {name: form.format("10 shots") for name, form in of.items()}
+    noise = {name: form.format("depolarizing 0.05") for name, form in of.items()}
+    size = "6 qubits, 6 layers, the same 300 steps"
+    yield _on_circuits(
+        "instability", "convex initialization suppresses noise-induced instability", quote, "abstract", task,
+        "shots", **shots, how=measures.late_climbs,
+        read_as="sum of the upward moves of log10 of the exact error over the last 100 steps, trained with "
+        f"10 shots per circuit and setting; {size}",
+    )  # fmt: skip
+    yield _on_circuits(
+        "shots", "lower error than no initialization under the noise of shots", quote, "abstract", task,
+        "shots", **shots,
+        read_as=f"exact error after training with 10 shots per circuit and setting; {size}",
+    )  # fmt: skip
+    yield _on_circuits(
+        "channel", "lower error than no initialization under a noise channel", quote, "abstract", task,
+        "noise", **noise,
+        read_as="error without noise of what was trained under depolarizing noise of 0.05 per qubit and "
+        "layer; 4 qubits, 4 layers, the same 300 steps",
+    )  # fmt: skip
+
+
+def _deep(task: str) -> Iterator[Claim]:
+    """Yield what depth does to trained circuits."""
+    quote = "preserving trainability even in deep or expressive variational architectures"
+    deep, shallow = (f"two-stage, {n} layers" for n in (12, 4))
+    size = "6 qubits, exact expectations, 300 steps"
+    yield _on_circuits(
+        "trainability", "trainability is preserved in deep and expressive circuits", quote, "V", task,
+        "layers", method=deep, baseline=shallow, rule="preserved",
+        read_as=f"final error with 12 layers against 4; {size}",
+    )  # fmt: skip
+    yield _on_circuits(
+        "deep", "deep circuits: lower final error than no initialization", quote, "V", task,
+        "layers", method=deep, baseline="no-init, 12 layers", read_as=f"12 layers, {size}",
+    )  # fmt: skip
+
+
 def _grouped(claims: Iterable[Claim]) -> list[Claim]:
     """Put the rows of one sentence side by side, the sentences in the order in which they first come."""
     claims = list(claims)
@@ -354,20 +528,16 @@ _MNIST_VAL_LOSS = tuple(
 
 CLAIMS: tuple[Claim, ...] = (
     # ------------------------------------------------------------------------------------ abstract, I
-    Claim(
-        "gradient-vanishing", "the framework mitigates gradient vanishing",
-        "the framework mitigates gradient vanishing, enhances optimization stability", "abstract",
-        needs="circuits of growing size, trained with and without Stage 1",
-    ),
-    Claim(
-        "noise-instability", "convex initialization suppresses noise-induced instability",
-        "to enhance gradient visibility and suppress noise-induced instability", "abstract",
-        needs="circuits with shots and noise channels",
-    ),
+    *map(_vanishing, KINDS),
+    *_grouped(c for task in ASKED for c in _trained(task)),
+    *_grouped(c for task in ("tfim", "circuit") for c in _disturbed(task)),
     Claim(
         "depths", "generalization is preserved across circuit depths",
-        "preserves generalization performance across varying circuit depths", "abstract",
-        needs="trained circuits of several depths",
+        "preserves generalization performance across varying circuit depths", "abstract", experiment="pqc",
+        reading="circuits, the later notebook's regression", table="pqc/depth/plain",
+        method="two-stage, 6 layers", baseline="two-stage, 1 layers", metric="val_loss", how=measures.final,
+        rule="preserved", read_as="test error of its circuit with 6 layers against 1",
+        uses=("two-stage, 6 layers", "two-stage, 1 layers"),
     ),
     *map(_depth, ("curve", "curve-64", "telecom", "mnist")),
     Claim(
@@ -398,17 +568,10 @@ CLAIMS: tuple[Claim, ...] = (
         read_as="the mean squared error, convex in the weights", rule="convex", how=measures.surrogate_chord,
         ambiguities=(4, 12),
     ),
-    Claim(
-        "escape", "eq. 3 ensures escape from the flat regime",
-        "ensuring that parameters have escaped the flat gradient regime associated with barren plateaus",
-        "III.A, eq. 3", needs="gradients of the task where eq. 3 ends Stage 1, on circuits of growing size",
-        ambiguities=(7, 8),
-    ),
-    Claim(
-        "concentration", "constrained expressibility concentrates gradients in the convex stage",
-        "The convex stage enforces gradient concentration by constraining expressibility", "III.B",
-        needs="expressibility and gradients of circuits before and after Stage 1", ambiguities=(2, 3),
-    ),
+    *map(_escapes, RULES_OF_EQ_3),
+    *map(_constrains, KINDS),
+    *map(_grows, KINDS),
+    *map(_on_a_plateau, ("product", "circuit")),
     Claim(
         "sampling", "oscillations improve the sampling of quantum states",
         "structured oscillations to improve sampling of multiple quantum states", "III.B", rule="untestable",
@@ -524,11 +687,7 @@ CLAIMS: tuple[Claim, ...] = (
     *_grouped(c for task in TASKS for c in _spread(task)),
     *map(_noise, TASKS),
     *_grouped(c for task in TASKS for c in _surveyed(task) if c.id.endswith("conditioning")),
-    Claim(
-        "trainability", "trainability is preserved in deep and expressive circuits",
-        "preserving trainability even in deep or expressive variational architectures", "V",
-        needs="trained circuits of several depths and ansätze",
-    ),
+    *_grouped(c for task in ("tfim", "circuit") for c in _deep(task)),
     # ------------------------------------------------------------- eq. 2, the other Stage 1 of Section III.A
     *(
         Claim(

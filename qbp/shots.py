@@ -10,6 +10,8 @@ drawn: a shift by +-pi/2 multiplies by ``(1 -+ i P) / sqrt 2``, so the two shift
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -241,7 +243,17 @@ def turned_states(program: Program, theta: Tensor, start: Tensor) -> Tensor:
     Returns:
         Amplitudes, (runs, samples, 1 + rotations, 2**n): psi, then the turned states in the order of gates.
     """
-    states = start.unsqueeze(-2)
+    psi, turned = start.unsqueeze(-2), start.unsqueeze(-2)[:, :, :0]
+    for piece in _pieces(program, start.shape[-1].bit_length() - 1):
+        own = _turned_gates(piece, theta, psi)
+        if turned.shape[-2]:  # turned before this piece: they go through it as any state does
+            turned = run(piece, theta, turned.flatten(1, 2)).reshape(turned.shape)
+        psi, turned = own[:, :, :1], torch.cat([turned, own[:, :, 1:]], dim=-2)
+    return torch.cat([psi, turned], dim=-2)
+
+
+def _turned_gates(program: Program, theta: Tensor, states: Tensor) -> Tensor:
+    """Do what :func:`turned_states` does, gate by gate, from states (runs, samples, 1, 2**n)."""
     cosines, sines = (f(theta / 2)[..., None, None, None].unbind(1) for f in (torch.cos, torch.sin))
     for gate in program:
         if isinstance(gate, Rotation):
@@ -252,6 +264,16 @@ def turned_states(program: Program, theta: Tensor, start: Tensor) -> Tensor:
         else:
             states = entangle(gate, states)
     return states
+
+
+@lru_cache(maxsize=64)
+def _pieces(program: Program, n_qubits: int) -> tuple[Program, ...]:
+    """Split a program of layers into these, any other into one piece."""
+    if not as_layers(program, n_qubits):
+        return (program,)
+    ends = [k + 1 for k, gate in enumerate(program) if not isinstance(gate, Rotation)]
+    edges = sorted({0, *ends, len(program)})
+    return tuple(Program(program[a:b]) for a, b in pairwise(edges))
 
 
 def _frequencies(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:

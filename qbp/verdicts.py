@@ -28,6 +28,7 @@ WINDOW = 100  # steps: "early" is the first so many, the length of Stage 1; "lat
 LATE = 300  # first step that counts as late for smoothness ("beyond step 300")
 OSCILLATES = 0.25  # share of upward moves; 0 for a loss that only falls, 0.5 for one that goes nowhere
 BARRIER = 0.01  # relative height over the higher end that counts as a barrier between two minima
+ESCAPED = 4.0  # factor in a task's gradient variance, over the error left, that counts as off the plateau
 
 
 def verdict(found: Interval, claimed: float | None = None, adjusted: float | None = None) -> str:

@@ -36,6 +36,7 @@ FLOORS = [
         "sellier_waves",
         "perceptron",
         "circuits",
+        "targets",
         "mitigation",
         "least_squares",
         "plateau",
@@ -50,10 +51,14 @@ FLOORS = [
         "saddles",
         "shifts",
         "ensembles",
+        "regression",
     },
     {
         "configs",
         "experiments",
+        "circuit_configs",
+        "circuit_runs",
+        "circuit_gains",
         "statistics",
         "curves",
         "evidence",
@@ -61,9 +66,12 @@ FLOORS = [
         "variances",
         "terrain",
         "kinds",
+        "pqc",
         "noise_depth",
         "measures",
         "sentences",
+        "start_ensembles",
+        "start_gradients",
     },
     {
         "results",
@@ -73,7 +81,10 @@ FLOORS = [
         "claims",
         "paper_map",
         "studies",
+        "circuit_studies",
+        "regression_tables",
         "ablations",
+        "start_studies",
         "grid",
         "effects",
         "findings",
@@ -84,7 +95,7 @@ FLOORS = [
     }
     | {"integrity", "rerun", "verify", "provenance"},
     {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
-    | {"variance_plots", "noise_plots", "circuit_plots"},
+    | {"variance_plots", "noise_plots", "circuit_plots", "vqe_plots", "start_plots", "regression_plots"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -43,6 +43,21 @@ def test_the_gradient_of_the_infidelity_is_the_parameter_shift():
     np.testing.assert_allclose(grad, (up - down) / 2, atol=1e-12)
 
 
+def test_each_run_may_have_a_target_of_its_own():
+    targets = CIRCUIT.state(THETA.flip(0))
+    together = Infidelity(targets)
+    alone = [Infidelity(t).expectation(CIRCUIT.state(x)) for t, x in zip(targets, THETA, strict=True)]
+    np.testing.assert_allclose(CIRCUIT.expectation(THETA, together), torch.stack(alone), atol=1e-12)
+    np.testing.assert_allclose(together.expectation(CIRCUIT.state(THETA)), torch.stack(alone), atol=1e-12)
+    theta = THETA.clone().requires_grad_()
+    (grad,) = torch.autograd.grad(CIRCUIT.expectation(theta, together).sum(), theta)
+    one = THETA[2].clone().requires_grad_()
+    (own,) = torch.autograd.grad(CIRCUIT.expectation(one, Infidelity(targets[2])), one)
+    np.testing.assert_allclose(grad[2], own, atol=1e-12)
+    found = Infidelity(targets.to("meta")).expectation(CIRCUIT.state(THETA.to("meta")))
+    assert found.is_meta and found.shape == (4,)
+
+
 @pytest.mark.parametrize("bad", [torch.ones(3) / math.sqrt(3), torch.ones(4), torch.ones(2, 2) / 2])
 def test_infidelity_refuses_what_is_no_state(bad):
     with pytest.raises(ValueError, match="shape"):

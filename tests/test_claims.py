@@ -19,6 +19,7 @@ from qbp.claims import (
     Row,
     Table,
     committed,
+    configs,
     corrected,
     everything,
     glued,
@@ -187,16 +188,15 @@ def test_the_methods_and_metrics_of_a_claim_are_in_its_table(table):
     """As far as configurations say: what a table would hold, whether it is committed or not."""
     asked = [claim for claim in CLAIMS if claim.table == table]
     if "/" in table:
-        study, task = table.split("/")
-        names = ablations.study(study).configs(task).keys()
+        names = configs(table).keys()
     elif table.startswith("terrain-"):
         names = terrain.METHODS
     else:
-        configs = ablations.tables()[table].configs.values()
-        names = {config.method for config in configs}
+        runs = ablations.tables()[table].configs.values()
+        names = {config.method for config in runs}
         for claim in asked:
-            assert {config.experiment for config in configs} == {claim.experiment}
-            assert {config.reading for config in configs} == {claim.reading.split(",")[0]}
+            assert {config.experiment for config in runs} == {claim.experiment}
+            assert {config.reading for config in runs} == {claim.reading.split(",")[0]}
     assert all(set(claim.names) <= set(names) for claim in asked)
 
 
@@ -254,7 +254,7 @@ def test_tables_that_are_not_there_leave_their_claims_open(tmp_path):
     assert {row.claim.id for row in rows if row.found} == {c.id for c in CLAIMS if c.how and not c.table}
     assert {row.verdict for row in rows if not row.found} == {"open", "untestable"}
     needs = {row.claim.id: row.needs for row in rows}
-    assert needs["mnist-val-loss-as-written"] == "the table mnist" and "circuits" in needs["escape"]
+    assert needs["mnist-val-loss-as-written"] == "the table mnist" and "definition" in needs["tunneling"]
     assert committed(tmp_path) == []
 
 
@@ -320,8 +320,8 @@ def test_a_rerun_computes_the_row_again(tmp_path):
     assert again.found.n == 3 and again.adjusted is None
     assert again.found.mean == pytest.approx(stored.mean, abs=1e-12)
     assert rerun(chosen, 2, tmp_path).found.n == 2
-    with pytest.raises(ValueError, match="needs circuits"):
-        rerun(select(["gradient-vanishing"])[0])
+    with pytest.raises(ValueError, match="needs a definition"):
+        rerun(select(["tunneling"])[0])
 
 
 def test_surveys_are_run_again_as_surveys(tmp_path):

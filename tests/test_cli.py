@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import qbp
-from qbp import cli, experiments, results
+from qbp import cli, experiments, kinds, results
 from qbp.sellier import SellierConfig
 
 QUICK = ["--seeds", "1", "--steps", "2", "--n-hidden", "4", "--device", "cpu"]
@@ -44,7 +44,7 @@ def released():
 
 
 BAD = {
-    "iris": "experiment must be one of curve, telecom, mnist, got 'iris'",
+    "iris": "experiment must be one of curve, telecom, mnist, vqe, pqc, got 'iris'",
     "curve --methods two-stage,annealing": "method must be one of .*sellier, got 'annealing'",
     "curve --methods ,": "method must be one of .*, got ''",
     "curve --steps -1": "steps must be at least 0.*got -1",
@@ -61,7 +61,16 @@ BAD = {
     "curve --device abacus": "device must be one this machine has, got 'abacus'",
     "mnist --mnist no/such/folder": "folder with the four IDX files, got 'no/such/folder'",
     "mnist --per-class 500": "per_class must be .*got 500",
-    "curve --qubits 3": "unrecognized arguments: --qubits 3",
+    "curve --qbits 3": "unrecognized arguments: --qbits 3",
+    "curve --qubits 3": "--qubits is an option of vqe, pqc, not of curve",
+    "vqe --points 4": "--points is an option of curve, telecom, mnist, not of vqe",
+    "vqe --kappa 0.1": "--kappa is an option of curve, telecom, mnist, not of vqe",
+    "vqe --methods random,sellier": "method must be one of two-stage, no-init, got 'sellier'",
+    "vqe --hamiltonian ising": "hamiltonian must be one of tfim, .*got 'ising'",
+    "vqe --hamiltonian random --frame clifford": "frame is an option of Hamiltonians",
+    "vqe --shots 0": "shots must be at least 1, got 0",
+    "vqe --shots 10 --channel damping": "channel takes exact expectations",
+    "vqe --methods random --beta-0 0.1": "beta_0 is fixed in each of the methods",
     "curve --save a-file": "--save must be a folder, got 'a-file'",
     "curve --save a-file/below": "--save must be a folder, got 'a-file/below'",
 }
@@ -180,6 +189,33 @@ def test_save_writes_a_table_with_its_manifest_and_its_command(here):
     assert said.status == 0 and results.manifest(folder).keys() == {"curve", "curve-as-released"}
 
 
+VQE = ["run", "vqe", "--hamiltonian", "tfim", "--qubits", "3", "--layers", "2", "--steps", "4"]
+VQE += ["--methods", "random,two-stage", "--shots", "10", "--seeds", "3", "--device", "cpu"]
+
+
+def test_circuits_report_evaluations_errors_and_intervals(here):
+    said = Said(*VQE, "--json", "--save", "out")
+    assert said.status == 0 and said.out.count("\n") == 1, said.err
+    found = json.loads(said.out, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
+    assert (found["experiment"], found["reading"], found["seeds"]) == ("vqe", None, 3)
+    assert list(found["methods"]) == ["no-init", "two-stage"]
+    for method in found["methods"].values():
+        for metric in ("energy", "error", "evaluations", "snr", "convex"):
+            end = method["final"][metric]
+            assert end["low"] <= end["mean"] <= end["high"] and len(end["values"]) == 3
+    assert {m: f["final"]["evaluations"]["mean"] for m, f in found["methods"].items()} == {
+        "no-init": 4 * 24 * 2,  # 12 rotations, 2 settings
+        "two-stage": 4 * (24 * 3 + 3),
+    }
+    (pair,) = found["paired"].values()
+    assert pair["error"].keys() == {"mean", "low", "high", "n", "wins"} and pair["error"]["n"] == 3
+    entry = results.manifest(here / "out")["vqe"]
+    assert entry["command"].startswith("qbp run vqe --methods random,two-stage") and entry["seeds"] == 3
+    table = Said(*VQE).out.splitlines()
+    assert table[0] == "vqe, tfim, 4 steps, seeds 0-2; mean [95 % bootstrap interval]"
+    assert table[1].split()[:4] == ["seeds", "diverged", "energy", "error"] and "evaluations" in table[1]
+
+
 def test_an_interrupt_is_130_and_one_line(monkeypatch, here):
     def interrupted(config, progress):
         raise KeyboardInterrupt
@@ -198,11 +234,11 @@ def test_help_names_every_command_and_every_field(monkeypatch):
         assert re.search(rf"^    {command}\b", said.out, re.MULTILINE)
         assert Said(command, "--help").status == 0
     text = Said("run", "--help").out
-    for kind in (qbp.Experiment, qbp.TwoStageConfig, SellierConfig):
+    for kind in (*{k.config for k in kinds.KINDS.values()}, qbp.TwoStageConfig, SellierConfig):
         for field in fields(kind):
             if field.name not in ("experiment", "method", "algorithm"):  # spelled otherwise
                 assert f"--{field.name.replace('_', '-')} " in text, field.name
-    for name in (*qbp.configs.METHODS, *qbp.configs.EXPERIMENTS):
+    for name in (*qbp.configs.METHODS, *kinds.KINDS):
         assert name in text
 
 
@@ -332,7 +368,7 @@ def test_claims_again():
     {
         "no-such": "id must be one of `qbp claims`, got 'no-such'",
         "--rerun": "--rerun takes one ID or more",
-        "escape --rerun": "claim must be one that is measured, got 'escape'",
+        "tunneling --rerun": "claim must be one that is measured, got 'tunneling'",
         "curve-ridge --rerun --seeds 0": "seeds must be at least 1, got 0",
     }.items(),
 )
