@@ -221,6 +221,19 @@ def decay_table(frame: "pd.DataFrame", quantities: Iterable[str] = QUANTITIES) -
     return wide.loc[sorted(rows, key=lambda r: list(TARGETS).index(r[0])), columns]
 
 
+def gain_words(row: Any) -> str:
+    """Return the gain of a row of :func:`gains` with its interval, for tables and prose.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> gain_words(SimpleNamespace(gain=1234.5, low=0.123, high=56789.0))
+        '1,200 [0.12, 57,000]'
+    """
+    low, mean, high = (f"{float(f'{x:.2g}'):,.{0 if x >= 10 else 3}f}" for x in (row.low, row.gain, row.high))
+    low, mean, high = (text.rstrip("0").rstrip(".") if "." in text else text for text in (low, mean, high))
+    return f"{mean} [{low}, {high}]"
+
+
 def by_run(pairs: Pairs, quantity: str = RELATIVE) -> "pd.DataFrame":
     """Return each run's own `gain` and `information`, beside the fields of its place."""
     import pandas as pd
