@@ -74,7 +74,7 @@ def plateau_table(
     Returns:
         A row per task and label: the mean late loss and its range (highest minus lowest of each run), the
         lowest late loss of each run, each mean [95 % interval] over seeds; and the change of the mean late
-        loss from the baseline, with the verdict of :func:`qbp.statistics.verdict` on "lower".
+        loss from the baseline, with the verdict of :func:`qbp.verdicts.verdict` on "lower".
     """
     import pandas as pd
 
