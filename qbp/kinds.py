@@ -30,7 +30,7 @@ class Kind:
         apart: modules among these that change no number.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
-        configurations: (experiment, methods, **options) -> a configuration for each method.
+        configurations: (experiment, methods, options by name) -> a configuration for each method.
         seconds: configuration -> what it takes on one core, estimated; None for :mod:`qbp.grid`'s own.
         metrics: what a summary shows, as far as a run has it.
         targets: {experiment: where in the paper}.
@@ -43,7 +43,7 @@ class Kind:
     apart: frozenset[str]
     verb: str = "run"
     records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
-    configurations: Callable[..., list] = configs.configurations
+    configurations: Callable[..., list] = field(default_factory=lambda: configs.configurations)
     seconds: Callable[[Any], float] | None = None
     metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
     targets: Mapping[str, str] = field(default_factory=dict)
