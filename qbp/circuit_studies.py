@@ -29,7 +29,7 @@ SIX = tuple(TASKS)[:6]
 TWO: dict[str, dict[str, Any]] = {"no-init": {"method": "no-init"}, "two-stage": {"method": "two-stage"}}
 Z_ONLY = {"method": "two-stage", "paulis": "Z"}
 STEPS, LONGER = CircuitExperiment.steps, 1200  # of a run; of the task alone at two-stage's cost or above
-KEPT = ("energy", "error", "convex", "task_grad_rms", "convex_grad_rms", "evaluations")
+KEPT = ("energy", "error", "convex", "task_grad_rms", "evaluations")
 KEPT += ("target_information", "product_error", "snr", "noisy_energy")
 
 

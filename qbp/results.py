@@ -222,7 +222,10 @@ def write_table(
         The table's path.
     """
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False, compression="zstd")
+    numbers = [column for column in table.columns if table[column].dtype == "float64"]
+    words = [column for column in table.columns if column not in numbers]
+    layout = {"use_dictionary": words, "use_byte_stream_split": numbers}  # a fifth smaller: equal bytes meet
+    table.to_parquet(buffer, index=False, compression="zstd", compression_level=19, **layout)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.parquet"
     write(path, buffer.getvalue())
