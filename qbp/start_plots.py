@@ -75,7 +75,8 @@ def against_information(frame: "pd.DataFrame", means: "pd.DataFrame | None" = No
                 own = means[means["target"] == kind]
                 bars = np.abs(own[["low", "high"]].to_numpy().T - own["gain"].to_numpy())
                 line = axis.errorbar(own["information"], own["gain"], bars, **style, capsize=3, markersize=9)
-            handles[KINDS[kind]] = line
+            several = part["target_layers"].nunique() > 1
+            handles["circuits, by depth" if several else KINDS[kind]] = line
         axis.axhline(1, color="0.3", linewidth=1)
         axis.set_yscale("log", base=2)
         axis.set(

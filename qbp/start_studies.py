@@ -262,7 +262,7 @@ def switches(found: Mapping[str, Result], factor: float) -> "pd.DataFrame":
         rows[target, rule] = {
             "no step": f"{(end == 0).sum()} of {len(end)}",
             "steps, median": f"{np.median(end):.0f}",
-            "change, median": f"{np.median(change):.2f}",
+            "change, median": f"{np.median(change):.3g}",
             f"{factor:g} times or more": f"{(change >= factor).sum()} of {len(end)}",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["target", "eq. 3"])

@@ -92,7 +92,7 @@ def test_stage_1_ends_where_the_stage_says():
     assert end_of_stage_1(result).tolist() == [0, 1, 2]
     assert escape(result, "task").tolist() == [1, 4, 64]
     table = start_studies.switches({"product, threshold": result}, 4)
-    assert table.iloc[0].tolist() == ["1 of 3", "1", "4.00", "2 of 3"]
+    assert table.iloc[0].tolist() == ["1 of 3", "1", "4", "2 of 3"]
 
 
 def test_places_are_what_the_issue_asks_for():
