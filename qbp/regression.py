@@ -65,7 +65,8 @@ class CircuitRegressor:
     Args:
         n_layers: layers of RX and RZ on every qubit and a ring of CNOTs.
         n_qubits: at least four, one for each feature.
-        output: "plain", a = 0 and b = 1 as in the notebook, so that f stays in [-1, 1]; "affine", both are trained.
+        output: "plain", a = 0 and b = 1 as in the notebook, so that f stays in [-1, 1]; "affine", both are
+            trained.
 
     Example:
         >>> CircuitRegressor().n_params, CircuitRegressor(output="affine").n_params
