@@ -4,7 +4,7 @@ A result is one of :mod:`qbp.circuit_runs`, with `error` and `evaluations` at ev
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,7 +48,8 @@ def successes(result: Result) -> np.ndarray:
     return errors[:, -1] <= SUCCESS * errors[:, 0].mean()
 
 
-class Gain(NamedTuple):
+@dataclass(frozen=True)
+class Gain:
     """Stage 1 against none on one task.
 
     Attributes:

@@ -2,8 +2,8 @@ r"""What kind of point the optimizer is at: a slope, a saddle, a minimum, or a p
 
 Two numbers without a scale tell them apart.  The share of eigenvalues of the Hessian below zero: none at a
 minimum, some at a saddle, about half at a random point.  And the slope against the curvature,
-``|grad C| / max |eigenvalue|`` in radians: a small one says that a critical point is near.  A plateau has it
-no smaller than a hilly landscape has, since there slope and curvature are small together.
+``|grad C|`` / max ``|eigenvalue|`` in radians: a small one says that a critical point is near.  A plateau has
+it no smaller than a hilly landscape has, since there slope and curvature are small together.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Point:
 
     Attributes:
         cost: C, in the unit of H.
-        gradient: |grad C|, in that unit per radian.
+        gradient: ``|grad C|``, in that unit per radian.
         spectrum: eigenvalues of the Hessian, ascending, (..., n_params), per radian squared.
         power: mean over k of (dC/dtheta_k)**2.
         entries: mean over k and l of (d2C / dtheta_k dtheta_l)**2.
@@ -49,12 +49,12 @@ class Point:
 
     @property
     def largest(self) -> Tensor:
-        """Return the largest curvature in either sign, max |eigenvalue|, (...)."""
+        """Return the largest curvature in either sign, max ``|eigenvalue|``, (...)."""
         return self.spectrum.abs().amax(-1)
 
     @property
     def slope(self) -> Tensor:
-        """Return |grad C| / max |eigenvalue| in radians, (...), NaN where nothing is curved."""
+        """Return ``|grad C|`` / max ``|eigenvalue|`` in radians, (...), NaN where nothing is curved."""
         return self.gradient / self.largest
 
     @property

@@ -37,12 +37,8 @@ METRICS += ("target_information", "product_error")
 class Place(NamedTuple):
     """A kind of target on a circuit of some size.
 
-    Attributes:
-        target: of TARGETS.
-        depth: of DEPTHS, the rule that gives the layers.
-        qubits: number of them.
-        paulis: what Stage 1 fits on each qubit.
-        target_layers: depth of target "circuit".
+    `target` is one of TARGETS; `depth`, one of DEPTHS, is the rule that gives the layers; `paulis` is what
+    Stage 1 fits on each qubit; `target_layers` is the depth of target "circuit".
     """
 
     target: str
