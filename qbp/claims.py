@@ -186,6 +186,11 @@ def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
     return [row for row in everything(directory) if row.claim.main and row.found is not None]
 
 
+def of_tables(start: str, directory: Path = tables.DIRECTORY) -> list[Row]:
+    """Return the rows of :func:`everything` whose table, or study, has a name that begins like this."""
+    return [row for row in everything(directory) if row.claim.table.startswith(start)]
+
+
 def in_sections(rows: Iterable[Row], *names: str) -> list[Row]:
     """Return the rows that stand first in one of these sections of the paper, such as "IV.B"."""
     return [row for row in rows if row.claim.where.split(",")[0] in names]

@@ -13,10 +13,11 @@ from qbp import results
 
 LOADERS = {  # the calls that read committed tables: module -> functions
     "results": ("load", "load_keys", "read_table"),
-    "claims": ("committed", "everything"),
+    "claims": ("committed", "everything", "of_tables"),
     "ablations": ("load",),
     "circuit_studies": ("load",),
     "regression_tables": ("load", "load_depths"),
+    "start_studies": ("load", "load_places"),
     "benchmarks": ("load",),
 }
 
@@ -85,6 +86,9 @@ class _Reader:
         return found
 
     def _loaded(self, owner: str, call: ast.Call, tree: ast.AST) -> set[str]:
+        if owner == "claims" and call.func.attr != "committed":
+            starts = self._texts_of(call.args[0]) if call.args else {""}
+            return _judged_on(starts or {""}) & self.known
         if owner == "claims":
             only = tuple(_compared_with(tree, "experiment"))
             return {name for name in results.MAIN if name.startswith(only or "")} & self.known
@@ -93,6 +97,10 @@ class _Reader:
         if owner == "regression_tables":
             deep = {"pqc-depth"} if call.func.attr == "load_depths" else set()
             return ({"pqc"} | deep) & self.known
+        if owner == "start_studies" and call.args:
+            places = call.func.attr == "load_places"
+            studies = {"any"} if places else self._texts_of(call.args[0]) or {"any", "switching"}
+            return {"starts-switching" if s == "switching" else "starts" for s in studies} & self.known
         if owner == "results" and call.args:
             names = self._texts_of(call.args[0])
             return self.known if names is None else names & self.known
@@ -104,10 +112,10 @@ class _Reader:
         from qbp import ablations, circuit_studies
 
         known = {"ablations": ablations, "circuit_studies": circuit_studies}[owner]
-        if studies is None or tasks is None:
+        if studies is None:
             return self.known
         found = set()
-        for name, task in itertools.product(studies, tasks):
+        for name, task in ((n, t) for n in studies for t in tasks or known.study(n).tasks):
             try:
                 keys = {results.key(c) for c in known.study(name).configs(task).values()}
             except ValueError:  # a task that this study does not have: a loop over more
@@ -165,6 +173,14 @@ def _compared_with(tree: ast.AST, attribute: str) -> Iterator[str]:
         match node:
             case ast.Compare(left=ast.Attribute(attr=name), ops=[ast.Eq()]) if name == attribute:
                 yield from _strings(node.comparators)
+
+
+def _judged_on(starts: Collection[str]) -> set[str]:
+    """Return the tables behind the claims whose table begins with one of these."""
+    from qbp import claims
+
+    found = {claim.table for claim in claims.CLAIMS if claim.table.startswith(tuple(starts))} - {""}
+    return {name for table in found for name in claims.needed(table)}
 
 
 def _roots(target: ast.expr) -> Iterator[str]:

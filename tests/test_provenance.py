@@ -28,6 +28,11 @@ CELLS = {  # cells of a notebook -> what the last line of the last one is made f
     ("claims.Table([r for r in claims.committed() if r.claim.experiment == 'mnist'])",): {
         name for name in MAIN if name.startswith("mnist")
     },
+    ("claims.of_tables('pqc/')",): {"pqc", "pqc-depth"},
+    ("a = circuit_studies.load('noise', 'tfim')", "a"): {"vqe-noise"},
+    ("for t in circuit_studies.SIX:\n    a = circuit_studies.load('methods-8', t)", "a"): {"vqe-8"},
+    ("a = {s: start_studies.load_places(s) for s in somewhere()}", "a"): {"starts"},
+    ("start_studies.load('switching')",): {"starts-switching"},
     ("performance = qbp.benchmarks.load()", "performance"): {"benchmarks"},
     ("results.load(somewhere())",): KNOWN,
     ("qbp.run(config)",): set(),
