@@ -56,6 +56,8 @@ def expressibility(
 ) -> Expressibility:
     """Estimate the frame potential of a circuit over angles uniform on [0, 2 pi).
 
+    Its distance from Haar's is the expressibility of Holmes et al. (2022), the paper's [4].
+
     Args:
         circuit: prepares psi(theta).
         samples: random states, at least 4; all are held at once, samples * 2**n_qubits amplitudes.

@@ -120,7 +120,7 @@ PAPER_MAP: tuple[Item, ...] = (
     ),
     Item(
         "[2]", "Cerezo et al. 2021, global against local observables: its variances test our circuits",
-        "qbp.observables.Projector", "test_ansatz.py::test_cerezo_warm_up_variances", "references",
+        "qbp.observables.Projector", "test_ansatz.py::test_cerezo_warm_up_variances", "cost-locality",
         key="cerezo2021",
     ),
     Item(
@@ -128,12 +128,15 @@ PAPER_MAP: tuple[Item, ...] = (
         "", "", "references", key="ding2022",
     ),
     Item(
-        "[4]", "Holmes et al. 2022, not used: no chapter measures expressibility yet", "", "",
-        "references", key="holmes2022",
+        "[4]", "Holmes et al. 2022, expressive circuits have small gradients: both measured side by side",
+        "qbp.expressibility.expressibility",
+        "test_expressibility.py::test_haar_states_and_a_deep_circuit_are_at_distance_zero", "expressibility",
+        key="holmes2022",
     ),
     Item(
-        "[5]", "McClean et al. 2018, barren plateaus of random circuits: layers of random rotations",
-        "qbp.ansatz.HardwareEfficient", "test_ansatz.py::test_random_paulis_are_stable", "references",
+        "[5]", "McClean et al. 2018, barren plateaus of random circuits: the variance they come to",
+        "qbp.two_design.two_design_variance",
+        "test_two_design.py::test_it_is_the_mean_over_haar_random_unitaries", "barren-plateaus",
         key="mcclean2018",
     ),
     Item(

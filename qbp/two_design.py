@@ -11,7 +11,7 @@ from qbp.observables import PauliSum, Projector
 def two_design_variance(H: PauliSum | Projector) -> float:
     r"""Return Var[dE/dtheta] of a Pauli rotation exp(-i theta P / 2) between two independent 2-designs.
 
-    By the second moments of the Haar measure (Weingarten calculus) it is, with d = 2^n,
+    By the second moments of the Haar measure (McClean et al. 2018, the paper's [5]) it is, with d = 2^n,
 
     .. math:: \frac{d \, (\mathrm{tr}\, H^2 - (\mathrm{tr}\, H)^2 / d)}{2 (d^2 - 1)(d + 1)},
 
