@@ -56,7 +56,7 @@ AMBIGUITIES: tuple[Ambiguity, ...] = (
         "X, Y and Z on each qubit; Z alone as the smallest choice.",
         not_measured=(
             "no experiment of the paper runs a circuit, and eq. 1 enters none of its three tasks; it is a"
-            " question for circuits"
+            " question for circuits, and the chapter on training circuits has X, Y and Z beside Z alone"
         ),
     ),
     Ambiguity(
@@ -66,7 +66,8 @@ AMBIGUITIES: tuple[Ambiguity, ...] = (
         "For the preparation of a state its own local expectations; for a Hamiltonian those of the "
         "best product state; for MaxCut, whose solution is itself a product state, those of a "
         "relaxation.",
-        not_measured="a question for circuits, as the one before",
+        not_measured="on perceptrons it has no meaning; the chapter on training circuits has targets that"
+        " know much and little",
     ),
     Ambiguity(
         4,

@@ -65,7 +65,7 @@ def ensemble(circuit: Circuit, observables: Mapping[str, Observable], theta: Ten
         TypeError, ValueError: an argument is none of these.
 
     Example:
-        >>> from qbp import HardwareEfficient
+        >>> from qbp import HardwareEfficient, PauliSum
         >>> one = HardwareEfficient(1, 1, rotations=["rx"])  # C = cos theta
         >>> found = ensemble(one, {"z": PauliSum({"Z": 1.0})}, torch.full((5, 1), torch.pi / 2))
         >>> at = found.gradients["z"]
