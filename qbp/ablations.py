@@ -26,6 +26,7 @@ from qbp.studies import (
     Table,
     pair,
     pairs,
+    read,
     setting,
     sweep,
     two_stage,
@@ -372,15 +373,12 @@ def load(name: str, task: str, directory: Path = results.DIRECTORY) -> dict[str,
     Raises:
         ValueError: there is no such study, or a table it needs is not there.
     """
-    wanted = {label: results.key(c) for label, c in study(name).configs(task).items()}
-    parts: dict[str, Result] = {}
-    for table, content in tables().items():
-        if keys := set(wanted.values()) & content.configs.keys():
-            parts |= results.load_keys(table, keys, directory=directory)
-    if lacking := [label for label, key in wanted.items() if key not in parts]:
-        raise ValueError(f"{name} on {task} lacks {', '.join(lacking)}: run `qbp grid`")
-    fewest = min(parts[key].config.seeds for key in wanted.values())
-    return {label: first_seeds(parts[key], fewest) for label, key in wanted.items()}
+    configs = study(name).configs(task)
+    keys = {results.key(c) for c in configs.values()}
+    holding = [table for table, content in tables().items() if keys & content.configs.keys()]
+    found = read(configs, holding, directory, what=f"{name} on {task}")
+    fewest = min(result.config.seeds for result in found.values())
+    return {label: first_seeds(result, fewest) for label, result in found.items()}
 
 
 def first_seeds(result: Result, count: int) -> Result:

@@ -13,7 +13,7 @@ from typing import Any
 from qbp import _checks, results
 from qbp.circuit_configs import CircuitExperiment
 from qbp.experiments import Result
-from qbp.studies import Table
+from qbp.studies import Table, read
 
 FRAMED = {"frame": "clifford"}
 TASKS: dict[str, dict[str, Any]] = {
@@ -195,8 +195,4 @@ def load(name: str, task: str, directory: Path = results.DIRECTORY) -> dict[str,
         ValueError: there is no such study, or its table or a row is not there.
     """
     s = study(name)
-    wanted = {label: results.key(c) for label, c in s.configs(task).items()}
-    parts = results.load_keys(s.table, set(wanted.values()), directory=directory)
-    if lacking := [label for label, key in wanted.items() if key not in parts]:
-        raise ValueError(f"{name} on {task} lacks {', '.join(lacking)}: run `qbp grid {s.table}`")
-    return {label: parts[key] for label, key in wanted.items()}
+    return read(s.configs(task), [s.table], directory, what=f"{name} on {task}")

@@ -8,7 +8,7 @@ from qbp import _checks, results
 from qbp.experiments import Result
 from qbp.pqc import RegressionExperiment
 from qbp.statistics import paired
-from qbp.studies import Table
+from qbp.studies import Table, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,16 +80,12 @@ def tables() -> dict[str, Table]:
 
 def load(directory: Path = results.DIRECTORY) -> dict[str, Result]:
     """Read table `pqc`, {label: Result}."""
-    found = results.load_keys("pqc", directory=directory)
-    return {label: found[results.key(c)] for label, c in rows().items()}
+    return read(rows(), ["pqc"], directory, what="the regression")
 
 
 def load_depths(output: str = "plain", directory: Path = results.DIRECTORY) -> dict[tuple[str, int], Result]:
     """Read {(method, layers): Result} from both tables."""
-    found = {}
-    for name in ("pqc", "pqc-depth"):
-        found |= results.load_keys(name, directory=directory)
-    return {place: found[results.key(c)] for place, c in depth_rows(output).items()}
+    return read(depth_rows(output), ["pqc", "pqc-depth"], directory, what="the regression across depths")
 
 
 def compared(

@@ -18,7 +18,7 @@ from qbp.experiments import Result
 from qbp.start_ensembles import ALGORITHM, TARGETS, WHENS
 from qbp.start_gradients import QUANTITIES, RELATIVE, end_of_stage_1, escape, squared
 from qbp.statistics import band, relative_change
-from qbp.studies import Table
+from qbp.studies import Table, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,10 +123,8 @@ def tables() -> dict[str, Table]:
 
 def load(study: str, directory: Path = results.DIRECTORY) -> dict[str, Result]:
     """Read the configurations of :func:`configs`, {label: Result}."""
-    wanted = {label: results.key(config) for label, config in configs(study).items()}
-    name = "starts-switching" if study == "switching" else "starts"
-    found = results.load_keys(name, set(wanted.values()), directory=directory)
-    return {label: found[key] for label, key in wanted.items()}
+    table = "starts-switching" if study == "switching" else "starts"
+    return read(configs(study), [table], directory, what=study)
 
 
 Pairs = Mapping[Place, Mapping[str, Result]]
@@ -134,10 +132,10 @@ Pairs = Mapping[Place, Mapping[str, Result]]
 
 def load_places(study: str, directory: Path = results.DIRECTORY) -> dict[Place, dict[str, Result]]:
     """Read a study, {place: {"random start", "start of Stage 2": Result}}."""
-    wanted = {place: {w: results.key(c) for w, c in place.configs().items()} for place in places(study)}
-    keys = {key for pair in wanted.values() for key in pair.values()}
-    found = results.load_keys("starts", keys, directory=directory)
-    return {place: {when: found[key] for when, key in pair.items()} for place, pair in wanted.items()}
+    pairs = {place: place.configs() for place in places(study)}
+    flat = {(place, when): c for place, pair in pairs.items() for when, c in pair.items()}
+    found = read(flat, ["starts"], directory, what=study)
+    return {place: {when: found[place, when] for when in pair} for place, pair in pairs.items()}
 
 
 def variances(pairs: Pairs) -> "pd.DataFrame":

@@ -5,11 +5,13 @@ The studies themselves are data in :mod:`qbp.ablations`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from qbp import _checks, results
 from qbp.configs import Experiment
+from qbp.experiments import Result
 
 TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more than three points
     "curve": {"experiment": "curve"},
@@ -172,3 +174,26 @@ def _comparison(name: str) -> Table:
 
 COMPARISONS = {name: _comparison(name) for name in _COMPARISONS}
 MAIN_KEYS = {key for table in COMPARISONS.values() for key in table.configs}
+
+
+def read(
+    configs: Mapping[Any, Any], tables: Iterable[str], directory: Path = results.DIRECTORY, *, what: str
+) -> dict[Any, Result]:
+    """Read configurations from the tables that hold them, {label: Result}.
+
+    Args:
+        configs: {label: configuration}.
+        tables: names of the tables to look in.
+        directory: the results folder.
+        what: whose rows these are, for the error.
+
+    Raises:
+        ValueError: a table or a row is not there.
+    """
+    wanted, names = {label: results.key(c) for label, c in configs.items()}, list(tables)
+    found: dict[str, Result] = {}
+    for name in names:
+        found |= results.load_keys(name, set(wanted.values()), directory=directory)
+    if lacking := [str(label) for label, key in wanted.items() if key not in found]:
+        raise ValueError(f"{what} lacks {', '.join(lacking)}: run `qbp grid {' '.join(names)}`")
+    return {label: found[key] for label, key in wanted.items()}
