@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from qbp.curves import Decay
 from qbp.shifts import Slice
+from qbp.statistics import numbers
 from qbp.style import PLAIN, STYLE, add_legend
 
 POINTS = ["o", "s", "^", "D", "v", "P"]
@@ -30,10 +31,11 @@ def sine_slice(shown: Slice, limits: tuple[float, float], *, unit: str = "J") ->
         figure, axis = plt.subplots(figsize=(7.2, 3.9))
         for limit in limits:
             axis.axhline(limit, color=PLAIN[3][0], linestyle=PLAIN[3][1], label="limits of the observable")
-        axis.plot(shown.at, shown.sine, color=PLAIN[1][0], linewidth=4, label="sine through three values")
-        axis.plot(shown.at, shown.cost, "o", color="black", markersize=3.5, label="circuit")
+        at, cost, sine, measured_at, measured = map(numbers, shown)
+        axis.plot(at, sine, color=PLAIN[1][0], linewidth=4, label="sine through three values")
+        axis.plot(at, cost, "o", color="black", markersize=3.5, label="circuit")
         look = {"color": PLAIN[2][0], "markersize": 9, "markeredgecolor": "black"}
-        axis.plot(shown.measured_at, shown.measured, "D", label="the three values", **look)
+        axis.plot(measured_at, measured, "D", label="the three values", **look)
         axis.set(xlabel="step of one angle (radians)", ylabel=f"cost ({unit})")
         _pi_axis(axis)
         add_legend(figure, axis, columns=2)
@@ -61,6 +63,7 @@ def energy_map(
         limits: lowest and highest cost of the scale.
         marks: points (second, first step) to mark in every panel.
     """
+    at, maps = numbers(at), {title: numbers(values) for title, values in maps.items()}
     with plt.rc_context({**STYLE, "axes.grid": False}):
         figure, axes = plt.subplots(1, len(maps), figsize=(1.4 + 2.9 * len(maps), 3.5), squeeze=False)
         levels = np.linspace(*limits, 13)
@@ -93,7 +96,7 @@ def spreads(
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(7.2, 3.9))
         for (label, sample), (color, dash) in zip(values.items(), cycle(PLAIN)):
-            density, _ = np.histogram(sample, edges, density=True)
+            density, _ = np.histogram(numbers(sample), edges, density=True)
             axis.stairs(density, edges, color=color, linestyle=dash, linewidth=2, label=label)
         for bound in bounds:
             axis.axvline(bound, color="0.3", linewidth=1.2)
@@ -123,6 +126,7 @@ def curvature(
         limits: of the vertical axis of the slices.
         unit: of the cost.
     """
+    spectrum, at = numbers(spectrum), numbers(at)
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
         place = np.linspace(0, 1, len(spectrum))
@@ -133,7 +137,7 @@ def curvature(
         left.set(ylim=(-10, 10), xlim=(-0.03, 1.03), yticks=[-1, -0.1, -0.01, 0, 0.01, 0.1, 1])
         left.set_yticklabels(["−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1"])
         for (label, cost), (color, dash) in zip(slices.items(), cycle(PLAIN)):
-            right.plot(at, cost, color=color, linestyle=dash, label=label)
+            right.plot(at, numbers(cost), color=color, linestyle=dash, label=label)
         right.set(xlabel="distance (radians)", ylabel=f"cost ({unit})", ylim=limits)
         add_legend(figure, right, columns=3)
         plt.close(figure)
@@ -198,8 +202,8 @@ def kinds_of_points(
             axis.axhline(0, color="0.3", linewidth=1)
             for (moment, (slope, lowest)), (color, _), marker in zip(moments.items(), cycle(PLAIN), POINTS):
                 look = {"color": color, "markeredgecolor": "black", "markersize": 7, "alpha": 0.85}
-                across = np.maximum(slope, 1.3 * edge)
-                (shown[moment],) = axis.plot(across, lowest, marker, label=moment, **look)
+                across = np.maximum(numbers(slope), 1.3 * edge)
+                (shown[moment],) = axis.plot(across, numbers(lowest), marker, label=moment, **look)
             axis.set(xscale="log", ylim=(-1.1, 0.3), xlim=(edge, 4), title=title)
             axis.set(xlabel="gradient / curvature (radians)", ylabel="lowest / largest curvature")
             axis.yaxis.set_tick_params(labelleft=True)
@@ -254,6 +258,7 @@ def sphere_map(bloch: np.ndarray, excess: float) -> Figure:
         bloch: expectations of X, Y and Z, (states, 3).
         excess: F_2 / F_2(Haar) - 1 of these states, written above.
     """
+    bloch = numbers(bloch)
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(6.4, 3.4))
         axis.plot(

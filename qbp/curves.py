@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qbp.statistics import numbers
+
 LOWEST = 1e-8  # below this a loss counts as zero, so that rounding on the way to it is no roughness
 DIGITS = 12  # of log10(loss): a curve that is constant but for its last bits is constant
 
@@ -152,7 +154,7 @@ def decay_fit(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Decay:
         >>> decay_fit([2, 3, 4], [0.5, 0.25, 0.125])
         Decay(slope=-1.0, low=-1.0, high=-1.0, n=3)
     """
-    y = np.asarray(y, dtype=float)
+    y = numbers(y)
     if not (np.isfinite(y).all() and (y > 0).all()):
         raise ValueError(f"y must be finite and above 0, got {y}")
     return decay_fit_log2(x, np.log2(y), confidence)
@@ -162,7 +164,7 @@ def decay_fit_log2(x: np.ndarray, log2_y: np.ndarray, confidence: float = 0.95) 
     """Fit as :func:`decay_fit` where y itself may be too small for a float: from its base-2 logarithm."""
     from scipy.stats import linregress, t  # slow to import, so not with the package
 
-    x, y = np.asarray(x, dtype=float), np.asarray(log2_y, dtype=float)
+    x, y = numbers(x), numbers(log2_y)
     if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or np.ptp(x) == 0:
         raise ValueError(f"x and y must be three or more points with different x, got {x} and {y}")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):

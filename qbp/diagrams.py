@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from qbp.datasets import Dataset
 from qbp.experiments import Result
+from qbp.statistics import numbers
 from qbp.style import MARKERS, PLAIN, STYLE, STYLES, add_legend, log_axis
 
 
@@ -21,9 +22,8 @@ def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figur
         axis.plot(x, x**2, color="0.6", linewidth=5, alpha=0.5, label="y = x²")
         for method, result in results.items():
             color, dash = STYLES[method]
-            axis.plot(
-                x, model(result.theta[0].double(), x).detach(), color=color, linestyle=dash, label=method
-            )
+            learned = model(result.theta[0].detach().cpu().double(), x)
+            axis.plot(x, learned, color=color, linestyle=dash, label=method)
         axis.plot(
             data.x[data.train], data.y[data.train], "ko", markersize=7, label="training points", zorder=5
         )
@@ -61,7 +61,9 @@ def lines(
         for axis, (title, functions) in zip(axes[0], panels.items(), strict=True):
             for label, values in functions.items():
                 color, dash = styles[label]
-                (handles[label],) = axis.plot(x, values, color=color, linestyle=dash, label=label)
+                (handles[label],) = axis.plot(
+                    numbers(x), numbers(values), color=color, linestyle=dash, label=label
+                )
             if points is not None:
                 (handles["data"],) = axis.plot(*points, "ko", markersize=6, label="data", zorder=5)
             axis.set(xlabel=xlabel, title=title)

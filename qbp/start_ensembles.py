@@ -17,6 +17,7 @@ from torch import Tensor
 from qbp import _checks, draws
 from qbp.circuit_configs import CircuitExperiment
 from qbp.convex import local_loss
+from qbp.experiments import resolve_device
 from qbp.expressibility import frame_potential
 from qbp.landscape import hessian_spectrum
 from qbp.observables import local_observables
@@ -86,9 +87,15 @@ class Ensemble:
         return hessian_spectrum(self.config.circuit, self.theta[when][:starts], self.target.task)
 
 
-def small(target: str, qubits: int = 4) -> CircuitExperiment:
-    """Return the configuration that is looked at live: as many layers as qubits, few of them."""
-    return CircuitExperiment(qubits=qubits, layers=qubits, algorithm=ALGORITHM, **TARGETS[target])
+def small(target: str, qubits: int = 4, **options: Any) -> CircuitExperiment:
+    """Return the configuration that is looked at live: as many layers as qubits, few of them.
+
+    Args:
+        target: a key of `TARGETS`.
+        qubits: of the circuit.
+        options: other settings of the configuration, such as device and dtype.
+    """
+    return CircuitExperiment(qubits=qubits, layers=qubits, algorithm=ALGORITHM, **(TARGETS[target] | options))
 
 
 @lru_cache(maxsize=16)
@@ -118,6 +125,8 @@ def ensemble(config: CircuitExperiment, starts: int = 100) -> Ensemble:
         convex=lambda theta, step: local_loss(circuit, theta, local, b),
     )
     theta0 = draws.uniform(range(seed, seed + starts), "start", circuit.n_params, high=2 * np.pi)
+    theta0 = theta0.to(resolve_device(config.device), getattr(torch, config.dtype))
+    b = b.to(theta0)
     length = config.algorithm.stage_1_steps
     alone = replace(config.algorithm, steps=length, record_every=max(1, length))
     theta, _ = two_stage(problem, alone, theta0)

@@ -1,8 +1,13 @@
-"""How sure we are: bootstrap intervals and paired differences over seeds.  Pure functions of arrays."""
+"""How sure we are: bootstrap intervals and paired differences over seeds.
+
+Pure functions of arrays; a tensor of any device will do.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from qbp import _checks
 from qbp.experiments import Result
@@ -37,7 +42,19 @@ class Paired(Interval):
     wins: int
 
 
-def bootstrap_interval(values: np.ndarray, confidence: float = 0.95) -> Interval:
+def numbers(values: ArrayLike | Tensor) -> np.ndarray:
+    """Return numbers, or those of a tensor on any device, as an array of float64 of the same shape.
+
+    Example:
+        >>> numbers(Tensor([1, 2]))
+        array([1., 2.])
+    """
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values, dtype=float)
+
+
+def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> Interval:
     """Return the mean of one value per seed and its bias-corrected accelerated bootstrap interval (Efron
     1987).
 
@@ -57,7 +74,7 @@ def bootstrap_interval(values: np.ndarray, confidence: float = 0.95) -> Interval
         >>> bootstrap_interval(np.array([2.0, 2.0, 2.0]))
         Interval(mean=2.0, low=2.0, high=2.0, n=3)
     """
-    values = np.asarray(values, dtype=float)
+    values = numbers(values)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"values must have shape (n,) with n at least 1, got {values.shape}")
     if not 0 < _checks.number("confidence", confidence) < 1:
@@ -106,8 +123,9 @@ def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
         >>> paired_difference(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
         Paired(mean=-1.0, low=-1.0, high=-1.0, n=2, wins=2)
     """
-    found = bootstrap_interval(np.asarray(a) - np.asarray(b))
-    return Paired(found.mean, found.low, found.high, found.n, int((np.asarray(a) < np.asarray(b)).sum()))
+    a, b = numbers(a), numbers(b)
+    found = bootstrap_interval(a - b)
+    return Paired(found.mean, found.low, found.high, found.n, int((a < b).sum()))
 
 
 def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
@@ -123,7 +141,7 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
         >>> relative_change(np.array([1.0]), np.array([2.0])).mean
         -0.5
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    a, b = numbers(a), numbers(b)
     if np.array_equal(a, b):  # among them 0 and 0, as roughness may be
         return Interval(0.0, *(2 * [0.0 if len(a) > 1 else np.nan]), len(a))
     with np.errstate(divide="ignore", invalid="ignore"):
