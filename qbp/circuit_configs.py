@@ -4,12 +4,13 @@ The paper trains no circuit, so there is no reading to choose: Algorithm 1 on an
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from qbp import _checks
 from qbp._checks import option
+from qbp.algorithms import resolved
 from qbp.ansatz import HardwareEfficient
 from qbp.noise import Channel, amplitude_damping, depolarizing
 from qbp.targets import FRAMES, STATES, TARGETS
@@ -123,24 +124,12 @@ class CircuitExperiment:
             return
         _checks.choice("channel", self.channel, CHANNELS)
         _checks.number("strength", self.strength, low=0, high=1)
-        if self.shots is not None:
-            raise ValueError("channel takes exact expectations of the noisy state, got shots as well")
         if self.qubits > 6:
             raise ValueError(f"channel trains density matrices of at most 6 qubits, got {self.qubits}")
 
     def _algorithm(self) -> TwoStageConfig:
         pinned = {**PINNED[self.method], "steps": self.steps, "record_every": self.record_every}
-        chosen = self.algorithm or {}
-        known = {f.name for f in fields(TwoStageConfig)}
-        if not isinstance(chosen, Mapping):
-            chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
-            chosen = {k: v for k, v in chosen.items() if k not in ("steps", "record_every")}  # fields of ours
-        for name, value in chosen.items():
-            if name not in known:
-                raise ValueError(f"algorithm has no field {name!r}; it takes {', '.join(sorted(known))}")
-            if name in pinned and value != pinned[name]:
-                raise ValueError(f"{name} is {pinned[name]!r} in method {self.method}, got {value!r}")
-        found = TwoStageConfig(**{**OWN, **chosen, **pinned})
+        found = resolved(self.algorithm, OWN, pinned, self.method)
         if found.switching != "steps" and self.record_every != 1:
             raise ValueError(
                 f"record_every must be 1 for switching {found.switching!r}, whose steps are counted from the "

@@ -22,7 +22,8 @@ from qbp.experiments import Result, resolve_device
 from qbp.noise import noisy_expectations
 from qbp.observables import Observable, local_observables
 from qbp.problem import History, Problem
-from qbp.shots import AMPLITUDES, evaluations, gradient_noise, settings, shot_expectations
+from qbp.shifted import AMPLITUDES
+from qbp.shots import evaluations, gradient_noise, settings, shot_expectations
 from qbp.targets import STATES, Target, target
 from qbp.two_stage import TwoStageConfig, two_stage
 
@@ -44,8 +45,8 @@ def run(config: CircuitExperiment, progress: Callable[[int], Any] | None = None)
         `task_grad_rms` and `convex_grad_rms` (root mean square of a gradient's components; the mean square
         over runs is the gradient variance), `evaluations` so far, `target_information`
         (:meth:`~qbp.targets.Target.information`), `product_error` (the error of the product state along the
-        targets); with shots `snr`, the length of the task's gradient over that of its noise; with a channel
-        `noisy_energy`.
+        targets); with shots `snr`, the length of the task's gradient over that of its noise, both behind the
+        channel if there is one; with a channel `noisy_energy`.
     """
     began = time.perf_counter()
     device, dtype = resolve_device(config.device), getattr(torch, config.dtype)
@@ -93,9 +94,10 @@ def seconds(config: CircuitExperiment) -> float:
     alone = config.frame != "plain" or config.hamiltonian in STATES
     task = 5e-6 + 5e-9 * size if alone else local  # of the task, where each run has its own
     if config.channel:
-        local = task = 4e-6 + 1e-8 * size**2
+        local = task = 1.2e-5 + 6e-8 * size**2
     if config.shots:
-        local = task = 1.5e-5 + 1.2e-7 * config.shots + 1e-9 * gates * size
+        shifted = 3e-8 * size**2 if config.channel else 1e-9 * size  # to prepare a shifted circuit
+        local = task = 5e-8 * config.shots + 3e-7 * size + gates * shifted
     n_1 = min(config.steps, config.algorithm.stage_1_steps)
     records = 2 * config.steps / config.record_every + 2
     of_gates = n_1 * local + (config.steps - n_1) * (local + task) + records * (local + task)
@@ -170,17 +172,18 @@ class _Task:
             "target_information": self.information,
             "product_error": self.product_error,
         }
-        if self.config.shots:
-            noise = [
-                gradient_noise(self.config.circuit, theta[r].detach(), task, self.config.shots)
-                for r, task in self.rows
-            ]
-            length = torch.linalg.vector_norm
-            found["snr"] = length(of_task, dim=-1) / length(torch.cat(noise), dim=-1).clamp(min=1e-300)
         if self.config.noise is not None:
-            with torch.no_grad():
-                found["noisy_energy"] = self._values(theta, True, False, self._noisy)[:, 0]
+            found["noisy_energy"] = self._values(theta, True, False, self._noisy)[:, 0]
+            (of_task,) = torch.autograd.grad(found["noisy_energy"].sum(), theta)
+        if self.config.shots:
+            found["snr"] = self._signal_to_noise(theta.detach(), of_task)
         return found
+
+    def _signal_to_noise(self, theta: Tensor, gradient: Tensor) -> Tensor:
+        """The length of the gradient that a run follows over that of its noise from shots, (runs,)."""
+        c, length = self.config, torch.linalg.vector_norm
+        noise = [gradient_noise(c.circuit, theta[r], H, c.shots, channel=c.noise) for r, H in self.rows]
+        return length(gradient, dim=-1) / length(torch.cat(noise), dim=-1).clamp(min=1e-300)
 
     def _asks(self, step: int) -> bool:
         """Whether the task is in this step's loss; where runs differ in their switch, it is measured."""
@@ -193,8 +196,8 @@ class _Task:
     def _measured(self, theta: Tensor, step: int) -> Tensor:
         """All that this step measures, at once: what shares a setting shares its shots."""
         if self._seen is None or self._seen[0] != step:
-            how = self._with_shots(step) if self.config.shots else self._exact
-            how = self._noisy if self.config.noise else how
+            how = self._noisy if self.config.noise else self._exact
+            how = self._with_shots(step) if self.config.shots else how
             self._seen = step, self._values(theta, self._asks(step), self._fits(step), how)
         return self._seen[1]
 
@@ -204,7 +207,8 @@ class _Task:
     def _with_shots(self, step: int) -> Measure:
         def measure(rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
             key = self.seeds[rows], "measure", step
-            return shot_expectations(self.config.circuit, theta, observables, self.config.shots, key)
+            c = self.config
+            return shot_expectations(c.circuit, theta, observables, c.shots, key, channel=c.noise)
 
         return measure
 

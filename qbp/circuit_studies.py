@@ -144,7 +144,7 @@ STUDIES: tuple[CircuitStudy, ...] = (
     ),
     CircuitStudy(
         "noise",
-        "Does it hold with noise after each layer?",
+        "Does it hold with noise after each layer, and with shots of what is behind it?",
         {
             **TWO,
             **each(
@@ -152,6 +152,13 @@ STUDIES: tuple[CircuitStudy, ...] = (
                 {
                     f"{name} {p:g}": {"channel": name, "strength": p}
                     for name, p in (("depolarizing", 0.01), ("depolarizing", 0.05), ("damping", 0.05))
+                },
+            ),
+            **each(
+                "{}",
+                {
+                    f"{name} 0.05, {shots} shots": {"channel": name, "strength": 0.05, "shots": shots}
+                    for name, shots in (("depolarizing", 10), ("depolarizing", 100), ("damping", 100))
                 },
             ),
         },

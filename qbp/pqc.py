@@ -7,7 +7,7 @@ squared error with a penalty on the weights; neither blends or oscillates.  A pe
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp._checks import option
+from qbp.algorithms import resolved
 from qbp.datasets import Dataset
 from qbp.experiments import Result, resolve_device
 from qbp.mlp import MLP
@@ -110,18 +111,8 @@ class RegressionExperiment:
     def _algorithm(self) -> TwoStageConfig:
         epoch = N_TRAIN // min(self.batch_size, N_TRAIN)
         pinned = {**PINNED[self.method], "steps": self.steps, "record_every": self.record_every}
-        chosen = self.algorithm or {}
-        if not isinstance(chosen, Mapping):
-            chosen = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
-            chosen = {k: v for k, v in chosen.items() if k not in ("steps", "record_every")}  # fields of ours
-        known = {f.name for f in fields(TwoStageConfig)}
-        for name, value in chosen.items():
-            if name not in known:
-                raise ValueError(f"algorithm has no field {name!r}; it takes {', '.join(sorted(known))}")
-            if name in pinned and value != pinned[name]:
-                raise ValueError(f"{name} is {pinned[name]!r} in method {self.method}, got {value!r}")
         own = {**NOTEBOOK, "stage_1_steps": epoch, "stage_1_cap": 10 * epoch}
-        return TwoStageConfig(**{**own, **chosen, **pinned})
+        return resolved(self.algorithm, own, pinned, self.method)
 
 
 def configurations(

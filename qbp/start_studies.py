@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEPTHS = {"1": (0, 1), "n": (1, 0), "2n": (2, 0), "4n": (4, 0)}  # layers = a n + b
-SIZES = {"1": (4, 6, 8, 10, 12), "n": (4, 6, 8, 10, 12), "2n": (4, 6, 8, 10, 12), "4n": (4, 5, 6, 7, 8)}
+SIZES = (4, 6, 8, 10, 12)  # qubits
 MIDDLE = 8  # qubits of what is varied beside the sizes
 TARGET_LAYERS = (1, 2, 3, 4, 6, 8)  # of the circuit that prepares the target
 SWITCHING = ("threshold", "plateau")  # readings of eq. 3 beside the fixed length of Stage 1
@@ -88,7 +88,7 @@ def places(study: str) -> list[Place]:
         return [Place("circuit", target_layers=layers) for layers in TARGET_LAYERS]
     _checks.choice("study", study, STUDIES)
     depth, paulis = ("n", "Z") if study == "Z" else (study, "XYZ")
-    return [Place(target, depth, n, paulis) for target in TARGETS for n in SIZES[depth]]
+    return [Place(target, depth, n, paulis) for target in TARGETS for n in SIZES]
 
 
 def configs(study: str) -> dict[str, CircuitExperiment]:

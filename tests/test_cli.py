@@ -69,7 +69,7 @@ BAD = {
     "vqe --hamiltonian ising": "hamiltonian must be one of tfim, .*got 'ising'",
     "vqe --hamiltonian random --frame clifford": "frame is an option of Hamiltonians",
     "vqe --shots 0": "shots must be at least 1, got 0",
-    "vqe --shots 10 --channel damping": "channel takes exact expectations",
+    "vqe --shots 10 --channel damping --qubits 7": "channel trains density matrices of at most 6 qubits",
     "vqe --methods random --beta-0 0.1": "beta_0 is fixed in each of the methods",
     "curve --save a-file": "--save must be a folder, got 'a-file'",
     "curve --save a-file/below": "--save must be a folder, got 'a-file/below'",

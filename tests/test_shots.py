@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qbp
-from qbp import draws, measurement, shots
+from qbp import draws, measurement, shifted, shots
 from qbp.circuits import Infidelity
 from qbp.noise import amplitude_damping, depolarizing, noisy_expectations
 from qbp.observables import Observable
-from qbp.shots import evaluations, gradient_noise, shot_expectations, turned_states
+from qbp.shifted import turned_states
+from qbp.shots import evaluations, gradient_noise, shot_expectations
 
 CIRCUIT = qbp.HardwareEfficient(3, 2)
 TIED = qbp.PauliRotations(
@@ -216,7 +217,7 @@ def test_parts_and_blocks_change_nothing(monkeypatch):
         return *torch.autograd.grad(values.sum(), theta), noise
 
     whole = gradient()
-    monkeypatch.setattr(shots, "AMPLITUDES", 1)
+    monkeypatch.setattr(shifted, "AMPLITUDES", 1)
     monkeypatch.setattr(shots, "SHOTS", 120)
     for parts, one in zip(gradient(), whole, strict=True):
         torch.testing.assert_close(parts, one, rtol=0, atol=1e-12)
@@ -259,6 +260,19 @@ def test_without_an_error_a_channel_changes_no_shot():
         found.append((values.detach(), *torch.autograd.grad(values.sum(), theta)))
     for pure, noisy in zip(*found, strict=True):
         torch.testing.assert_close(noisy, pure, rtol=0, atol=1e-12)
+
+
+def test_noise_of_shots_behind_a_channel():
+    one, Z, k = qbp.HardwareEfficient(1, 1, ["rx"]), qbp.PauliSum({"Z": 1.0}), 1 - 4 * 0.3 / 3
+    theta = torch.tensor([[0.0], [math.pi / 2]], dtype=torch.float64)  # <Z> of the shifted: 0 and 0, -k and k
+    found = gradient_noise(one, theta, Z, 50, channel=depolarizing(0.3))
+    assert found.flatten().tolist() == pytest.approx([0.1, math.sqrt((1 - k**2) / 100)])
+    theta, H = angles(CIRCUIT, runs=2), qbp.tfim(3)
+    clean = gradient_noise(CIRCUIT, theta, H, 20, channel=amplitude_damping(0.0))
+    torch.testing.assert_close(clean, gradient_noise(CIRCUIT, theta, H, 20))
+    exact = gradient_noise(CIRCUIT, theta[0], H, 8, channel=amplitude_damping(0.3))
+    _, gradients = repeated(CIRCUIT, theta[0], [H], torch.ones(1).double(), 8, channel=amplitude_damping(0.3))
+    torch.testing.assert_close(gradients.std(0), exact, rtol=5 / math.sqrt(2 * len(gradients)), atol=0)
 
 
 def test_axes_types_and_devices():
