@@ -41,6 +41,7 @@ CORE = {  # floors 0 to 4: what a reader of the algorithm reads
     "pauli_trace": "one walk, to be looked at",
     "targets": "what a circuit is asked for",
     "measurement": "settings, outcomes, the cost of a gradient",
+    "shifted": "the circuits of a parameter-shift gradient, pure or noisy",
     "shots": "expectations and gradients from finite shots",
     "noise": "channels: density matrices and trajectories",
     "noise_moments": "exact moments of noisy gradients",

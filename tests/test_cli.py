@@ -5,6 +5,8 @@ import io
 import json
 import math
 import re
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -394,3 +396,9 @@ def test_claims_without_tables_is_one_line(monkeypatch):
     monkeypatch.setattr("qbp.claims.everything", lambda *_: [])
     said = Said("claims")
     assert (said.status, said.out, said.err.count("\n")) == (2, "", 1) and "make results" in said.err
+
+
+def test_python_m_is_the_command():
+    words = [sys.executable, "-m", "qbp", "info"]
+    found = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert found.stdout == Said("info").out

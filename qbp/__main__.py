@@ -1,0 +1,7 @@
+"""`python -m qbp` is the command `qbp`."""
+
+import sys
+
+from qbp.cli import main
+
+sys.exit(main())
