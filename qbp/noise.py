@@ -2,7 +2,7 @@ r"""Noise: channels on every qubit, as a density matrix up to six qubits, as see
 
 A channel acts as ``rho -> sum_a K_a rho K_a^dagger``.  It is applied to every qubit after each layer of the
 circuit, or once before the measurement.  A trajectory is a state vector in which each channel has picked one
-K_a with its probability (Dalibard et al. 1992; Molmer et al. 1993); over trajectories the states average to
+K_a with its probability (Dalibard et al. 1992; Mølmer et al. 1993); over trajectories the states average to
 the density matrix.
 """
 

@@ -145,7 +145,7 @@ PAPER_MAP: tuple[Item, ...] = (
         key="sellier2023",
     ),
     Item(
-        "[7]", "Stechły 2024, not used: a general introduction, cited for background", "", "",
+        "[7]", "Stęchły 2024, not used: a general introduction, cited for background", "", "",
         "references", key="stechly2024",
     ),
     Item(

@@ -174,7 +174,7 @@ def back_signs(chain: Chain, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         if chain.kind == "cz":  # X X <-> Y Y, X Y <-> -Y X
             change = x[a] & x[b] & (z[a] ^ z[b])
             z[a], z[b] = z[a] ^ x[b], z[b] ^ x[a]
-        else:  # Aaronson and Gottesman 2004, table of the tableau
+        else:  # the sign rule of Aaronson and Gottesman 2004
             change = x[a] & z[b] & ~(x[b] ^ z[a])
             x[b], z[a] = x[b] ^ x[a], z[a] ^ z[b]
         signs ^= np.bitwise_xor.reduce(change, axis=0)

@@ -27,8 +27,7 @@ def squared(result: Result, quantity: str, record: int = -1) -> np.ndarray:
         quantity: "task", "eq. 1"; "eq. 4", the gradient that the record's step follows; or "task / error",
             that of the task over what is left to gain.  Gradient flow lowers an error E at the relative rate
             ``|g|**2 / E``: on a plateau it is as small as the gradient, close to a minimum, where a gradient
-            vanishes because the work is done, it stays at the size of the curvature (Polyak and Lojasiewicz
-            1963).
+            vanishes because the work is done, it stays at the size of the curvature (Polyak 1963).
         record: which record.
 
     Returns:
