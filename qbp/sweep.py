@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,12 +90,13 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[P
     shutil.copytree(book, out, ignore=shutil.ignore_patterns("*.ipynb", "_build", ".ipynb_checkpoints"))
     done = []
     todo = chapters(book)
-    with tqdm(todo, unit="chapter", desc="chapters") as bar:
+    with tqdm(todo, unit="chapter", desc="chapters", disable=None) as bar:
         for source in bar:
             bar.set_postfix_str(source.stem)
             chosen = {"profile": profile} if "profile" in known_parameters(source) else {}
             seconds = run_notebook(source, out / source.name, chosen)
-            bar.write(f"{source.stem:<16} {seconds:6.1f} s")
+            bar.write(f"{source.stem:<24} {seconds:6.1f} s")
+            sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
             hide_parameters(out / source.name)
             done.append(out / source.name)
     return done
@@ -121,7 +123,7 @@ def refresh(book: Path = BOOK) -> None:
         new = path.with_name(f"{path.stem}.new.ipynb")
         nbformat.write(notebook, new)
         os.replace(new, path)
-        print(f"{path.stem:<16} {time.perf_counter() - began:6.1f} s")
+        print(f"{path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
 
 def hide_parameters(notebook: Path) -> None:
