@@ -98,6 +98,7 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[P
             bar.write(f"{source.stem:<24} {seconds:6.1f} s")
             sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
             hide_parameters(out / source.name)
+            move_links(out / source.name, book)
             done.append(out / source.name)
     return done
 
@@ -136,6 +137,13 @@ def hide_parameters(notebook: Path) -> None:
         if "injected-parameters" in tags and "hide-cell" not in tags:
             cell.metadata["tags"] = [*tags, "hide-cell"]
     nbformat.write(node, notebook)
+
+
+def move_links(notebook: Path, book: Path) -> None:
+    """Let the links of a copied chapter to files beside the book, ``<../results/...>``, lead there again."""
+    beside = os.path.relpath(book.resolve().parent, notebook.resolve().parent).replace(os.sep, "/")
+    text = notebook.read_text(encoding="utf-8")
+    notebook.write_text(text.replace("<../", f"<{beside}/"), encoding="utf-8")
 
 
 def _holds_other_things(out: Path, book: Path) -> bool:
