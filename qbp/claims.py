@@ -278,7 +278,7 @@ def select(ids: Iterable[str]) -> list[Claim]:
     for id in ids:
         if id not in known:
             close = [name for name in known if id in name]
-            raise ValueError(f"id must be one of `qbp claims`, got {id!r}" + _like(close))
+            raise ValueError(f"id must be one of those in `qbp claims --json`, got {id!r}" + _like(close))
     return [known[id] for id in ids]
 
 

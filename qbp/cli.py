@@ -1,39 +1,27 @@
-"""The command line: `qbp run`, `qbp claims`, `qbp info` ..., its options built from the fields of the
-configurations."""
+"""The command line: what `qbp run`, `qbp claims`, `qbp info` ... do.  What they take is in
+:mod:`qbp.arguments`."""
 
 import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from qbp import circuit_configs, kinds
-from qbp.configs import EXPERIMENTS, METHODS, Algorithm, Experiment
+from qbp import _checks, arguments, kinds
+from qbp.configs import Experiment
 from qbp.experiments import Result, load_data, resolve_device
 from qbp.kinds import run
-from qbp.sellier import SellierConfig
-from qbp.sellier_waves import WaveConfig
-from qbp.two_stage import TwoStageConfig
 from qbp.variances import Row, Study, decay, rows
 
-OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
-ALGORITHMS: dict[str, type[Algorithm]] = {
-    "Algorithm 1": TwoStageConfig,
-    "Sellier, as described": WaveConfig,
-    "Sellier, as released": SellierConfig,
-}
-RELEASED = {f.name: f.default for f in fields(SellierConfig)}
+# Of a circuit that is trained: a state of 20 qubits takes 16 MB, and the exact lowest energy that errors are
+# measured from about 7 GB.
+MOST_QUBITS = 20
 TABLES = {"as-written": "", "as-released": "-as-released"}
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,174 +33,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0; 1 a check ran and found a mismatch; 2 bad input; 130 interrupted.
     """
-    args = _parser().parse_args(argv)
+    args = arguments.parser().parse_args(argv)
     try:
-        status = args.command(args)
+        status = COMMANDS[args.name](args)
         sys.stdout.flush()
         return status
-    except (ValueError, TypeError, ModuleNotFoundError) as error:
-        print(f"qbp {args.name}: error: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"qbp {args.name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # as in `qbp run ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if (said := _in_words(error)) is None:
+            raise  # a mistake of ours: whoever reports it needs to see where
+        print(f"qbp {args.name}: error: {said}", file=sys.stderr)
+        return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="qbp", description="Two stages against the barren plateau: run, measure, reproduce."
-    )
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    runs = commands.add_parser(
-        "run", help="train methods on one experiment and compare them on the same seeds"
-    )
-    runs.set_defaults(command=_run)
-    runs.add_argument("experiment", help=f"one of {', '.join(kinds.KINDS)}")
-    on_circuits = ", ".join(circuit_configs.METHODS)
-    runs.add_argument(
-        "--methods",
-        default="two-stage,no-init",
-        help=f"comma-separated, of {', '.join(METHODS)}; on vqe and pqc {on_circuits}; random is no-init; "
-        "mlp is a control of pqc",
-    )
-    _add_fields(runs, [f for f in fields(Experiment) if f.name not in OWN])
-    known = {f.name for f in fields(Experiment)}
-    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
-        new = [f for f in fields(kind) if f.name not in known]
-        _add_fields(runs.add_argument_group(title), new)
-        known |= {f.name for f in new}
-    for experiment, kind in kinds.KINDS.items():
-        new = [f for f in fields(kind.config) if f.name not in {*known, *OWN}]
-        if new:
-            _add_fields(runs.add_argument_group(experiment, _other_defaults(kind.config)), new)
-        known |= {f.name for f in new}
-    runs.add_argument(
-        "--json", action="store_true", help="print one JSON object to standard output and nothing else"
-    )
-    runs.add_argument(
-        "--save", metavar="DIR", help="also write the runs as a table with a manifest into this folder"
-    )
-
-    grid = commands.add_parser("grid", help="compute the result tables; goes on where it stopped")
-    grid.set_defaults(command=_grid)
-    grid.add_argument(
-        "tables", nargs="*", metavar="TABLE", help="tables to compute (default all; see --list)"
-    )
-    grid.add_argument(
-        "--list", action="store_true", help="show the tables and what they take, compute nothing"
-    )
-    grid.add_argument("--profile", default="paper", choices=("quick", "paper"), help="quick: to see it run")
-    grid.add_argument("--seeds", type=int, default=None, metavar="N", help="runs of every configuration")
-    grid.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="processes, one thread each (default 2)"
-    )
-    grid.add_argument(
-        "--save", metavar="DIR", help="folder of the tables (default results; _build/quick for quick)"
-    )
-    grid.add_argument(
-        "--parts", default="_build/grid", metavar="DIR", help="folder of finished configurations"
-    )
-    other = grid.add_mutually_exclusive_group()
-    other.add_argument("--fresh", action="store_true", help="compute anew what only other code has computed")
-    other.add_argument("--allow-mixed", action="store_true", help="take what other code has computed")
-
-    variance = commands.add_parser("variance", help="gradient variance against the number of qubits")
-    variance.set_defaults(command=_variance)
-    _add_fields(variance, fields(Study))
-    variance.add_argument("--plot", metavar="FILE", help="also draw it, into a .svg or .png file")
-    variance.add_argument(
-        "--json", action="store_true", help="print one JSON object to standard output and nothing else"
-    )
-
-    terrain = commands.add_parser(
-        "terrain", help="curvature, gradients by layer and barriers where Stage 1 starts and ends"
-    )
-    terrain.set_defaults(command=_terrain)
-    terrain.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
-    terrain.add_argument("--seeds", type=int, default=20, metavar="N", help="number of runs (default 20)")
-    terrain.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the first (default 0)")
-    terrain.add_argument("--steps", type=int, default=500, metavar="N", help="training steps (default 500)")
-    terrain.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    terrain.add_argument(
-        "--save", metavar="DIR", help="also write the table with a manifest into this folder"
-    )
-
-    claims = commands.add_parser("claims", help="the paper's claims, measured on the committed tables")
-    claims.set_defaults(command=_claims)
-    claims.add_argument("ids", nargs="*", metavar="ID", help="rows to show (default all)")
-    claims.add_argument(
-        "--rerun", action="store_true", help="train again what these rows are measured on, and measure them"
-    )
-    claims.add_argument(
-        "--seeds", type=int, default=None, metavar="N", help="runs with --rerun (default as committed)"
-    )
-    form = claims.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON list and nothing else")
-    form.add_argument("--markdown", action="store_true", help="print the table of README.md")
-
-    checks = commands.add_parser(
-        "verify", help="check the committed tables, and compute a sample of their rows again"
-    )
-    checks.set_defaults(command=_verify)
-    checks.add_argument(
-        "--rows", type=int, default=20, metavar="K", help="rows to compute again (default 20)"
-    )
-    checks.add_argument(
-        "--seed", type=int, default=None, metavar="S", help="seed of the sample (default: drawn, and printed)"
-    )
-    checks.add_argument("--tables", metavar="A,B", help="tables to check (default all, and what pages print)")
-    checks.add_argument("--results", metavar="DIR", help="folder of the tables (default the committed ones)")
-    checks.add_argument("--skip-recompute", action="store_true", help="check what is stored, compute nothing")
-    checks.add_argument(
-        "--allow-older", action="store_true", help="name tables that other code has made, but let them pass"
-    )
-    checks.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-
-    again = commands.add_parser("reproduce", help="run every chapter at a profile into a copy of the book")
-    again.set_defaults(command=_reproduce)
-    again.add_argument(
-        "--profile", default="quick", choices=("quick", "paper"), help="quick: seconds a chapter"
-    )
-    again.add_argument("--out", default="_build/reproduced", help="folder of the copy, made anew")
-
-    refresh = commands.add_parser("refresh", help="execute every chapter in place, as it is stored")
-    refresh.set_defaults(command=_refresh)
-
-    readme = commands.add_parser("readme", help="fill in the computed parts of README.md")
-    readme.set_defaults(command=_readme)
-
-    info = commands.add_parser("info", help="versions, device, threads, kernel in use")
-    info.set_defaults(command=_info)
-    info.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
-
-
-def _add_fields(parser: Any, chosen: Sequence[Field]) -> None:
-    for f in chosen:
-        kind = next((t for t in (int, float, str) if t is f.type or t in get_args(f.type)), str)
-        default = "" if f.default is None or "default" in f.metadata["help"] else f" (default {f.default})"
-        if f.default != RELEASED.get(f.name, f.default):
-            default = f" (default {f.default}; as released {RELEASED[f.name]})"
-        help_text = f.metadata["help"].replace("%", "%%") + default
-        parser.add_argument(
-            f"--{f.name.replace('_', '-')}", type=kind, default=None, metavar=f.name.upper(), help=help_text
-        )
-
-
-def _other_defaults(config: type) -> str | None:
-    """Say where a configuration has another default than the options above it."""
-    usual = {f.name: f.default for f in fields(Experiment)}
-    own = {f.name: f.default for f in fields(config) if f.name not in OWN and f.name in usual}
-    if config is not Experiment:
-        algorithm = config().algorithm
-        own |= {f.name: getattr(algorithm, f.name) for f in fields(algorithm) if f.name not in own}
-        usual = {f.name: getattr(TwoStageConfig(), f.name) for f in fields(TwoStageConfig)} | usual
-    words = [f"--{name.replace('_', '-')} {value}" for name, value in own.items() if usual[name] != value]
-    return f"options above have other defaults here: {', '.join(words)}" if words else None
+def _in_words(error: Exception) -> str | None:
+    """Return an error that the user can do something about as one line, None for any other."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in text):
+        return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
+    if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
+        return f"{error.strerror or text}: {error.filename}" if error.filename else text
+    return text if isinstance(error, ValueError | TypeError | ModuleNotFoundError) else None
 
 
 def _configs(args: argparse.Namespace) -> list[Any]:
@@ -234,12 +80,17 @@ def _takes(config: type) -> tuple[set[str], set[str]]:
     """Return the options of a configuration, and those of the algorithms it may have."""
     own = {f.name: f.type for f in fields(config)}
     algorithms = [kind for kind in get_args(own["algorithm"]) if is_dataclass(kind)]
-    return own.keys() - set(OWN), {f.name for kind in algorithms for f in fields(kind)}
+    return own.keys() - set(arguments.OWN), {f.name for kind in algorithms for f in fields(kind)}
 
 
 def _run(args: argparse.Namespace) -> int:
     configs = _configs(args)
     resolve_device(configs[0].device)
+    if getattr(configs[0], "qubits", 0) > MOST_QUBITS:
+        raise ValueError(
+            f"qubits must be at most {MOST_QUBITS} to train on state vectors, got {configs[0].qubits}; "
+            "`qbp variance` takes a thousand"
+        )
     if isinstance(configs[0], Experiment):
         load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
@@ -314,6 +165,7 @@ def _grid(args: argparse.Namespace) -> int:
     from qbp.ablations import tables
     from qbp.grid import Parts, at_profile, listing, run_grid
 
+    _checks.integer("jobs", args.jobs)
     known = tables()
     if unknown := [name for name in args.tables if name not in known]:
         raise ValueError(f"TABLE must be one of {', '.join(known)}, got {unknown[0]!r}")
@@ -489,6 +341,19 @@ def _info(args: argparse.Namespace) -> int:
     print(json.dumps(found) if args.json else "\n".join(f"{k:<8} {v}" for k, v in found.items()))
     return 0
 
+
+COMMANDS = {
+    "run": _run,
+    "variance": _variance,
+    "claims": _claims,
+    "terrain": _terrain,
+    "verify": _verify,
+    "grid": _grid,
+    "reproduce": _reproduce,
+    "refresh": _refresh,
+    "readme": _readme,
+    "info": _info,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

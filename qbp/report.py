@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qbp import __version__
 from qbp.curves import common_target, smoothness
 from qbp.experiments import Result
+from qbp.results import config_dict
 from qbp.statistics import (
     bootstrap_interval,
     paired,
@@ -211,8 +213,9 @@ def run_json(results: dict[str, Result]) -> dict[str, Any]:
         results: {method: Result} over the same seeds.
 
     Returns:
-        experiment, reading, seeds, steps, device, seconds, step; methods {name: final, history (means),
-        diverged}; paired {"a - b": metric: mean, low, high, wins, n}.
+        qbp (its version), experiment, reading, seeds, seed, steps, device, seconds, step; methods {name:
+        final, history (means), diverged, config (every option)}; paired {"a - b": metric: mean, low, high,
+        wins, n}.
     """
     first = next(iter(results.values()))
     c, methods, pairs = first.config, {}, {}
@@ -223,13 +226,19 @@ def run_json(results: dict[str, Result]) -> dict[str, Any]:
             values = result.final(metric).tolist()
             final[metric] = {"mean": found.mean, "low": found.low, "high": found.high, "values": values}
         history = {metric: values.mean(0).tolist() for metric, values in result.history.items()}
-        methods[name] = {"final": final, "history": history, "diverged": int(result.diverged.sum())}
+        methods[name] = {
+            "final": final,
+            "history": history,
+            "diverged": int(result.diverged.sum()),
+            "config": config_dict(result.config),
+        }
     names = list(results)
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             shared = [m for m in results[a].history if m in results[b].history]
             pairs[f"{a} - {b}"] = {m: asdict(paired(results[a], results[b], m)) for m in shared}
     head = {
+        "qbp": __version__,
         "experiment": c.experiment,
         "reading": getattr(c, "reading", None),  # the paper's experiments have two
         "seeds": c.seeds,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,13 +90,15 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[P
     shutil.copytree(book, out, ignore=shutil.ignore_patterns("*.ipynb", "_build", ".ipynb_checkpoints"))
     done = []
     todo = chapters(book)
-    with tqdm(todo, unit="chapter", desc="chapters") as bar:
+    with tqdm(todo, unit="chapter", desc="chapters", disable=None) as bar:
         for source in bar:
             bar.set_postfix_str(source.stem)
             chosen = {"profile": profile} if "profile" in known_parameters(source) else {}
             seconds = run_notebook(source, out / source.name, chosen)
-            bar.write(f"{source.stem:<16} {seconds:6.1f} s")
+            bar.write(f"{source.stem:<24} {seconds:6.1f} s")
+            sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
             hide_parameters(out / source.name)
+            move_links(out / source.name, book)
             done.append(out / source.name)
     return done
 
@@ -121,7 +124,7 @@ def refresh(book: Path = BOOK) -> None:
         new = path.with_name(f"{path.stem}.new.ipynb")
         nbformat.write(notebook, new)
         os.replace(new, path)
-        print(f"{path.stem:<16} {time.perf_counter() - began:6.1f} s")
+        print(f"{path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
 
 def hide_parameters(notebook: Path) -> None:
@@ -134,6 +137,13 @@ def hide_parameters(notebook: Path) -> None:
         if "injected-parameters" in tags and "hide-cell" not in tags:
             cell.metadata["tags"] = [*tags, "hide-cell"]
     nbformat.write(node, notebook)
+
+
+def move_links(notebook: Path, book: Path) -> None:
+    """Let the links of a copied chapter to files beside the book, ``<../results/...>``, lead there again."""
+    beside = os.path.relpath(book.resolve().parent, notebook.resolve().parent).replace(os.sep, "/")
+    text = notebook.read_text(encoding="utf-8")
+    notebook.write_text(text.replace("<../", f"<{beside}/"), encoding="utf-8")
 
 
 def _holds_other_things(out: Path, book: Path) -> bool:

@@ -8,7 +8,8 @@ import pytest
 import qbp
 from qbp import ablations, results
 from qbp.ablations import NOT_MEASURED, STUDIES, study, tables
-from qbp.cli import _configs, _parser
+from qbp.arguments import parser
+from qbp.cli import _configs
 from qbp.studies import TASKS, Row, Study, Table
 
 ASKED = [(s, task) for s in STUDIES for task in s.tasks]
@@ -36,7 +37,7 @@ def test_every_row_is_in_one_table_and_every_command_makes_its_row():
         for key, config in table.configs.items():
             assert homes.setdefault(key, name) == name and key == results.key(config)
             _, *words = shlex.split(results.command(config))
-            assert _configs(_parser().parse_args(words)) == [config]
+            assert _configs(parser().parse_args(words)) == [config]
     for s, task in ASKED:
         for config in s.configs(task).values():
             home = tables()[homes[results.key(config)]]

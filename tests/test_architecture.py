@@ -98,7 +98,7 @@ FLOORS = [
     | {"integrity", "rerun", "verify", "provenance"},
     {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
     | {"variance_plots", "noise_plots", "circuit_plots", "vqe_plots", "start_plots", "regression_plots"},
-    {"cli", "__main__"},
+    {"arguments", "cli", "__main__"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 CORE = {name for names in FLOORS[:5] for name in names}

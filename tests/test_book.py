@@ -15,7 +15,7 @@ import papermill
 import pytest
 import yaml
 
-from qbp import ablations, cli, readme
+from qbp import ablations, arguments, cli, readme
 from qbp.sweep import chapters, known_parameters
 from qbp.two_stage import TwoStageConfig
 
@@ -237,7 +237,7 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
         # run elsewhere: `make test` runs this test
         assert re.search(rf"^{words[0]}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif program == "qbp":
-        args = cli._parser().parse_args(words)  # a wrong one exits
+        args = arguments.parser().parse_args(words)  # a wrong one exits
         configs = cli._configs(args) if args.name == "run" else []
         assert args.name != "grid" or set(args.tables) <= ablations.tables().keys()
         fast = ("info", "claims", "variance")

@@ -212,7 +212,8 @@ def test_a_table_gives_back_what_ran(tmp_path):
 
 
 def test_the_command_of_a_configuration_is_that_configuration():
-    from qbp.cli import _configs, _parser
+    from qbp.arguments import parser
+    from qbp.cli import _configs
 
     for config in (
         small(hamiltonian="heisenberg", frame="clifford", paulis="XZ"),
@@ -221,7 +222,7 @@ def test_the_command_of_a_configuration_is_that_configuration():
         CircuitExperiment(method="random", rotations="rx,rz", entangler="cnot", topology="ring"),
     ):
         words = results.command(config).split()[1:]
-        (back,) = _configs(_parser().parse_args(words))
+        (back,) = _configs(parser().parse_args(words))
         assert back == config
     assert kinds.of("vqe").config is CircuitExperiment
 

@@ -13,6 +13,7 @@ import pytest
 import qbp
 from qbp import ablations, claims, measures, terrain
 from qbp import results as tables
+from qbp.arguments import parser
 from qbp.claims import (
     CLAIMS,
     Claim,
@@ -30,7 +31,6 @@ from qbp.claims import (
     select,
     side_by_side,
 )
-from qbp.cli import _parser
 from qbp.evidence import Comparison, compare_pairs, holm, share
 from qbp.statistics import Interval
 from qbp.verdicts import RULES, VERDICTS
@@ -306,7 +306,7 @@ def test_what_a_row_says_by_rule():
 @pytest.mark.parametrize("claim", MAIN[:3], ids=lambda claim: claim.id)
 def test_the_command_of_a_row_names_it_and_its_seeds(claim):
     program, *words = shlex.split(Row(claim, Interval(-0.5, -0.6, -0.4, 7)).command)
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     assert program == "qbp" and args.json and args.rerun
     assert (args.ids, args.seeds) == ([claim.id], 7)
 

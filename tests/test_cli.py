@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import fields
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 import qbp
-from qbp import cli, experiments, kinds, results
+from qbp import arguments, cli, experiments, kinds, results
 from qbp.sellier import SellierConfig
 
 QUICK = ["--seeds", "1", "--steps", "2", "--n-hidden", "4", "--device", "cpu"]
@@ -63,7 +64,7 @@ BAD = {
     "curve --device abacus": "device must be one this machine has, got 'abacus'",
     "mnist --mnist no/such/folder": "folder with the four IDX files, got 'no/such/folder'",
     "mnist --per-class 500": "per_class must be .*got 500",
-    "curve --qbits 3": "unrecognized arguments: --qbits 3",
+    "curve --qbits 3": r"unrecognized arguments: --qbits 3; did you mean --qubits\? \(see qbp run --help",
     "curve --qubits 3": "--qubits is an option of vqe, pqc, not of curve",
     "vqe --points 4": "--points is an option of curve, telecom, mnist, not of vqe",
     "vqe --kappa 0.1": "--kappa is an option of curve, telecom, mnist, not of vqe",
@@ -72,6 +73,8 @@ BAD = {
     "vqe --hamiltonian random --frame clifford": "frame is an option of Hamiltonians",
     "vqe --shots 0": "shots must be at least 1, got 0",
     "vqe --shots 10 --channel damping --qubits 7": "channel trains density matrices of at most 6 qubits",
+    "vqe --qubits 0": "qubits must be at least 1, got 0",
+    "vqe --qubits 40": "qubits must be at most 20 to train on state vectors, got 40",
     "vqe --methods random --beta-0 0.1": "beta_0 is fixed in each of the methods",
     "curve --save a-file": "--save must be a folder, got 'a-file'",
     "curve --save a-file/below": "--save must be a folder, got 'a-file/below'",
@@ -105,6 +108,7 @@ def test_bad_input_is_one_line_exit_2_and_nothing_written(words, here, monkeypat
         "walk",
         "run",
         "claims --json --markdown",
+        "grid --jobs 0 --list",
         "reproduce --profile slow",
         "reproduce --out .",
         "info --js 1",
@@ -161,7 +165,7 @@ def test_a_table_for_a_reader():
 
 def test_options_reach_the_configuration():
     words = "run mnist --methods two-stage,sellier --beta-0 0.2 --kinetic 0.3 --record-every 5 --per-class 7"
-    two, packets = cli._configs(cli._parser().parse_args(words.split()))
+    two, packets = cli._configs(arguments.parser().parse_args(words.split()))
     assert (two.per_class, two.record_every, two.algorithm.record_every, two.algorithm.beta_0) == (
         7,
         5,
@@ -181,7 +185,7 @@ def test_save_writes_a_table_with_its_manifest_and_its_command(here):
     values = json.loads(said.out)["methods"]["sellier"]["final"]["val_loss"]["values"]
     assert back["sellier"].final("val_loss").tolist() == values
     program, *words = results.manifest(folder)["curve"]["command"].split()
-    again = cli._configs(cli._parser().parse_args(words))
+    again = cli._configs(arguments.parser().parse_args(words))
     assert program == "qbp" and [results.key(c) for c in again] == [
         results.key(r.config) for r in back.values()
     ]
@@ -189,6 +193,37 @@ def test_save_writes_a_table_with_its_manifest_and_its_command(here):
         "run", "curve", "--methods", "no-init", "--reading", "as-released", *QUICK[:4], "--save", folder
     )
     assert said.status == 0 and results.manifest(folder).keys() == {"curve", "curve-as-released"}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/gone"), "No such file or directory: /gone"),
+        (OSError("disk is full"), "disk is full"),
+        (MemoryError(), r"not enough memory: take fewer .* \(MemoryError\)"),
+        (
+            RuntimeError("[enforce fail]\nCPUAllocator: can't allocate memory"),
+            "not enough memory: .* allocate memory.*",
+        ),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line_too(error, message, monkeypatch):
+    def refuse(config, progress):
+        raise error
+
+    monkeypatch.setattr(cli, "run", refuse)
+    said = Said("run", "curve", *QUICK)
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert re.fullmatch(f"qbp run: error: {message}\n", said.err), said.err
+
+
+def test_a_mistake_of_ours_shows_where_it_was_made(monkeypatch):
+    def mistaken(config, progress):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(cli, "run", mistaken)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        Said("run", "curve", *QUICK)
 
 
 VQE = ["run", "vqe", "--hamiltonian", "tfim", "--qubits", "3", "--layers", "2", "--steps", "4"]
@@ -232,7 +267,7 @@ def test_help_names_every_command_and_every_field(monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")  # a narrow help breaks names at their hyphens
     said = Said("--help")
     assert said.status == 0
-    for command in ("run", "variance", "claims", "reproduce", "refresh", "info"):
+    for command in cli.COMMANDS:
         assert re.search(rf"^    {command}\b", said.out, re.MULTILINE)
         assert Said(command, "--help").status == 0
     text = Said("run", "--help").out
@@ -242,6 +277,42 @@ def test_help_names_every_command_and_every_field(monkeypatch):
                 assert f"--{field.name.replace('_', '-')} " in text, field.name
     for name in (*qbp.configs.METHODS, *kinds.KINDS):
         assert name in text
+
+
+def test_defaults_in_help_are_those_of_the_experiment(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    text = Said("run", "--help").out
+    assert "(default 0.05; as released 0.447214)" in text  # Sellier's kinetic factor
+    assert "training points; 3 are the released notebook's (default 3)\n" in text
+    assert "default None" not in text and "(default 1 for curve, 10 otherwise)\n" in text
+    (of_vqe, of_pqc) = re.findall(r"have other defaults here: (.*)", text)
+    assert "--steps 300" in of_vqe and "--seed" not in of_vqe and "--dtype" not in of_vqe
+    assert "--qubits 4, --layers 3" in of_pqc and "--shots 1000" in of_pqc
+
+
+EXAMPLES = [
+    line.strip()
+    for command in cli.COMMANDS
+    for line in Said(command, "--help").out.partition("\nexamples:\n")[2].splitlines()
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_help_can_be_typed(example):
+    program, *words = shlex.split(example.partition(" > ")[0])
+    args = arguments.parser().parse_args(words)  # a wrong one exits
+    assert program == "qbp" and len(EXAMPLES) > 15
+    if args.name == "run":
+        assert cli._configs(args)
+    elif args.name == "variance":
+        assert cli.Study(**{f.name: v for f in fields(cli.Study) if (v := getattr(args, f.name)) is not None})
+    elif args.name == "claims":
+        assert not args.ids or qbp.claims.select(args.ids)
+
+
+def test_version():
+    said = Said("--version")
+    assert (said.status, said.out, said.err) == (0, f"qbp {qbp.__version__}\n", "")
 
 
 def test_info(monkeypatch):
@@ -368,7 +439,7 @@ def test_claims_again():
 @pytest.mark.parametrize(
     ("words", "message"),
     {
-        "no-such": "id must be one of `qbp claims`, got 'no-such'",
+        "no-such": "id must be one of those in `qbp claims --json`, got 'no-such'",
         "--rerun": "--rerun takes one ID or more",
         "tunneling --rerun": "claim must be one that is measured, got 'tunneling'",
         "curve-ridge --rerun --seeds 0": "seeds must be at least 1, got 0",

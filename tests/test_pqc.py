@@ -12,7 +12,8 @@ import torch
 
 import qbp
 from qbp import draws, kinds, pqc, regression_plots, regression_tables, results
-from qbp.cli import _configs, _parser, main
+from qbp.arguments import parser
+from qbp.cli import _configs, main
 from qbp.convex import gradient_norm
 from qbp.mlp import MLP
 from qbp.pqc import RegressionExperiment, configurations, run
@@ -151,7 +152,7 @@ def test_a_command_runs_exactly_its_configuration():
         *regression_tables.depth_rows("affine").values(),
     ]:
         program, *words = shlex.split(results.command(config))
-        assert program == "qbp" and _configs(_parser().parse_args(words)) == [config]
+        assert program == "qbp" and _configs(parser().parse_args(words)) == [config]
 
 
 def test_the_command_prints_one_object_and_saves_a_table(capsys, tmp_path):

@@ -48,6 +48,7 @@ def test_the_object_of_a_run_has_the_documented_shape():
     found = run_json({"two-stage": A, "no-init": B, "sellier": C})
     assert json.loads(json.dumps(found, allow_nan=False)) == found  # plain data, no NaN
     assert {k: v for k, v in found.items() if k not in ("methods", "paired")} == {
+        "qbp": qbp.__version__,
         "experiment": "curve",
         "reading": "as-written",
         "seeds": 3,
@@ -58,8 +59,9 @@ def test_the_object_of_a_run_has_the_documented_shape():
         "step": [0, 10],
     }
     assert list(found["methods"]) == ["two-stage", "no-init", "sellier"]
-    for method in found["methods"].values():
-        assert method.keys() == {"final", "history", "diverged"}
+    for name, method in found["methods"].items():
+        assert method["config"]["method"] == name and method["config"]["algorithm"]["steps"] == 10
+        assert method.keys() == {"final", "history", "diverged", "config"}
         assert method["final"].keys() == method["history"].keys()
         for final in method["final"].values():
             assert final.keys() == {"mean", "low", "high", "values"} and len(final["values"]) == 3

@@ -15,7 +15,8 @@ import test_architecture as architecture
 import qbp
 from qbp import kinds, results, terrain
 from qbp.ablations import tables
-from qbp.cli import _configs, _parser
+from qbp.arguments import parser
+from qbp.cli import _configs
 from qbp.integrity import OTHER_KINDS
 from qbp.results import core_digest, key, load, manifest, save, to_frame
 from qbp.studies import Table
@@ -230,7 +231,7 @@ def test_a_command_runs_exactly_its_configuration():
     ):
         config = qbp.Experiment(**{"experiment": "curve", **options})
         program, *words = shlex.split(results.command(config))
-        assert program == "qbp" and _configs(_parser().parse_args(words)) == [config]
+        assert program == "qbp" and _configs(parser().parse_args(words)) == [config]
 
 
 def test_a_table_with_several_configurations_of_a_method_is_read_by_key(made, tmp_path):

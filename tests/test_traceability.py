@@ -11,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 from test_book import TYPED, typed_numbers
 
-from qbp import cli, results
+from qbp import arguments, results
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
@@ -116,7 +116,7 @@ def test_a_command_on_a_page_can_be_typed(name):
         for command in commands(line):
             program, *words = shlex.split(command)
             if program == "qbp":
-                cli._parser().parse_args(words)  # a wrong one exits
+                arguments.parser().parse_args(words)  # a wrong one exits
             elif program == "papermill":
                 assert (ROOT / words[0]).is_file()
             else:
