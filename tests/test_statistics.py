@@ -78,6 +78,15 @@ def test_paired_difference_and_wins():
     assert paired_difference(pairs + 0.1, pairs).low == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("b", [[1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]], 1.0])
+def test_pairs_need_a_value_of_each_method_on_each_seed(b):
+    for compare in (paired_difference, relative_change):
+        with pytest.raises(ValueError, match=r"a and b must both have shape \(n,\).*got \(2,\)"):
+            compare([1.0, 2.0], b)
+    with pytest.raises(ValueError, match="n at least 1"):
+        relative_change([], [])
+
+
 def result(seeds, **metrics):
     config = SimpleNamespace(run_seeds=seeds)
     return SimpleNamespace(config=config, final=lambda name: np.array(metrics[name]))
@@ -184,6 +193,9 @@ def test_decay_fit_finds_an_exact_rate_and_refuses_what_has_none():
     for bad in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="above 0"):
             decay_fit([1, 2, 3], [1.0, bad, 2.0])
+    for bad in (0, 1, 1.5):
+        with pytest.raises(ValueError, match="confidence must be"):
+            decay_fit([1, 2, 3], [1, 2, 3], bad)
 
 
 def test_the_interval_of_a_decay_covers():
