@@ -116,12 +116,7 @@ def frame_potential(states: Tensor, order: int = 2) -> tuple[Tensor, Tensor]:
 
     Returns:
         F_t and its standard error, each ().
-
-    Raises:
-        ValueError: `states` are fewer than 4, or no matrix.
     """
-    if states.ndim != 2 or len(states) < 4:
-        raise ValueError(f"states must have shape (m, d) with m at least 4, got {tuple(states.shape)}")
     m, one, two = len(states), [], 0.0
     for block in states.split(max(1, WORKING_SET // (32 * m))):
         overlaps = (block @ states.mH).abs().double() ** (2 * order)  # (block, m)

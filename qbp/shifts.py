@@ -64,8 +64,6 @@ def slices(circuit: Circuit, theta: Tensor, H: Observable) -> Slices:
         >>> found.amplitude.round(decimals=4), found.lowest_at.abs()
         (tensor([1.]), tensor([3.1416]))
     """
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
     _checks.theta(theta, circuit.n_params)
     gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
     if max(gates.values()) > 1:

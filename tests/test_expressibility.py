@@ -86,12 +86,6 @@ def test_blocks_do_not_change_the_answer(monkeypatch):
         torch.testing.assert_close(ours, other, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (4,), (2, 5, 4)])
-def test_a_frame_potential_needs_four_states(shape):
-    with pytest.raises(ValueError, match="states must have shape"):
-        frame_potential(torch.ones(shape, dtype=torch.complex128))
-
-
 def test_meta_device():
     found = qbp.expressibility(ONE, 10, device="meta", dtype=torch.float32)
     assert found.frame_potential.is_meta and found.distance.is_meta
