@@ -74,7 +74,8 @@ def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> 
     """Return the mean of one value per seed and its bias-corrected accelerated bootstrap interval (Efron
     1987).
 
-    The resamples are drawn from a fixed seed, so equal values give equal intervals.
+    The resamples are drawn from a fixed seed, so equal values give equal intervals.  It holds the mean a
+    little less often than stated: at 95 %, for about 93 of 100 samples of 20 normal values, 84 of 5.
 
     Args:
         values: one value per seed, (n,), finite.
