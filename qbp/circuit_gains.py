@@ -43,7 +43,10 @@ def error_within(result: Result, budget: float | np.ndarray) -> np.ndarray:
 
 
 def successes(result: Result) -> np.ndarray:
-    """Return which runs end within SUCCESS of their start's error, boolean, (runs,): 99 % of the way."""
+    """Return which runs end within SUCCESS of the mean error at the start, boolean, (runs,): 99 % of the way.
+
+    The mean is over the runs of this result, so that a lucky start makes no success harder.
+    """
     errors = result.history["error"]
     return errors[:, -1] <= SUCCESS * errors[:, 0].mean()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qbp import _checks
 from qbp.statistics import numbers
 
 LOWEST = 1e-8  # below this a loss counts as zero, so that rounding on the way to it is no roughness
@@ -148,7 +149,8 @@ def decay_fit(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Decay:
         The slope in bits per unit of x; -1 says that y halves.
 
     Raises:
-        ValueError: other shapes, too few points, or a `y` that is not finite and above 0.
+        ValueError: other shapes, too few points, a `y` that is not finite and above 0, or a `confidence`
+            outside (0, 1).
 
     Example:
         >>> decay_fit([2, 3, 4], [0.5, 0.25, 0.125])
@@ -164,6 +166,8 @@ def decay_fit_log2(x: np.ndarray, log2_y: np.ndarray, confidence: float = 0.95) 
     """Fit as :func:`decay_fit` where y itself may be too small for a float: from its base-2 logarithm."""
     from scipy.stats import linregress, t  # slow to import, so not with the package
 
+    if not 0 < _checks.number("confidence", confidence) < 1:
+        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
     x, y = numbers(x), numbers(log2_y)
     if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or np.ptp(x) == 0:
         raise ValueError(f"x and y must be three or more points with different x, got {x} and {y}")

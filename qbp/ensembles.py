@@ -72,6 +72,10 @@ def ensemble(circuit: Circuit, observables: Mapping[str, Observable], theta: Ten
         >>> [round(float(number), 3) for number in (found.excess, at.variance, at.square)]
         [2.0, 0.0, 1.0]
     """
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
+    if not isinstance(observables, Mapping):
+        raise TypeError(f"observables must be a mapping {{name: H}}, got {observables!r}")
     _checks.theta(theta, circuit.n_params)
     if theta.ndim != 2 or len(theta) < 4:
         raise ValueError(f"theta must be (m, n_params) with m at least 4, got {tuple(theta.shape)}")
@@ -109,11 +113,16 @@ def box(center: Tensor, reach: float, samples: int, seed: int = 0) -> Tensor:
     Returns:
         (samples, n_params), of the center's dtype and device.
 
+    Raises:
+        TypeError, ValueError: an argument is none of these.
+
     Example:
         >>> bool(box(torch.zeros(3), 0.1, 50).abs().max() <= 0.1)
         True
     """
     _checks.theta(center, (*getattr(center, "shape", ()), 0)[0], "center")
+    if center.ndim != 1:
+        raise ValueError(f"center must have shape (n_params,), got {tuple(center.shape)}")
     reach, samples = _checks.number("reach", reach, 0), _checks.integer("samples", samples)
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     unit = draws.uniform([seed], "box", samples * len(center), low=-1.0, high=1.0)

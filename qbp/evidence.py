@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qbp import _checks
-from qbp.statistics import Interval, relative_change
+from qbp.statistics import Interval, pairs, relative_change
 
 EXACT = 20  # up to so many seeds every pattern of signs is counted, above a sample of them
 FLIPS = 99_999
@@ -50,12 +50,15 @@ class Share(Interval):
 def compare_pairs(a: np.ndarray, b: np.ndarray) -> Comparison:
     """Compare two arrays of one value per seed, (n,) each, in the same order.
 
+    Raises:
+        ValueError: as for :func:`qbp.statistics.pairs`.
+
     Example:
         >>> found = compare_pairs(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0]))
         >>> found.mean, found.wins, found.ranks, found.p
         (-0.5, 3, -1.0, 0.25)
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    a, b = pairs(a, b)
     change, d = relative_change(a, b), a - b
     visible = detectable(d) / abs(b.mean()) if b.mean() else np.nan
     return Comparison(
@@ -153,7 +156,7 @@ def sign_flip_p(differences: np.ndarray) -> float:
     d = np.asarray(differences, dtype=float)
     if len(d) < 2 or not np.isfinite(d).all():
         return float("nan")
-    reached = abs(d.sum()) * (1 - 1e-12)  # rounding in another order is no smaller sum
+    reached = abs(d.sum()) - 1e-12 * np.abs(d).sum()  # rounding in another order is no smaller sum
     if len(d) <= EXACT:
         sums = d[:1]  # the first sign stays: turning all of them changes no size
         for value in d[1:]:
@@ -191,11 +194,14 @@ def detectable(differences: np.ndarray, power: float = 0.8, level: float = 0.05)
 
     Args:
         differences: a - b, (n,).
-        power: probability to see it, in (0, 1).
-        level: two-sided level of the test.
+        power: probability to see it, in (0, 1); above half the level, which is what chance alone gives.
+        level: two-sided level of the test, in (0, 1).
 
     Returns:
         At least 0, in the unit of the differences; NaN for one seed.
+
+    Raises:
+        ValueError: `power` or `level` is none of these.
 
     Example:
         >>> round(detectable(np.array([-1.0, 1.0] * 10)), 3)
@@ -207,6 +213,8 @@ def detectable(differences: np.ndarray, power: float = 0.8, level: float = 0.05)
     for name, value in {"power": power, "level": level}.items():
         if not 0 < _checks.number(name, value) < 1:
             raise ValueError(f"{name} must be above 0 and below 1, got {value}")
+    if power <= level / 2:
+        raise ValueError(f"power must be above half the level {level}, got {power}")
     d = np.asarray(differences, dtype=float)
     if len(d) < 2 or not np.isfinite(d).all():
         return float("nan")

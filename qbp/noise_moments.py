@@ -76,15 +76,17 @@ def layer_factor(circuit: HardwareEfficient, p: float) -> float:
     gates = _gates(circuit)
     gates = gates[: len(gates) // circuit.n_layers]
     strings = _Strings(circuit.n_qubits, p)
-    vector, found = np.ones(4**circuit.n_qubits), 0.0
+    vector, found = np.full(4**circuit.n_qubits, 1 / (4**circuit.n_qubits - 1)), 0.0
     vector[0] = 0.0
     for _ in range(ITERATIONS):
+        moved = vector
         for gate in reversed(gates):
-            vector = strings.backward(gate, vector)
-        before, found = found, float(vector.sum())
+            moved = strings.backward(gate, moved)
+        before, found = found, float(moved.sum())
         if found == 0 or abs(found - before) < DIGITS * found:
             break
-        vector /= found
+        vector = moved / found + vector / 2  # a step and a half: strings sent in circles settle, too
+        vector /= vector.sum()
     return found
 
 

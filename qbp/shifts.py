@@ -105,8 +105,8 @@ def slice_along(circuit: Circuit, theta: Tensor, H: Observable, k: int, points: 
         k: index of the angle.
         points: of the slice.
     """
+    sines = slices(circuit, theta, H)  # checks the arguments
     k = _checks.integer("k", k, 0, circuit.n_params - 1)
-    sines = slices(circuit, theta, H)
     sine = Slices(*(column[..., k : k + 1] for column in sines))
     axis = torch.eye(circuit.n_params, dtype=theta.dtype, device=theta.device)[k : k + 1]
     at, cost = landscape(lambda t: circuit.expectation(t, H), theta.detach(), axis, points=points)
@@ -119,10 +119,15 @@ def limits(H: Observable) -> tuple[float, float]:
 
     The matrix is held, 4**n_qubits numbers: for up to 12 qubits or so.
 
+    Raises:
+        TypeError: H is no observable.
+
     Example:
         >>> from qbp import tfim
         >>> [round(value, 4) for value in limits(tfim(2))]
         [-2.2361, 2.2361]
     """
+    if not isinstance(H, Observable):
+        raise TypeError(f"H must be an observable, got {type(H).__name__!r}")
     values = torch.linalg.eigvalsh(H.apply(torch.eye(2**H.n_qubits, dtype=torch.complex128)))
     return float(values[0]), float(values[-1])

@@ -107,7 +107,8 @@ def ensemble(config: CircuitExperiment, starts: int = 100) -> Ensemble:
         starts: number of random starts, at least 4.
 
     Raises:
-        ValueError: the configuration has shots or a channel, or there are fewer starts.
+        ValueError: the configuration has shots, a channel, or a Stage 1 whose length differs from run to run;
+            or there are fewer starts.
 
     Example:
         >>> found = ensemble(CircuitExperiment(hamiltonian="product", qubits=2, layers=1), starts=4)
@@ -116,6 +117,8 @@ def ensemble(config: CircuitExperiment, starts: int = 100) -> Ensemble:
     """
     if config.shots is not None or config.channel is not None:
         raise ValueError("config must have exact expectations, got shots or a channel")
+    if config.algorithm.switching != "steps":
+        raise ValueError(f"config must have switching 'steps', got {config.algorithm.switching!r}")
     starts = _checks.integer("starts", starts, 4)
     circuit, seed = config.circuit, config.seed
     asked = make(config.hamiltonian, circuit, seed, frame=config.frame, layers=config.target_layers)

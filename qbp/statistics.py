@@ -54,11 +54,28 @@ def numbers(values: ArrayLike | Tensor) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
+def pairs(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return two arrays of one number per seed, float64, (n,) each.
+
+    Raises:
+        ValueError: they are not one-dimensional, empty, or of two lengths: no pairs.
+
+    Example:
+        >>> pairs([1], [2])
+        (array([1.]), array([2.]))
+    """
+    a, b = numbers(a), numbers(b)
+    if a.ndim != 1 or a.shape != b.shape or len(a) == 0:
+        raise ValueError(f"a and b must both have shape (n,) with n at least 1, got {a.shape} and {b.shape}")
+    return a, b
+
+
 def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> Interval:
     """Return the mean of one value per seed and its bias-corrected accelerated bootstrap interval (Efron
     1987).
 
-    The resamples are drawn from a fixed seed, so equal values give equal intervals.
+    The resamples are drawn from a fixed seed, so equal values give equal intervals.  It holds the mean a
+    little less often than stated: at 95 %, for about 93 of 100 samples of 20 normal values, 84 of 5.
 
     Args:
         values: one value per seed, (n,), finite.
@@ -119,11 +136,14 @@ def paired(a: Result, b: Result, metric: str) -> Paired:
 def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
     """Compare two arrays of one value per seed, (n,) each, in the same order.
 
+    Raises:
+        ValueError: as for :func:`pairs`.
+
     Example:
         >>> paired_difference(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
         Paired(mean=-1.0, low=-1.0, high=-1.0, n=2, wins=2)
     """
-    a, b = numbers(a), numbers(b)
+    a, b = pairs(a, b)
     found = bootstrap_interval(a - b)
     return Paired(found.mean, found.low, found.high, found.n, int((a < b).sum()))
 
@@ -135,13 +155,17 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
         a, b: one value per seed, (n,) each, in the same order; from a mean(b) of 0 the change is infinite.
 
     Returns:
-        Dimensionless; -0.25 says that a's mean is a quarter below b's.
+        Dimensionless; -0.25 says that a's mean is a quarter below b's.  Where mean(b) is below 0, as of an
+        energy, the sign would say the contrary: compare errors, which are not.
+
+    Raises:
+        ValueError: as for :func:`pairs`.
 
     Example:
         >>> relative_change(np.array([1.0]), np.array([2.0])).mean
         -0.5
     """
-    a, b = numbers(a), numbers(b)
+    a, b = pairs(a, b)
     if np.array_equal(a, b):  # among them 0 and 0, as roughness may be
         return Interval(0.0, *(2 * [0.0 if len(a) > 1 else np.nan]), len(a))
     with np.errstate(divide="ignore", invalid="ignore"):

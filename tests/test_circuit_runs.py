@@ -89,6 +89,18 @@ def test_a_run_alone_is_that_run_in_a_batch(options, method):
         np.testing.assert_allclose(values[0], batch.history[metric][2], rtol=1e-9, atol=1e-12, err_msg=metric)
 
 
+@pytest.mark.parametrize("options", [{"frame": "clifford"}, {"hamiltonian": "random", "shots": 5}])
+def test_runs_that_take_turns_are_those_of_one_batch(options, monkeypatch):
+    together = run(small(**options))
+    monkeypatch.setattr(circuit_runs, "AMPLITUDES", 1)
+    done = []
+    in_turn = run(small(**options), progress=done.append)
+    assert set(done) == {1} and sum(done) == 3 * 7  # run by run, every step
+    torch.testing.assert_close(in_turn.theta, together.theta, rtol=1e-9, atol=1e-12)
+    for metric, values in together.history.items():
+        np.testing.assert_allclose(in_turn.history[metric], values, rtol=1e-9, atol=1e-12, err_msg=metric)
+
+
 def test_methods_share_starts_and_targets():
     a, b, z = (run(small(m, hamiltonian="random", **o)) for m, o in (
         ("two-stage", {}), ("no-init", {}), ("two-stage", {"paulis": "Z"})))  # fmt: skip

@@ -99,3 +99,9 @@ def test_bad_input_is_named():
         box(torch.zeros(2), -0.1, 5)
     with pytest.raises((ValueError, TypeError), match="center must"):
         box([0.0], 0.1, 5)
+    with pytest.raises(ValueError, match=r"center must have shape \(n_params,\)"):
+        box(torch.zeros(3, 3), 0.1, 3)  # many centers, as many as angles
+    with pytest.raises(TypeError, match="observables must be a mapping"):
+        ensemble(circuit, [H], torch.zeros(5, 1))
+    with pytest.raises(TypeError, match="circuit must be a Circuit"):
+        ensemble(None, {"H": H}, torch.zeros(5, 1))

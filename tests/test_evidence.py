@@ -63,6 +63,12 @@ def test_the_exact_test_counts_every_pattern_of_signs(values):
     assert sign_flip_p(-1e-9 * d) == sign_flip_p(d)
 
 
+def test_sums_that_tie_but_for_rounding_tie():
+    tenths = np.array([1, 1, 1, -1, -3, -1, 3, -1])
+    assert tenths.sum() == 0 != (0.1 * tenths).sum()
+    assert sign_flip_p(0.1 * tenths) == sign_flip_p(tenths) == 1
+
+
 def test_the_smallest_p_and_none():
     assert sign_flip_p(np.arange(1.0, EXACT + 1)) == 2 / 2**EXACT
     assert sign_flip_p(np.full(20, 0.1)) == 2 / 2**20  # sums of 0.1 round differently in another order
@@ -117,6 +123,8 @@ def test_what_could_be_seen_is_seen_eight_times_in_ten():
     for wrong in ({"power": 1}, {"level": 0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
             detectable(standard, **wrong)
+    with pytest.raises(ValueError, match="power must be above half the level"):  # chance gives that much
+        detectable(standard, power=0.025)
 
 
 def test_a_comparison_has_everything():
@@ -130,6 +138,8 @@ def test_a_comparison_has_everything():
     assert found.detectable == pytest.approx(detectable(a - b) / b.mean())
     one = compare_pairs([1.0], [2.0])
     assert one.mean == -0.5 and np.isnan([one.low, one.effect, one.p, one.detectable]).all()
+    with pytest.raises(ValueError, match="a and b must both"):
+        compare_pairs([1.0, 2.0], [1.0])
 
 
 def test_changes_from_nothing():

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import reference
 import torch
 
 import qbp
@@ -41,6 +42,32 @@ def test_a_layer_multiplies_the_variance_by_its_factor():
     one = qbp.HardwareEfficient(4, 1)
     deep = [exact_variance(qbp.HardwareEfficient(4, n), qbp.tfim(4), 0.05)[:8].mean() for n in (30, 31)]
     assert deep[1] / deep[0] == pytest.approx(layer_factor(one, 0.05), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rotations", "entangler", "topology", "p"),
+    [(("ry", "rz"), "cz", "ladder", 0.1), (("rx",), "cnot", "ring", 0.5), (("rx",), "cnot", "ladder", 0.05)],
+)
+def test_the_factor_is_the_largest_eigenvalue_also_where_strings_go_in_circles(
+    rotations, entangler, topology, p
+):
+    """A table of all strings from dense matrices: mean squares of V S V^dagger at the four angles, noise."""
+    n = 3
+    circuit = qbp.HardwareEfficient(n, 1, rotations, entangler, topology)
+    strings = ["".join(s) for s in itertools.product("IXYZ", repeat=n)][1:]
+    basis = np.array([reference.pauli(s) for s in strings])
+
+    def back(gate):  # mean squares of the coefficients of gate^dagger S gate
+        coefficients = np.einsum("aij,jk,bkl,li->ab", basis, gate.conj().T, basis, gate, optimize=True)
+        return np.abs(coefficients / 2**n) ** 2
+
+    table = np.diag([(1 - 4 * p / 3) ** (2 * (n - s.count("I"))) for s in strings])
+    table = back(reference.entangler(n, entangler, topology)) @ table
+    for q, name in reversed([(q, name) for q in range(n) for name in rotations]):
+        turned = "I" * q + name[1].upper() + "I" * (n - 1 - q)
+        table = np.mean([back(reference.rotation(turned, k * math.pi / 2)) for k in range(4)], axis=0) @ table
+    largest = np.abs(np.linalg.eigvals(table)).max()
+    assert layer_factor(circuit, p) == pytest.approx(largest, rel=1e-7)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -80,5 +80,7 @@ def test_tied_angles_are_refused_and_meta_tensors_are_not():
         shifts.slices(tied, torch.zeros(1), qbp.PauliSum({"ZZ": 1.0}))
     with pytest.raises(ValueError, match="theta must have shape"):
         shifts.parameter_shift(problem()[0], torch.zeros(2), qbp.tfim(3))
+    with pytest.raises(TypeError, match="H must be an observable"):
+        shifts.limits("ZZ")
     circuit, theta, H = problem()
     assert shifts.slices(circuit, theta.to("meta"), H).amplitude.is_meta

@@ -43,6 +43,7 @@ def test_a_variance_is_the_mean_over_runs_of_the_squared_component():
     np.testing.assert_allclose(squared(result, "task"), [0.09, 0.16])
     np.testing.assert_allclose(squared(result, "eq. 4", 0), [0.01, 0.04])
     np.testing.assert_allclose(squared(result, "task / error"), [0.18, 0.64])
+    np.testing.assert_allclose(squared(result, "task / error", 0), [0.01, 0.04])  # the error of that record
 
 
 def test_an_error_that_is_rounding_does_not_make_a_gradient_infinite():
@@ -72,9 +73,11 @@ def test_gains_are_paired_so_that_scatter_shared_by_both_moments_cancels():
     for pair in pairs.values():
         before, after = (pair[when] for when in WHENS)
         after.history["task_grad_rms"] = 2 * before.history["task_grad_rms"]
+        after.history["error"] = before.history["error"] / 5
     frame = start_studies.gains(pairs, ["task"])
     np.testing.assert_allclose(frame[["gain", "low", "high"]], 4.0)
     assert (frame["information"] == 0.25).all() and (frame["error_before"] == 0.5).all()
+    np.testing.assert_allclose(frame["error_after"], 0.1)
     np.testing.assert_allclose(start_studies.by_run(pairs, "task")["gain"], 4.0)
 
 
@@ -161,6 +164,12 @@ def test_an_ensemble_starts_as_the_runs_do_and_ends_lower_on_eq_1(run):
     np.testing.assert_allclose(energy[0], run[WHENS[0]].history["energy"][0, 0], rtol=1e-9)
 
 
+def test_an_ensemble_ends_where_stage_1_of_the_run_with_its_seed_ends(run):
+    found = ensemble(run[WHENS[1]].config, starts=4)  # the first start has the target of the first run
+    for when in WHENS:  # a run's theta is that after its last step, here the last one of Stage 1
+        np.testing.assert_allclose(found.theta[when][0], run[when].theta[0], atol=1e-9)
+
+
 def test_measures_of_an_ensemble_against_dense_and_autograd():
     config = Place("product", "1", 3).configs()[WHENS[1]]
     found = ensemble(config, starts=6)
@@ -186,8 +195,10 @@ def test_measures_of_an_ensemble_against_dense_and_autograd():
         np.testing.assert_allclose(found.spectra(when, 1)[0], torch.linalg.eigvalsh(hessian), atol=1e-9)
 
 
-def test_an_ensemble_has_exact_expectations():
+def test_an_ensemble_has_exact_expectations_and_one_length_of_stage_1():
     from qbp.circuit_configs import CircuitExperiment
 
     with pytest.raises(ValueError, match="exact expectations"):
         ensemble(CircuitExperiment(shots=10))
+    with pytest.raises(ValueError, match="switching 'steps', got 'plateau'"):
+        ensemble(CircuitExperiment(record_every=1, algorithm={"switching": "plateau"}))

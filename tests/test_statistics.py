@@ -39,6 +39,12 @@ def test_the_interval_leans_to_the_long_tail_and_covers():
     assert np.mean([(f.high - f.mean) / (f.mean - f.low) for f in found]) > 1.1
 
 
+@pytest.mark.parametrize(("n", "expected"), [(20, 0.93), (5, 0.84)])
+def test_the_interval_covers_as_often_as_its_docstring_says(n, expected):
+    found = [bootstrap_interval(row) for row in np.random.default_rng(0).normal(size=(200, n))]
+    assert np.mean([f.low <= 0 <= f.high for f in found]) == pytest.approx(expected, abs=0.05)
+
+
 @given(
     values=st.lists(st.integers(-8, 8), min_size=2, max_size=6),
     shift=st.sampled_from([0.0, 2.302585092994046, -1e3]),
@@ -78,6 +84,15 @@ def test_paired_difference_and_wins():
     assert paired_difference(pairs + 0.1, pairs).low == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("b", [[1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]], 1.0])
+def test_pairs_need_a_value_of_each_method_on_each_seed(b):
+    for compare in (paired_difference, relative_change):
+        with pytest.raises(ValueError, match=r"a and b must both have shape \(n,\).*got \(2,\)"):
+            compare([1.0, 2.0], b)
+    with pytest.raises(ValueError, match="n at least 1"):
+        relative_change([], [])
+
+
 def result(seeds, **metrics):
     config = SimpleNamespace(run_seeds=seeds)
     return SimpleNamespace(config=config, final=lambda name: np.array(metrics[name]))
@@ -97,11 +112,11 @@ def test_relative_change():
     rng = np.random.default_rng(0)
     a, b = rng.normal(2.0, 0.2, 200), rng.normal(4.0, 0.4, 200)
     found = relative_change(a, b)
-    spread = 0.5 * np.sqrt(0.1**2 + 0.1**2) / np.sqrt(200)  # delta method
     assert found.mean == pytest.approx(a.mean() / b.mean() - 1)
-    assert (found.low, found.high) == pytest.approx(
-        (found.mean - 1.96 * spread, found.mean + 1.96 * spread), abs=2e-3
-    )
+    spread = np.std(a - (1 + found.mean) * b) / b.mean() / np.sqrt(200)  # delta method
+    assert spread == pytest.approx(0.5 * np.sqrt(0.1**2 + 0.1**2) / np.sqrt(200), rel=0.15)
+    ends = (found.mean - 1.96 * spread, found.mean + 1.96 * spread)
+    assert (found.low, found.high) == pytest.approx(ends, abs=0.1 * spread)  # 95 %: 90 % is 0.3 off
     assert np.isnan(relative_change(np.array([1.0]), np.array([2.0])).low)
 
 
@@ -184,6 +199,9 @@ def test_decay_fit_finds_an_exact_rate_and_refuses_what_has_none():
     for bad in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="above 0"):
             decay_fit([1, 2, 3], [1.0, bad, 2.0])
+    for bad in (0, 1, 1.5):
+        with pytest.raises(ValueError, match="confidence must be"):
+            decay_fit([1, 2, 3], [1, 2, 3], bad)
 
 
 def test_the_interval_of_a_decay_covers():
