@@ -1,4 +1,5 @@
-"""Figures of circuits: slices with their sine, energy maps, spectra, kinds of points, expressibility."""
+"""Figures of circuits: slices with their sine, energy maps, spectra, kinds of points, expressibility, costs
+along a line of states."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -295,6 +296,33 @@ def boxes(
             )
             axis.xaxis.set_minor_formatter(NullFormatter())
         add_legend(figure, shown, columns=3)
+        plt.close(figure)
+    return figure
+
+
+def along(
+    at: np.ndarray, panels: Mapping[str, np.ndarray], marks: Mapping[str, float], *, xlabel: str
+) -> Figure:
+    """Draw costs along a line of states, a panel each, with marked places on the line.
+
+    Args:
+        at: places, (points,).
+        panels: {cost with its unit: values (points,)}.
+        marks: {label: place}, a dot on the horizontal axis of every panel.
+        xlabel: what runs along the line, with its unit.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.8 + 4.2 * len(panels), 3.4)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
+        for axis, (label, values) in zip(axes[0], panels.items(), strict=True):
+            axis.plot(at, numbers(values), color=PLAIN[0][0])
+            for (name, place), (color, _), marker in zip(marks.items(), PLAIN[1:], POINTS, strict=False):
+                height = np.interp(place, at, numbers(values))
+                look = {"color": color, "markersize": 10, "markeredgecolor": "black", "zorder": 3}
+                axis.plot([place], [height], marker, linestyle="none", label=name, **look)
+            axis.set(xlabel=xlabel, ylabel=label)
+            axis.set_ylim(bottom=-0.05 * axis.get_ylim()[1])
+        add_legend(figure, axes[0, 0])
         plt.close(figure)
     return figure
 

@@ -46,12 +46,16 @@ def figures():
             [0.1, 1, np.pi], {"F₂": {"zero": mean}, "gradient": {"zero": mean}},
             ylabels={"F₂": "excess, log2 (bits)", "gradient": "mean square, log2 (bits)"},
         ),
+        "along": circuit_plots.along(
+            AT, {"loss (1)": AT**2, "infidelity (1)": abs(AT)}, {"target": 0.0, "mirror": np.pi / 2},
+            xlabel="angle (radians)",
+        ),
     }  # fmt: skip
 
 
 NAMES = [
     "sine_slice", "energy_map", "spreads", "curvature", "scalings", "kinds_of_points",
-    "expressibility_and_gradients", "boxes", "sphere_map",
+    "expressibility_and_gradients", "boxes", "sphere_map", "along",
 ]  # fmt: skip
 
 
