@@ -1,9 +1,9 @@
 r"""What kind of point the optimizer is at: a slope, a saddle, a minimum, or a plateau.
 
 Two numbers without a scale tell them apart.  The share of eigenvalues of the Hessian below zero: none at a
-minimum, some at a saddle, about half of those that are not zero at a random point.  And the slope against the curvature,
-``|grad C|`` / max ``|eigenvalue|`` in radians: a small one says that a critical point is near.  A plateau has
-it no smaller than a hilly landscape has, since there slope and curvature are small together.
+minimum, some at a saddle, about half of those that are not zero at a random point.  And the slope against
+the curvature, ``|grad C|`` / max ``|eigenvalue|`` in radians: a small one says that a critical point is near.
+A plateau has it no smaller than a hilly landscape has, since there slope and curvature are small together.
 """
 
 from dataclasses import dataclass

@@ -74,7 +74,7 @@ def log_axis(axis: Axes) -> None:
 def add_legend(
     figure: Figure, source: Axes | Mapping[str, Artist | tuple[Artist, ...]], columns: int = 4
 ) -> None:
-    """Put the legend above the figure, off the data: from an axis, or label -> artist (a tuple: all of them)."""
+    """Put the legend above the figure, off the data: from an axis, or label -> artist or several."""
     if isinstance(source, Axes):
         source = dict(zip(*reversed(source.get_legend_handles_labels()), strict=True))
     figure.legend(
