@@ -11,13 +11,53 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from qbp.ansatz import Circuit
 from qbp.curves import Decay
 from qbp.shifts import Slice
+from qbp.statevector import Rotation
 from qbp.statistics import numbers
 from qbp.style import PLAIN, STYLE, add_legend
 
 POINTS = ["o", "s", "^", "D", "v", "P"]
+BOX = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "black"}
 PI_TICKS = {-np.pi: "−π", -np.pi / 2: "−π/2", 0.0: "0", np.pi / 2: "π/2", np.pi: "π"}
+
+
+def diagram(circuit: Circuit) -> Figure:
+    """Draw a circuit: a line per qubit from its start on the left, a box per letter of a rotation, those of
+    one string joined, and CZ or CNOT as two joined dots, the target of a CNOT hollow.
+
+    Args:
+        circuit: of a few gates.
+    """
+    free, gates = np.zeros(circuit.n_qubits), []  # the first free column of each qubit
+    for gate in circuit.program:
+        turns = isinstance(gate, Rotation)
+        for group in [[q for q, p in enumerate(gate.pauli) if p != "I"]] if turns else gate.pairs:
+            column = free[min(group) : max(group) + 1].max() + 1
+            free[min(group) : max(group) + 1] = column
+            gates.append((column, group, gate))
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        size = (1.2 + 1.0 * free.max(), 0.4 + 0.7 * circuit.n_qubits)
+        figure, axis = plt.subplots(figsize=size)
+        axis.hlines(range(circuit.n_qubits), 0.4, free.max() + 0.6, color="black", linewidth=1, zorder=1)
+        for column, group, gate in gates:
+            axis.plot([column] * len(group), group, color="black", linewidth=1.4, zorder=2)
+            if isinstance(gate, Rotation):
+                name = "R_" if len(group) == 1 else ""  # joined boxes are one rotation about their product
+                for q in group:
+                    text = f"${name}{gate.pauli[q]}(\\theta_{{{gate.parameter}}})$"
+                    axis.text(column, q, text, ha="center", va="center", bbox=BOX, zorder=3)
+                continue
+            for q, filled in zip(group, (True, gate.kind == "cz"), strict=True):
+                face = "black" if filled else "white"
+                axis.plot(column, q, "o", color="black", markerfacecolor=face, markersize=9, zorder=3)
+        axis.set(xlim=(0, free.max() + 1), ylim=(circuit.n_qubits - 0.4, -0.6), xticks=[])
+        axis.set_yticks(range(circuit.n_qubits), [f"qubit {q}" for q in range(circuit.n_qubits)])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+        plt.close(figure)
+    return figure
 
 
 def sine_slice(shown: Slice, limits: tuple[float, float], *, unit: str = "J") -> Figure:
@@ -77,7 +117,8 @@ def energy_map(
             if np.isclose(at[-1], np.pi):
                 _pi_axis(axis)
                 axis.set_yticks(list(PI_TICKS), PI_TICKS.values())
-        figure.colorbar(filled, ax=list(axes[0]), label=label, format="%.2g")
+        ticks = MaxNLocator(6, steps=[1, 2, 5, 10])
+        figure.colorbar(filled, ax=list(axes[0]), label=label, format="%.2g", ticks=ticks)
         plt.close(figure)
     return figure
 
@@ -193,7 +234,7 @@ def kinds_of_points(
     A slope below the left edge, 1e-4 radians, is drawn there.
     """
     with plt.rc_context(STYLE):
-        size = (1.0 + 3.1 * len(tasks), 4.0)
+        size = (0.9 + 2.6 * len(tasks), 4.2)
         figure, axes = plt.subplots(1, len(tasks), figsize=size, squeeze=False, sharey=True)
         edge = 1e-4
         shown: dict[str, Artist] = {}
@@ -206,8 +247,9 @@ def kinds_of_points(
                 across = np.maximum(numbers(slope), 1.3 * edge)
                 (shown[moment],) = axis.plot(across, numbers(lowest), marker, label=moment, **look)
             axis.set(xscale="log", ylim=(-1.1, 0.3), xlim=(edge, 4), title=title)
-            axis.set(xlabel="gradient / curvature (radians)", ylabel="lowest / largest curvature")
-            axis.yaxis.set_tick_params(labelleft=True)
+            axis.set(xlabel="gradient / largest\ncurvature (radians)", ylabel="lowest / largest curvature")
+            axis.label_outer()  # one vertical axis for all
+            axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1])
         add_legend(figure, shown)
         plt.close(figure)
     return figure

@@ -1,9 +1,9 @@
 r"""What kind of point the optimizer is at: a slope, a saddle, a minimum, or a plateau.
 
 Two numbers without a scale tell them apart.  The share of eigenvalues of the Hessian below zero: none at a
-minimum, some at a saddle, about half at a random point.  And the slope against the curvature,
-``|grad C|`` / max ``|eigenvalue|`` in radians: a small one says that a critical point is near.  A plateau has
-it no smaller than a hilly landscape has, since there slope and curvature are small together.
+minimum, some at a saddle, about half of those that are not zero at a random point.  And the slope against
+the curvature, ``|grad C|`` / max ``|eigenvalue|`` in radians: a small one says that a critical point is near.
+A plateau has it no smaller than a hilly landscape has, since there slope and curvature are small together.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from qbp.two_stage import TwoStageConfig, two_stage
 FLAT = 0.01  # of the largest curvature: a direction with less counts as flat
 NEAR = 0.1  # radians: with a slope below this a critical point is near
 STEEP = 0.1  # of the largest curvature: a saddle's way out curves down by more
+ROUNDING = 1000  # units of rounding of the largest curvature: a direction with less does not curve at all
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,21 @@ class Point:
     def down(self) -> Tensor:
         """Return the share of directions that curve down, by more than `FLAT` of the largest, (...)."""
         return (self.spectrum < -FLAT * self.largest.unsqueeze(-1)).to(self.cost.dtype).mean(-1)
+
+    @property
+    def curved(self) -> Tensor:
+        """Return the share of directions that curve at all, by more than `ROUNDING`, (...)."""
+        return self._curved.to(self.cost.dtype).mean(-1)
+
+    @property
+    def negative(self) -> Tensor:
+        """Return the share of the directions that curve which curve down, (...), NaN where none does."""
+        return (self._curved & (self.spectrum < 0)).sum(-1) / self._curved.sum(-1).to(self.cost.dtype)
+
+    @property
+    def _curved(self) -> Tensor:
+        unit = ROUNDING * torch.finfo(self.spectrum.dtype).eps
+        return self.spectrum.abs() > unit * self.largest.unsqueeze(-1)
 
     @property
     def flat(self) -> Tensor:

@@ -71,8 +71,10 @@ def log_axis(axis: Axes) -> None:
         axis.yaxis.set_minor_formatter(plain)
 
 
-def add_legend(figure: Figure, source: Axes | Mapping[str, Artist], columns: int = 4) -> None:
-    """Put the legend above the figure, off the data: from an axis, or label -> artist."""
+def add_legend(
+    figure: Figure, source: Axes | Mapping[str, Artist | tuple[Artist, ...]], columns: int = 4
+) -> None:
+    """Put the legend above the figure, off the data: from an axis, or label -> artist or several."""
     if isinstance(source, Axes):
         source = dict(zip(*reversed(source.get_legend_handles_labels()), strict=True))
     figure.legend(

@@ -36,24 +36,28 @@ def decays(
     """
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(7.2, 4.2))
-        handles: dict[str, Artist] = {}
+        handles: dict[str, Artist | tuple[Artist, ...]] = {}
         for (label, line), dash in zip((references or {}).items(), cycle(DASHES)):
-            (handles[label],) = axis.plot([*line], [*line.values()], color="0.6", linestyle=dash, zorder=1)
+            look = {"color": "0.7", "linestyle": dash, "linewidth": 6 if dash == "-" else 2.2, "zorder": 1}
+            (handles[label],) = axis.plot([*line], [*line.values()], **look)
         for (label, table), (color, dash) in zip(studies.items(), cycle(PLAIN)):
             bars = error_bars(table)
-            handles[label] = axis.errorbar(*bars[:2], bars[2:], fmt="o", color=color, capsize=3, markersize=6)
+            drawn = axis.errorbar(*bars[:2], bars[2:], fmt="o", color=color, capsize=3, markersize=6)
             if fits and (fitted := decay_line(table)):
-                words = f"{decay(table).slope_bits_per_qubit:+.2f} bits per qubit"
-                (handles[f"{label}: {words}"],) = axis.plot(*fitted, color=color, linestyle=dash)
+                label += f": {decay(table).slope_bits_per_qubit:+.2f} bits per qubit"
+                drawn = (drawn, *axis.plot(*fitted, color=color, linestyle=dash))
             elif not fits:
-                axis.plot(*bars[:2], color=color, linestyle=dash, linewidth=1.4)
+                drawn = (drawn, *axis.plot(*bars[:2], color=color, linestyle=dash, linewidth=1.4))
+            handles[label] = drawn
             axis.plot(*upper_bounds(table), "v", color=color, fillstyle="none", markersize=9)
         axis.set(xlabel="number of qubits (dimensionless)", ylabel="gradient variance, log2 (bits)")
         if fits:
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         else:
             _log_of_counts(axis)
-        add_legend(figure, handles, columns=2)
+        columns = 2 if max(map(len, handles)) < 36 else 1  # so that it is no wider than the axis
+        figure.set_figheight(4.2 + 0.24 * max(0, len(handles) / columns - 2))
+        add_legend(figure, handles, columns=columns)
         plt.close(figure)
     return figure
 

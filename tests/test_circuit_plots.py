@@ -65,7 +65,9 @@ def test_a_figure_draws_says_its_units_and_is_not_left_open(figures, name, tmp_p
     figure.savefig(tmp_path / "figure.png")  # a warning is an error
     assert plt.get_fignums() == []
     for axis in figure.axes:
-        assert "(" in axis.get_ylabel() or axis.get_ylabel() == "lowest / largest curvature"
+        first = axis.get_subplotspec() is None or axis.get_subplotspec().is_first_col()
+        shared = name == "kinds_of_points" and not first  # has the axis of the first panel
+        assert "(" in axis.get_ylabel() or axis.get_ylabel() == "lowest / largest curvature" or shared
         assert axis.get_label() == "<colorbar>" or "(" in axis.get_xlabel()
 
 
@@ -100,3 +102,19 @@ def test_numbers_are_drawn_where_they_are(figures):
 def test_a_state_has_its_place_on_the_map(figures):
     (line,) = figures["sphere_map"].axes[0].get_lines()
     assert line.get_xydata()[0].tolist() == [np.pi / 2, 0] and line.get_ydata()[1] == -1
+
+
+def test_a_diagram_has_every_gate_on_its_qubits():
+    circuit = qbp.HardwareEfficient(3, 1, rotations=["ry"], entangler="cnot")
+    (axis,) = circuit_plots.diagram(circuit).axes
+    boxes = [(*text.get_position(), text.get_text()) for text in axis.texts]
+    assert boxes == [(1, q, rf"$R_Y(\theta_{{{q}}})$") for q in range(3)]
+    links = [line for line in axis.get_lines() if len(line.get_xdata()) == 2]
+    assert [line.get_xydata().tolist() for line in links] == [[[2, 0], [2, 1]], [[3, 1], [3, 2]]]
+    dots = [line for line in axis.get_lines() if line.get_marker() == "o"]
+    assert [dot.get_markerfacecolor() for dot in dots] == ["black", "white"] * 2  # control first
+    strings = circuit_plots.diagram(qbp.PauliRotations(3, ["XIX", "IZI"]))
+    found = [(*text.get_position(), text.get_text()) for text in strings.axes[0].texts]
+    assert found == [
+        (1, 0, r"$X(\theta_{0})$"), (1, 2, r"$X(\theta_{0})$"), (2, 1, r"$R_Z(\theta_{1})$"),
+    ]  # fmt: skip

@@ -119,3 +119,18 @@ def test_bad_input_is_named():
         saddles.random_points(*PRODUCT, reach=-1.0)
     with pytest.raises(ValueError, match="theta must have shape"):
         saddles.look(PRODUCT[0], torch.zeros(3), PRODUCT[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_directions_without_effect_are_counted_neither_up_nor_down(dtype):
+    circuit, zz = (
+        qbp.HardwareEfficient(4, 1),
+        qbp.PauliSum({"ZZII": 1.0}),
+    )  # cos of the first times of the third
+    found = saddles.look(circuit, torch.linspace(0.3, 2.4, 8, dtype=dtype), zz)
+    assert float(found.curved) == 2 / 8
+    a, b = 0.3, 0.9  # both curve by -cos a cos b, mixed by sin a sin b
+    lowest = -math.cos(a) * math.cos(b) - math.sin(a) * math.sin(b)
+    assert float(found.lowest) == pytest.approx(lowest, rel=1e-4) and float(found.negative) == 1
+    tilted = saddles.look(circuit, torch.tensor([1.5, 0, 1.4, 0, 0, 0, 0, 0], dtype=dtype), zz)
+    assert float(tilted.negative) == 0.5  # the diagonals of a saddle, six directions without effect
