@@ -61,7 +61,7 @@ lint: $(STAMP)  ## ruff on modules, tests and notebooks
 refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant to change
 	$(ONE_THREAD) $(BIN)/qbp refresh
 
-results: $(STAMP)  ## compute the committed result tables (paper profile; an hour); goes on where it stopped
+results: $(STAMP)  ## compute the committed result tables (paper profile; about two hours on two cores); goes on where it stopped
 	$(BIN)/qbp grid --jobs $(JOBS)
 	for task in curve telecom mnist; do $(BIN)/qbp terrain $$task --save results || exit 1; done
 	$(BIN)/qbp readme

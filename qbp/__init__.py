@@ -5,6 +5,7 @@ the command line are imported by name when wanted.
 """
 
 from qbp.ansatz import Circuit, HardwareEfficient, PauliRotations
+from qbp.circuit_configs import CircuitExperiment
 from qbp.configs import Experiment
 from qbp.convex import gradient_norm, local_loss, ridge, should_switch
 from qbp.experiments import Result, compare
@@ -14,17 +15,20 @@ from qbp.landscape import hessian, hessian_spectrum, landscape, random_direction
 from qbp.mlp import MLP
 from qbp.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim
 from qbp.plateau import GradientVariance, gradient_variance
+from qbp.pqc import RegressionExperiment
 from qbp.problem import History, Problem
 from qbp.refinement import oscillatory_regularizer, refinement_loss
 from qbp.sellier import SellierConfig, sellier
 from qbp.sellier_waves import WaveConfig
 from qbp.statistics import bootstrap_interval, paired
+from qbp.targets import ground_energy
 from qbp.two_stage import TwoStageConfig, two_stage
 
 __version__ = "0.1.0"
 __all__ = [
     "MLP",
     "Circuit",
+    "CircuitExperiment",
     "Experiment",
     "Expressibility",
     "GradientVariance",
@@ -34,6 +38,7 @@ __all__ = [
     "PauliSum",
     "Problem",
     "Projector",
+    "RegressionExperiment",
     "Result",
     "SellierConfig",
     "TwoStageConfig",
@@ -43,6 +48,7 @@ __all__ = [
     "expressibility",
     "gradient_norm",
     "gradient_variance",
+    "ground_energy",
     "heisenberg",
     "hessian",
     "hessian_spectrum",

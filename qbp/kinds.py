@@ -116,5 +116,16 @@ def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
 
 
 def run(config: Any, progress: Callable[[int], Any] | None = None, table: str = "") -> Result:
-    """Run a configuration of any kind, as the rows of a table need it; see :func:`qbp.experiments.run`."""
+    """Run a configuration of any kind, as the rows of a table need it; see :func:`qbp.experiments.run`.
+
+    Raises:
+        TypeError: `config` is no configuration.
+
+    Example:
+        >>> config = circuit_configs.CircuitExperiment(qubits=2, layers=1, seeds=3, steps=1)
+        >>> run(config).final("error").shape
+        (3,)
+    """
+    if not hasattr(config, "experiment"):
+        raise TypeError(f"config must be a configuration such as qbp.Experiment('curve'), got {config!r}")
     return of(config.experiment, table).run(config, progress)

@@ -310,6 +310,11 @@ def test_an_example_of_the_help_can_be_typed(example):
         assert not args.ids or qbp.claims.select(args.ids)
 
 
+def test_run_wants_a_configuration():
+    with pytest.raises(TypeError, match=r"config must be a configuration such as .*, got 'curve'"):
+        qbp.run("curve")
+
+
 def test_version():
     said = Said("--version")
     assert (said.status, said.out, said.err) == (0, f"qbp {qbp.__version__}\n", "")
