@@ -40,6 +40,14 @@ def test_a_small_box_holds_one_state_and_one_gradient():
     assert float(found.excess) == pytest.approx(2, abs=1e-2)  # F_2 = 1 against 1/3
 
 
+def test_the_variance_of_few_gradients_is_unbiased():
+    circuit, H = ONE  # dC / dtheta = -sin theta
+    theta = torch.tensor([[0.1], [0.5], [2.0], [4.0], [-1.0]], dtype=torch.float64)
+    found = ensemble(circuit, {"H": H}, theta).gradients["H"]
+    assert float(found.variance) == pytest.approx(float(theta.sin().var()))
+    assert float(found.square) == pytest.approx(float(theta.sin().square().mean()))
+
+
 def test_boxes_are_nested_uniform_and_around_their_center():
     center = torch.arange(5.0, dtype=torch.float64)
     small, large = box(center, 0.1, 400, seed=2), box(center, 1.0, 400, seed=2)

@@ -94,6 +94,7 @@ def test_no_gradient_passes_the_bound(p):
         theta.requires_grad_()
         noisy_expectations(circuit, theta, [H], depolarizing(p)).sum().backward()
         assert theta.grad.abs().max() <= gradient_bound(H, p, n_layers)
+    assert gradient_bound(H, p, 2) == gradient_bound(qbp.heisenberg(3), p, 2)  # the identity has no gradient
     one = qbp.HardwareEfficient(1, 1, ["rx"])  # C = (1 - 4 p / 3) cos theta: the bound is reached
     theta = torch.tensor([math.pi / 2], dtype=torch.float64, requires_grad=True)
     noisy_expectations(one, theta, [qbp.PauliSum({"Z": 1.0})], depolarizing(p)).backward()

@@ -96,6 +96,15 @@ def test_methods_share_starts_and_data():
     assert affine.theta.shape == (2, 26) and control.theta.shape == (1, MLP(1, 32, 1, n_layers=2).n_params)
 
 
+def test_the_control_has_the_penalty_too():
+    free, bound = (
+        run(RegressionExperiment(method="mlp", penalty=penalty, **{**SMALL, "seeds": 2, "steps": 0}))
+        for penalty in (0.0, 0.1)
+    )
+    of_weights = 0.1 * free.theta.square().sum(-1)
+    np.testing.assert_allclose(bound.history["loss"][:, 0] - free.history["loss"][:, 0], of_weights)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_result_is_whole(dtype):
     steps = []

@@ -53,6 +53,9 @@ def test_random_points_are_the_same_in_any_number_and_cut_any_way(monkeypatch):
     near = saddles.random_points(circuit, H, 50, reach=1e-3)
     start = saddles.look(circuit, torch.zeros(circuit.n_params, dtype=torch.float64), H)
     torch.testing.assert_close(near.cost, start.cost.expand(50), rtol=0, atol=0.02)
+    one = qbp.HardwareEfficient(1, 1, ["rx"])  # <Y> = -sin theta: a box to both sides of zero
+    sines = saddles.random_points(one, qbp.PauliSum({"Y": 1.0}), 200, reach=0.5).cost
+    assert sines.abs().max() <= math.sin(0.5) and abs(sines.mean()) < 4 * sines.std() / math.sqrt(200)
 
 
 def test_at_random_points_both_signs_are_equally_frequent_for_a_traceless_observable():

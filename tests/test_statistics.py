@@ -204,6 +204,14 @@ def test_decay_fit_finds_an_exact_rate_and_refuses_what_has_none():
             decay_fit([1, 2, 3], [1, 2, 3], bad)
 
 
+def test_the_interval_of_a_decay_is_students_of_two_degrees_less():
+    """Deviations 1, -1, -1, 1 about a line of slope -1: variance 4 / 2, over the sum of squares 5 of x."""
+    found = decay_fit([0, 1, 2, 3], 2.0 ** np.array([1, -2, -3, -2]))
+    assert found.slope == pytest.approx(-1)
+    reach = 4.302653 * np.sqrt(2 / 5)  # t of two degrees, 97.5 %
+    assert (found.low, found.high) == pytest.approx((-1 - reach, -1 + reach), abs=1e-5)
+
+
 def test_the_interval_of_a_decay_covers():
     """Of 200 noisy lines, a 95 % interval misses the slope about ten times, and a 50 % one a hundred."""
     rng, x = np.random.default_rng(2), np.arange(2, 8)

@@ -11,6 +11,7 @@ import torch
 import qbp
 from qbp.circuits import Infidelity
 from qbp.targets import (
+    HAMILTONIANS,
     STATES,
     TARGETS,
     bloch_vectors,
@@ -56,6 +57,21 @@ def test_a_frame_is_a_conjugation_by_a_product_of_cliffords(H, seed):
     u = reduce(np.kron, [known[tuple(c.flatten())] for c in frame])
     dense = reference.pauli_sum(in_frame(H, frame).terms)
     np.testing.assert_allclose(dense, u @ reference.pauli_sum(H.terms) @ u.conj().T, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", HAMILTONIANS)
+def test_a_frame_turns_the_targets_with_the_hamiltonian(kind):
+    """Each qubit's density matrix (1 + b.P) / 2 conjugated by its Clifford; the energy of both stays."""
+    known = unitaries()
+    for seed in range(4):
+        plain, framed = (target(kind, CIRCUIT, seed, frame=frame) for frame in ("plain", "clifford"))
+        for b, c, turned in zip(plain.bloch.numpy(), clifford_frame(4, seed), framed.bloch, strict=True):
+            rho = (np.eye(2) + sum(x * reference.PAULI[p] for x, p in zip(b, "XYZ", strict=True))) / 2
+            u = known[tuple(c.flatten())]
+            rho = u @ rho @ u.conj().T
+            expected = [np.trace(rho @ reference.PAULI[p]).real for p in "XYZ"]
+            np.testing.assert_allclose(turned, expected, atol=1e-12)
+        assert (framed.product, framed.lowest) == pytest.approx((plain.product, plain.lowest), abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 10])
