@@ -208,6 +208,15 @@ def test_a_run_draws_the_same_alone_and_in_a_batch():
     assert not torch.equal(*(estimate(theta[:1].expand(2, -1), (0, 1))[1]))
 
 
+def test_a_gradient_has_shots_of_its_own_so_that_of_a_square_is_unbiased():
+    """Eq. 1 multiplies a residual by a gradient; if they shared shots, their noise would not average out."""
+    one, Z = qbp.HardwareEfficient(1, 1, ["rx"]), qbp.PauliSum({"Z": 1.0})  # <Z> = cos theta
+    theta = torch.full((RUNS, 1), -math.pi / 4, dtype=torch.float64, requires_grad=True)
+    values = shot_expectations(one, theta, [Z], 1, (range(RUNS), "test", 0))
+    values.square().sum().backward()
+    assert_mean(theta.grad, 1.0)  # -sin 2 theta
+
+
 def test_parts_and_blocks_change_nothing(monkeypatch):
     theta = angles(CIRCUIT, runs=4).requires_grad_()
 
