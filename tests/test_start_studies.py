@@ -98,7 +98,7 @@ def test_stage_1_ends_where_the_stage_says():
     assert table.iloc[0].tolist() == ["1 of 3", "1", "4", "2 of 3"]
 
 
-def test_places_are_what_the_issue_asks_for():
+def test_places_of_a_depth():
     of = {"1": [1] * 5, "n": [4, 6, 8, 10, 12], "2n": [8, 12, 16, 20, 24], "4n": [16, 24, 32, 40, 48]}
     for depth, layers in of.items():
         places = [p for p in start_studies.places(depth) if p.target == "tfim"]
