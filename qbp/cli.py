@@ -93,8 +93,13 @@ def _run(args: argparse.Namespace) -> int:
         )
     if isinstance(configs[0], Experiment):
         load_data(configs[0])  # a folder that is not there shows before the first step
-    if args.save and any(p.exists() and not p.is_dir() for p in (Path(args.save), *Path(args.save).parents)):
-        raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
+    if args.save:
+        path = Path(args.save).absolute()
+        there = next(p for p in (path, *path.parents) if p.exists())
+        if not there.is_dir():
+            raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ValueError(f"--save must be a folder that can be written, got {args.save!r}")
     results = {}
     try:
         _run_with_bar(configs, results)
@@ -119,12 +124,12 @@ def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
 def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
     from qbp.report import run_json
 
-    if args.save:
-        _save(args, results, "-partial" if partial else "")
     if args.json:
-        print(json.dumps(run_json(results), allow_nan=False))
+        print(json.dumps(run_json(results), allow_nan=False), flush=True)
     else:
         _print_table(results)
+    if args.save:  # last: a full disk takes no numbers with it
+        _save(args, results, "-partial" if partial else "")
 
 
 def _print_table(results: dict[str, Result]) -> None:

@@ -217,6 +217,22 @@ def test_what_the_machine_refuses_is_one_line_too(error, message, monkeypatch):
     assert re.fullmatch(f"qbp run: error: {message}\n", said.err), said.err
 
 
+def test_a_folder_that_cannot_be_written_shows_before_the_first_step_or_after_the_numbers(here, monkeypatch):
+    with monkeypatch.context() as locked:
+        locked.setattr(cli, "run", None)
+        locked.setattr(cli.os, "access", lambda path, mode: False)
+        said = Said("run", "curve", *QUICK, "--save", "out/put")
+        assert said.status == 2 and "--save must be a folder that can be written, got 'out/put'" in said.err
+
+    def full(*args, **options):
+        raise OSError(28, "No space left on device", "out")
+
+    monkeypatch.setattr(results, "save", full)
+    said = Said("run", "curve", *QUICK, "--save", "out", "--json")
+    assert (said.status, said.err) == (2, "qbp run: error: No space left on device: out\n")
+    assert json.loads(said.out)["methods"].keys() == {"two-stage", "no-init"}
+
+
 def test_a_mistake_of_ours_shows_where_it_was_made(monkeypatch):
     def mistaken(config, progress):
         raise RuntimeError("shapes do not match")
