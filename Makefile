@@ -32,7 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims, build the book from that
-	$(BIN)/qbp reproduce
+	$(ONE_THREAD) $(BIN)/qbp reproduce --jobs $(JOBS)
 	$(BOOK) _build/reproduced
 	@echo "Read it: _build/html/index.html"
 

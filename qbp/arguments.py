@@ -262,6 +262,7 @@ def _reproduce(commands: Any) -> None:
         metavar="DIR",
         help="folder of the copy, made anew (default _build/reproduced)",
     )
+    own.add_argument("--jobs", type=int, default=1, metavar="N", help="chapters at a time (default 1)")
 
 
 def _refresh(commands: Any) -> None:

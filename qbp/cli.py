@@ -295,7 +295,7 @@ def _reproduce(args: argparse.Namespace) -> int:
     from qbp.claims import committed, side_by_side
     from qbp.sweep import reproduce
 
-    notebooks = reproduce(Path(args.out), profile=args.profile)
+    notebooks = reproduce(Path(args.out), profile=args.profile, jobs=args.jobs)
     print(side_by_side(committed(), notebooks))
     return 0
 

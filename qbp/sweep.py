@@ -1,14 +1,19 @@
 """Chapters as programs: run notebooks with papermill, check their parameters first, keep what is finished."""
 
+import multiprocessing
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from qbp import _checks
 
 QUIET_KERNEL = ["--IPKernelApp.log_level=40"]  # errors only: a local kernel warns that it is unencrypted
 BOOK = Path(__file__).resolve().parent.parent / "book"
@@ -67,7 +72,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> f
     return time.perf_counter() - began
 
 
-def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[Path]:
+def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick", jobs: int = 1) -> list[Path]:
     """Run every chapter into a copy of the book's sources, with a progress bar and a time per chapter.
 
     Args:
@@ -75,32 +80,53 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick") -> list[P
         book: the sources.
         profile: "quick", or "paper" for the number of seeds of the committed results; given to the chapters
             that have this parameter.
+        jobs: chapters at a time.
 
     Returns:
-        The executed notebooks.
+        The executed notebooks, in the order of the book.
 
     Raises:
         ValueError: `out` holds something else than an earlier copy, and is left as it is.
+        Exception: a cell failed (papermill's own error); chapters that had not begun are not run.
     """
     from tqdm import tqdm
 
+    _checks.integer("jobs", jobs)
     if _holds_other_things(out, book):
         raise ValueError(f"out must be a new folder or an earlier copy of the book, got {str(out)!r}")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(book, out, ignore=shutil.ignore_patterns("*.ipynb", "_build", ".ipynb_checkpoints"))
-    done = []
+
     todo = chapters(book)
-    with tqdm(todo, unit="chapter", desc="chapters", disable=None) as bar:
-        for source in bar:
-            bar.set_postfix_str(source.stem)
-            chosen = {"profile": profile} if "profile" in known_parameters(source) else {}
-            seconds = run_notebook(source, out / source.name, chosen)
+    run = partial(_run_into, out, book, profile)
+    with tqdm(total=len(todo), unit="chapter", desc="chapters", disable=None) as bar:
+        for source, seconds in _finished(run, todo, jobs):
             bar.write(f"{source.stem:<24} {seconds:6.1f} s")
             sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
-            hide_parameters(out / source.name)
-            move_links(out / source.name, book)
-            done.append(out / source.name)
-    return done
+            bar.update()
+    return [out / source.name for source in todo]
+
+
+def _run_into(out: Path, book: Path, profile: str, source: Path) -> float:
+    chosen = {"profile": profile} if "profile" in known_parameters(source) else {}
+    seconds = run_notebook(source, out / source.name, chosen)
+    hide_parameters(out / source.name)
+    move_links(out / source.name, book)
+    return seconds
+
+
+def _finished(run: Callable[[Path], float], todo: Sequence[Path], jobs: int) -> Iterator[tuple[Path, float]]:
+    """Run chapters, so many at a time, and yield each with its seconds when it is done."""
+    if jobs == 1:
+        yield from ((source, run(source)) for source in todo)
+        return
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    running = {pool.submit(run, source): source for source in todo}
+    try:
+        for done in as_completed(running):
+            yield running[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def refresh(book: Path = BOOK) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import qbp
-from qbp import arguments, cli, experiments, kinds, results
+from qbp import arguments, claims, cli, experiments, kinds, results
 from qbp.sellier import SellierConfig
 
 QUICK = ["--seeds", "1", "--steps", "2", "--n-hidden", "4", "--device", "cpu"]
@@ -323,7 +323,7 @@ def test_an_example_of_the_help_can_be_typed(example):
     elif args.name == "variance":
         assert cli.Study(**{f.name: v for f in fields(cli.Study) if (v := getattr(args, f.name)) is not None})
     elif args.name == "claims":
-        assert not args.ids or qbp.claims.select(args.ids)
+        assert not args.ids or claims.select(args.ids)
 
 
 def test_run_wants_a_configuration():

@@ -78,7 +78,7 @@ def copy(book, tmp_path_factory):
     out.mkdir()
     for name in ("_toc.yml", "stale.ipynb"):
         (out / name).write_text("an earlier copy")
-    return out, reproduce(out, book=book, profile="paper")
+    return out, reproduce(out, book=book, profile="paper", jobs=2)
 
 
 def test_chapters_are_the_notebooks_of_the_table_of_contents_in_its_order(tmp_path):
@@ -160,11 +160,20 @@ def test_reproduce_prints_a_time_per_chapter(book, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(sweep, "run_notebook", quick)
     reproduce(tmp_path / "out", book=book)
     printed = capsys.readouterr()
-    assert re.findall(r"^(\w+) +(\d+\.\d) s$", printed.out, re.MULTILINE) == [
-        ("index", "12.3"),
-        ("first", "12.3"),
-    ]
+    found = re.findall(r"^(\w+) +(\d+\.\d) s$", printed.out, re.MULTILINE)
+    assert sorted(found) == [("first", "12.3"), ("index", "12.3")]
     assert printed.err == ""  # the bar is for a terminal
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_reproduce_stops_at_a_chapter_that_fails(jobs, tmp_path):
+    book = make_book(tmp_path / "book")
+    write(book / "index.ipynb", 'reading = "both"  # which', "1 / 0", title=f"# Title\n{LINK}")
+    with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
+        reproduce(tmp_path / "out", book=book, jobs=jobs)
+    assert not (tmp_path / "out/index.ipynb").exists()
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        reproduce(tmp_path / "out", book=book, jobs=0)
 
 
 @pytest.mark.parametrize("out", ["book", ".", "book/copy", "other", "file"])
