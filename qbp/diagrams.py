@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from qbp.datasets import Dataset
 from qbp.experiments import Result
 from qbp.statistics import numbers
-from qbp.style import MARKERS, PLAIN, STYLE, STYLES, add_legend, log_axis
+from qbp.style import LABELS, MARKERS, PLAIN, STYLE, STYLES, add_legend, log_axis
 
 
 def fits(results: Mapping[str, Result], data: Dataset, model: Callable) -> Figure:
@@ -133,6 +134,40 @@ def forecasts(results: Mapping[str, Result], data: Dataset, model: Callable, *, 
             axis.plot(time, forecast, color=color, linestyle=dash, label=method)
         axis.set(xlabel="time step", ylabel="signal (standard deviations)")
         add_legend(figure, axis)
+        plt.close(figure)
+    return figure
+
+
+def seed_by_seed(a: Result, b: Result, metric: str, *, step: int, unit: str) -> Figure:
+    """Draw one point per seed: the metric of `a` against that of `b` at one recorded step; below the
+    diagonal `a` is lower.
+
+    Both axes have the same span, logarithmic where the values differ by more than a factor of four.
+
+    Raises:
+        ValueError: `step` is not recorded.
+    """
+    if step not in (known := [int(s) for s in a.step]):
+        raise ValueError(f"step must be among the recorded {known}, got {step}")
+    y, x = (np.asarray(result.history[metric])[:, known.index(step)] for result in (a, b))
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    scale = "log" if high > 4 * low else "linear"
+    low, high = (
+        (low / 1.3, high * 1.3) if scale == "log" else (low - 0.1 * (high - low), high + 0.1 * (high - low))
+    )
+    says = f"{LABELS.get(metric, metric)} ({unit})"
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(5.4, 5))
+        axis.plot([low, high], [low, high], color="0.6", linewidth=1)
+        axis.plot(x, y, "o", color=STYLES[a.config.method][0], markersize=6, alpha=0.7)
+        axis.set(xscale=scale, yscale=scale, xlim=(low, high), ylim=(low, high))
+        axis.set(xlabel=f"{b.config.method}: {says}", aspect="equal")
+        axis.set(ylabel=f"{a.config.method}: {says}")
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_minor_formatter(NullFormatter())
+            if scale == "linear":
+                side.set_major_locator(MaxNLocator(4))
+        axis.set_title(f"step {step}: {a.config.method} lower on {(y < x).sum()} of {len(x)} seeds")
         plt.close(figure)
     return figure
 

@@ -61,6 +61,9 @@ def figures(curve, digits, telecom):
             curve["no-init"].step,
             references={"energy error (J)": {"best product state": 0.4}},
         ),
+        "seed_by_seed": diagrams.seed_by_seed(
+            curve["two-stage"], curve["no-init"], "val_loss", step=6, unit="MSE"
+        ),
         "forecasts": diagrams.forecasts(telecom, datasets.telecom(), qbp.MLP(12, 5, 1), length=50),
         "landscapes": diagrams.landscapes(maps, angles, {"two-stage": path, "no-init": path[::-1]}, switch=2),
         "digits": diagrams.digits(datasets.mnist(5), per_class=3),
@@ -240,3 +243,15 @@ def test_figure_1_has_one_metric_in_its_unit_on_log_axes(digits, figures):
     for line, result in zip(axes[2].get_lines(), digits.values(), strict=True):
         np.testing.assert_allclose(line.get_ydata(), result.history["train_loss"].mean(0))
     assert len(axes[2].collections) == len(digits)
+
+
+def test_a_point_per_seed_counts_the_seeds_below_the_diagonal(curve):
+    ours, others = curve["two-stage"], curve["sellier"]
+    figure = diagrams.seed_by_seed(ours, others, "train_loss", step=6, unit="MSE")
+    axis = figure.axes[0]
+    x, y = axis.lines[1].get_data()
+    assert np.array_equal(x, others.final("train_loss")) and np.array_equal(y, ours.final("train_loss"))
+    assert axis.get_title() == f"step 6: two-stage lower on {(y < x).sum()} of 2 seeds"
+    assert axis.get_xlim() == axis.get_ylim()
+    with pytest.raises(ValueError, match="step must be among the recorded"):
+        diagrams.seed_by_seed(ours, others, "train_loss", step=7, unit="MSE")
