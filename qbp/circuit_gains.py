@@ -160,7 +160,8 @@ def table(
         key: {head: of(one) for head, of in COLUMNS.items() if head not in left_out}
         for key, one in gains.items()
     }
-    return pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(rows, names=names))
+    index = pd.MultiIndex.from_tuples(rows, names=names)
+    return pd.DataFrame(list(rows.values()), index if len(names) > 1 else index.get_level_values(0))
 
 
 def gains(task: str, results: Mapping[str, Result]) -> list[Gain]:
