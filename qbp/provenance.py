@@ -1,7 +1,9 @@
 """Which committed tables a chapter's outputs are made from, read from the sources of its cells.
 
-Names are followed from the call that loads a table to the last line of a cell.  Where the name of a table
-cannot be read off, every table counts: a page then names too many, never too few.
+Names are followed from the call that loads a table to the last line of a cell.  A name that is bound anew, by
+an assignment or a loop, forgets what it was made from; one bound inside a comprehension or a function is
+another than its namesake outside.  Where the name of a table cannot be read off, every table counts: a page then
+names too many, never too few.
 """
 
 import ast
@@ -55,13 +57,12 @@ class _Reader:
                 self.imported |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.For):
                 self._note_texts(node.target, node.iter)
-                self._add(node.target, self.behind(node.iter))
+                self._add(node.target, self.behind(node.iter), fresh=True)
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 for target in targets:
                     self._note_texts(target, node.value, whole=True)
-                    fresh = isinstance(node, ast.Assign) and isinstance(target, ast.Name)
-                    self._add(target, self.behind(node.value), fresh=fresh)
+                    self._add(target, self.behind(node.value), fresh=not isinstance(node, ast.AugAssign))
             elif isinstance(node, ast.FunctionDef):
                 self.made_from[node.name] = self.behind(node)
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -76,9 +77,9 @@ class _Reader:
             if isinstance(node, ast.comprehension):
                 self._note_texts(node.target, node.iter)
         found: set[str] = set()
-        for node in ast.walk(tree):
+        for node, inner in _scoped(tree):
             if isinstance(node, ast.Name):
-                found |= self.made_from.get(node.id, set())
+                found |= self.made_from.get(node.id, set()) if node.id not in inner else set()
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = ast.unparse(node.func.value).removeprefix("qbp.")
                 if node.func.attr in LOADERS.get(owner, ()):
@@ -158,8 +159,9 @@ class _Reader:
         return set(_strings(value.elts)) if isinstance(value, ast.List | ast.Tuple | ast.Set) else set()
 
     def _add(self, target: ast.expr, tables: set[str], *, fresh: bool = False) -> None:
+        bound = set(_bound(target)) if fresh else set()
         for name in set(_roots(target)) - self.imported:
-            before = set() if fresh else self.made_from.get(name, set())
+            before = set() if name in bound else self.made_from.get(name, set())
             self.made_from[name] = before | tables
 
 
@@ -181,6 +183,35 @@ def _judged_on(starts: Collection[str]) -> set[str]:
 
     found = {claim.table for claim in claims.CLAIMS if claim.table.startswith(tuple(starts))} - {""}
     return {name for table in found for name in claims.needed(table)}
+
+
+def _bound(target: ast.AST) -> Iterator[str]:
+    """Yield the names that an assignment to a target binds anew: x for x, not for x[i] or x.y."""
+    if isinstance(target, ast.Tuple | ast.List):
+        for item in target.elts:
+            yield from _bound(item)
+    elif isinstance(target, ast.Starred):
+        yield from _bound(target.value)
+    elif isinstance(target, ast.Name):
+        yield target.id
+
+
+def _scoped(tree: ast.AST, inner: frozenset[str] = frozenset()) -> Iterator[tuple[ast.AST, frozenset[str]]]:
+    """Yield every node under a tree, with the names that are bound in a comprehension or function around it."""
+    yield tree, inner
+    if isinstance(tree, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        first = tree.generators[0].iter  # evaluated outside
+        yield from _scoped(first, inner)
+        inner |= {name for part in tree.generators for name in _bound(part.target)}
+        for child in (n for part in tree.generators for n in ast.iter_child_nodes(part) if n is not first):
+            yield from _scoped(child, inner)
+        for child in (n for n in ast.iter_child_nodes(tree) if not isinstance(n, ast.comprehension)):
+            yield from _scoped(child, inner)
+        return
+    if isinstance(tree, ast.FunctionDef | ast.Lambda):
+        inner |= {argument.arg for argument in ast.walk(tree.args) if isinstance(argument, ast.arg)}
+    for child in ast.iter_child_nodes(tree):
+        yield from _scoped(child, inner)
 
 
 def _roots(target: ast.expr) -> Iterator[str]:
