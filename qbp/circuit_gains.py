@@ -3,14 +3,18 @@
 A result is one of :mod:`qbp.circuit_runs`, with `error` and `evaluations` at every record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qbp.curves import common_target
 from qbp.evidence import Comparison, compare_pairs
 from qbp.experiments import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUCCESS = 0.01  # of the distance from the mean random start to the lowest value: a run that is left this far
 
@@ -59,7 +63,8 @@ class Gain:
         task: name of the task.
         label: row that has Stage 1.
         steps: change of the mean error at equal steps, from the row without.
-        cost: the same at equal evaluations, those that the row with Stage 1 has in the end.
+        cost: the same at equal evaluations: those that the row with Stage 1 has in the end, where there is a
+            longer run of the task alone; else those of the task alone, where the row with Stage 1 is cut short.
         to_target: change of the mean of the evaluations to the lowest error that every run of both reaches.
         information: mean of what the targets b_i know, in [0, 1].
         errors: mean error of the row without and of the row with Stage 1, after the last step.
@@ -98,6 +103,59 @@ def gain(task: str, label: str, ours: Result, others: Result, longer: Result | N
         (float(others.final("error").mean()), float(ours.final("error").mean())),
         (int(successes(others).sum()), int(successes(ours).sum())),
     )
+
+
+def factor_words(low: float, factor: float, high: float) -> str:
+    """Return a factor with its interval, two digits each, for tables and prose.
+
+    Example:
+        >>> factor_words(0.123, 1234.5, 56789.0)
+        '1,200 [0.12, 57,000]'
+    """
+    texts = [f"{float(f'{x:.2g}'):,.{0 if x >= 10 else 4}f}" for x in (low, factor, high)]
+    low_, factor_, high_ = (text.rstrip("0").rstrip(".") if "." in text else text for text in texts)
+    return f"{factor_} [{low_}, {high_}]"
+
+
+def factor_of(change: Comparison) -> str:
+    """Write a relative change with its interval, where it has one, as a factor: 1 + change."""
+    if not np.isfinite(change.low):
+        return factor_words(*[1 + change.mean] * 3).partition(" ")[0]
+    return factor_words(1 + change.low, 1 + change.mean, 1 + change.high)
+
+
+COLUMNS: dict[str, Callable[[Gain], Any]] = {
+    "n": lambda g: g.steps.n,
+    "error without": lambda g: f"{g.errors[0]:.2g}",
+    "with": lambda g: f"{g.errors[1]:.2g}",
+    "equal steps": lambda g: factor_of(g.steps),
+    "equal evaluations": lambda g: factor_of(g.cost),
+    "equal evaluations, cut short": lambda g: factor_of(g.cost),
+    "evaluations to a target": lambda g: factor_of(g.to_target),
+    "success": lambda g: f"{g.success[0]} / {g.success[1]}",
+}
+EXACT = ("equal evaluations",)  # there is a longer run of the task alone
+CUT = ("equal evaluations, cut short",)
+
+
+def table(
+    gains: Mapping[tuple[Any, ...], Gain], names: tuple[str, ...], columns: tuple[str, ...] = EXACT
+) -> "pd.DataFrame":
+    """Return gains as a table: runs, mean errors without and with Stage 1, factors, success without / with.
+
+    Args:
+        gains: {(task, what is varied): gain}.
+        names: of the levels of the keys.
+        columns: how equal cost is read, EXACT or CUT.
+    """
+    import pandas as pd
+
+    left_out = set(EXACT + CUT) - set(columns)
+    rows = {
+        key: {head: of(one) for head, of in COLUMNS.items() if head not in left_out}
+        for key, one in gains.items()
+    }
+    return pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(rows, names=names))
 
 
 def gains(task: str, results: Mapping[str, Result]) -> list[Gain]:

@@ -2,8 +2,8 @@
 
 Names are followed from the call that loads a table to the last line of a cell.  A name that is bound anew, by
 an assignment or a loop, forgets what it was made from; one bound inside a comprehension or a function is
-another than its namesake outside.  Where the name of a table cannot be read off, every table counts: a page then
-names too many, never too few.
+another than its namesake outside.  Where the name of a table cannot be read off, every table counts: a page
+then names too many, never too few.
 """
 
 import ast
@@ -197,7 +197,7 @@ def _bound(target: ast.AST) -> Iterator[str]:
 
 
 def _scoped(tree: ast.AST, inner: frozenset[str] = frozenset()) -> Iterator[tuple[ast.AST, frozenset[str]]]:
-    """Yield every node under a tree, with the names that are bound in a comprehension or function around it."""
+    """Yield every node under a tree, with the names that a comprehension or function around it binds."""
     yield tree, inner
     if isinstance(tree, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
         first = tree.generators[0].iter  # evaluated outside

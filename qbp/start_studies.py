@@ -13,6 +13,7 @@ import numpy as np
 
 from qbp import _checks, results
 from qbp.circuit_configs import CircuitExperiment
+from qbp.circuit_gains import factor_words
 from qbp.curves import decay_fit
 from qbp.experiments import Result
 from qbp.start_ensembles import ALGORITHM, TARGETS, WHENS
@@ -223,9 +224,7 @@ def gain_words(row: Any) -> str:
         >>> gain_words(SimpleNamespace(gain=1234.5, low=0.123, high=56789.0))
         '1,200 [0.12, 57,000]'
     """
-    low, mean, high = (f"{float(f'{x:.2g}'):,.{0 if x >= 10 else 3}f}" for x in (row.low, row.gain, row.high))
-    low, mean, high = (text.rstrip("0").rstrip(".") if "." in text else text for text in (low, mean, high))
-    return f"{mean} [{low}, {high}]"
+    return factor_words(row.low, row.gain, row.high)
 
 
 def by_run(pairs: Pairs, quantity: str = RELATIVE) -> "pd.DataFrame":

@@ -67,7 +67,7 @@ def forest(gains: Iterable[Gain]) -> Figure:
     tasks = list(dict.fromkeys(one.task for one in found))
     shown = sorted(found, key=lambda one: tasks.index(one.task))
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(11, 1.3 + 0.3 * len(shown)), sharey=True)
+        figure, axes = plt.subplots(1, 2, figsize=(11, 1.3 + 0.3 * len(shown)), sharex=True, sharey=True)
         for axis, what in zip(axes, ("steps", "cost"), strict=True):
             for height, one in enumerate(shown[::-1]):
                 marker, face = MARKS[one.label]
@@ -77,6 +77,7 @@ def forest(gains: Iterable[Gain]) -> Figure:
             axis.axvline(1, color="black", linewidth=1)
             axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0].set_yticks(range(len(shown)), [f"{g.task}: {g.label}" for g in shown[::-1]])
+        axes[0].margins(y=0.02)
         plt.close(figure)
     return figure
 
@@ -119,9 +120,11 @@ def with_shots(results: Mapping[int, Mapping[str, Result]]) -> Figure:
                     axis.plot(result.step, mean, color=color, linestyle=dash, linewidth=width, label=label)
                     axis.fill_between(result.step, low, high, color=color, alpha=0.13, linewidth=0)
             bottom.axhline(1, color="black", linewidth=1)
-            top.set(title=f"{shots} shots", yscale="log")
+            top.set(title=f"{shots:,} shots", yscale="log")
             bottom.set(xlabel="training step", yscale="log")
-            bottom.yaxis.set_major_locator(LogLocator())
+            bottom.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            bottom.yaxis.set_major_formatter("{x:g}")
+            bottom.yaxis.set_minor_formatter(NullFormatter())
         axes[0, 0].set_ylabel("exact error")
         axes[1, 0].set_ylabel("signal / noise of the gradient")
         add_legend(figure, axes[0, 0])

@@ -8,7 +8,7 @@ import pytest
 import qbp
 from qbp import ablations, circuit_studies, claims, measures, results
 from qbp.circuit_configs import CircuitExperiment
-from qbp.circuit_gains import error_within, evaluations_to, gain, gains, successes
+from qbp.circuit_gains import CUT, error_within, evaluations_to, factor_of, gain, gains, successes, table
 from qbp.circuit_studies import STUDIES, load, study, tables
 from qbp.kinds import run
 from qbp.sentences import CLAIMS
@@ -55,6 +55,11 @@ def test_a_gain_by_hand():
     assert gain("task", "dear", DEAR, SLOW, longer).cost.mean == pytest.approx(2 / 0.75 - 1)
     rows = gains("task", {"no-init": SLOW, "two-stage": DEAR, "no-init, longer": longer})
     assert [row.label for row in rows] == ["two-stage"]
+    shown = table({("task", "dear"): rows[0]}, ("task", "row"))
+    assert shown.index.names == ["task", "row"] and shown.shape == (1, 7)
+    assert shown.iloc[0]["n"] == 2 and shown.iloc[0]["success"] == "0 / 0"
+    assert shown.iloc[0]["equal steps"].startswith("0.67 [") and factor_of(found.cost).startswith("2.7 [")
+    assert "equal evaluations, cut short" in table({("task", "dear"): found}, ("task", "row"), CUT)
     asks = SimpleNamespace(method="a", baseline="b", metric="error")
     ours, others = measures.evaluations_needed({"a": DEAR, "b": SLOW}, asks)
     assert ours.tolist() == [40, 40] and others.tolist() == [20, 30]
