@@ -64,7 +64,8 @@ class Gain:
         label: row that has Stage 1.
         steps: change of the mean error at equal steps, from the row without.
         cost: the same at equal evaluations: those that the row with Stage 1 has in the end, where there is a
-            longer run of the task alone; else those of the task alone, where the row with Stage 1 is cut short.
+            longer run of the task alone; else those of the task alone, where the row with Stage 1 is cut
+            short.
         to_target: change of the mean of the evaluations to the lowest error that every run of both reaches.
         information: mean of what the targets b_i know, in [0, 1].
         errors: mean error of the row without and of the row with Stage 1, after the last step.
@@ -105,23 +106,27 @@ def gain(task: str, label: str, ours: Result, others: Result, longer: Result | N
     )
 
 
-def factor_words(low: float, factor: float, high: float) -> str:
-    """Return a factor with its interval, two digits each, for tables and prose.
+def factor_words(low: float, factor: float, high: float, digits: int = 2) -> str:
+    """Return a factor with its interval, so many digits each, for tables and prose.
 
     Example:
         >>> factor_words(0.123, 1234.5, 56789.0)
         '1,200 [0.12, 57,000]'
     """
-    texts = [f"{float(f'{x:.2g}'):,.{0 if x >= 10 else 4}f}" for x in (low, factor, high)]
+    rounded = [float(f"{x:.{digits}g}") for x in (low, factor, high)]
+    texts = [f"{x:,.{0 if x >= 10 ** (digits - 1) else 4}f}" for x in rounded]
     low_, factor_, high_ = (text.rstrip("0").rstrip(".") if "." in text else text for text in texts)
     return f"{factor_} [{low_}, {high_}]"
 
 
 def factor_of(change: Comparison) -> str:
-    """Write a relative change with its interval, where it has one, as a factor: 1 + change."""
+    """Write a relative change with its interval, where it has one, as a factor: 1 + change.
+
+    Three digits: an interval that ends close to 1 shows on which side.
+    """
     if not np.isfinite(change.low):
-        return factor_words(*[1 + change.mean] * 3).partition(" ")[0]
-    return factor_words(1 + change.low, 1 + change.mean, 1 + change.high)
+        return factor_words(*[1 + change.mean] * 3, digits=3).partition(" ")[0]
+    return factor_words(1 + change.low, 1 + change.mean, 1 + change.high, digits=3)
 
 
 COLUMNS: dict[str, Callable[[Gain], Any]] = {

@@ -58,7 +58,7 @@ def test_a_gain_by_hand():
     shown = table({("task", "dear"): rows[0]}, ("task", "row"))
     assert shown.index.names == ["task", "row"] and shown.shape == (1, 7)
     assert shown.iloc[0]["n"] == 2 and shown.iloc[0]["success"] == "0 / 0"
-    assert shown.iloc[0]["equal steps"].startswith("0.67 [") and factor_of(found.cost).startswith("2.7 [")
+    assert shown.iloc[0]["equal steps"].startswith("0.667 [") and factor_of(found.cost).startswith("2.67 [")
     assert "equal evaluations, cut short" in table({("task", "dear"): found}, ("task", "row"), CUT)
     asks = SimpleNamespace(method="a", baseline="b", metric="error")
     ours, others = measures.evaluations_needed({"a": DEAR, "b": SLOW}, asks)
