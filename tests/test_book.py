@@ -236,6 +236,10 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
     if program == "make":
         # run elsewhere: `make test` runs this test
         assert re.search(rf"^{words[0]}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif program == "qbp" and "--help" in words:
+        with pytest.raises(SystemExit, match=r"^0$"):
+            arguments.parser().parse_args(words)
+        assert capsys.readouterr().out
     elif program == "qbp":
         args = arguments.parser().parse_args(words)  # a wrong one exits
         configs = cli._configs(args) if args.name == "run" else []
