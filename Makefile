@@ -9,12 +9,15 @@ CHAPTERS := $(wildcard book/*.ipynb)
 BOOK     := $(BIN)/jupyter-book build --config _config.yml --path-output . -q
 # One thread per process: JOBS processes share the cores, and sums are added in one order everywhere.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# The same instructions on every x86 CPU: some runs amplify rounding, and a stored output is compared elsewhere.
+# A fifth slower than what each CPU does best.
+ANY_CPU := $(ONE_THREAD) MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=avx2
 
 # What uses the kernel is tested again without it.
 WITHOUT_KERNEL := $(patsubst %,tests/test_%.py,ansatz circuits convex devices plateau two_stage variances)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test verify book trace browser lint refresh results bench clean
+.PHONY: help install reproduce test verify book trace browser pythons lint refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,18 +35,18 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims, build the book from that
-	$(ONE_THREAD) $(BIN)/qbp reproduce --jobs $(JOBS)
+	$(ANY_CPU) $(BIN)/qbp reproduce --jobs $(JOBS)
 	$(BOOK) _build/reproduced
 	@echo "Read it: _build/html/index.html"
 
 test: $(STAMP)  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS)
 	QBP_KERNEL=torch $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(WITHOUT_KERNEL)
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
+	$(ANY_CPU) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
 
 verify: $(STAMP)  ## check the result tables, compute a sample of their rows again, compare printed claims
-	$(ONE_THREAD) $(BIN)/qbp verify --rows $(ROWS) $(VERIFY)
+	$(ANY_CPU) $(BIN)/qbp verify --rows $(ROWS) $(VERIFY)
 
 book: $(STAMP)  ## build the pages from the committed outputs; a warning is an error
 	$(BOOK) -W -n --keep-going book
@@ -55,11 +58,14 @@ trace: $(STAMP)  ## on the built pages every figure and table has its command, a
 browser: $(STAMP)  ## open every built page in Chromium: no script error, no foreign request, sliders move
 	$(BIN)/python -m pytest -m browser tests/test_browser.py
 
+pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
+	$(BIN)/python -m pytest -m pythons tests/test_other_pythons.py
+
 lint: $(STAMP)  ## ruff on modules, tests and notebooks
 	$(BIN)/ruff check .
 
 refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant to change
-	$(ONE_THREAD) $(BIN)/qbp refresh
+	$(ANY_CPU) $(BIN)/qbp refresh $(REFRESH)
 
 results: $(STAMP)  ## compute the committed result tables (paper profile; about two hours on two cores); goes on where it stopped
 	$(BIN)/qbp grid --jobs $(JOBS)

@@ -8,7 +8,7 @@ from qbp.ansatz import Circuit, HardwareEfficient, PauliRotations
 from qbp.circuit_configs import CircuitExperiment
 from qbp.configs import Experiment
 from qbp.convex import gradient_norm, local_loss, ridge, should_switch
-from qbp.experiments import Result, compare
+from qbp.experiments import compare
 from qbp.expressibility import Expressibility, expressibility
 from qbp.kinds import run
 from qbp.landscape import hessian, hessian_spectrum, landscape, random_directions
@@ -18,6 +18,7 @@ from qbp.plateau import GradientVariance, gradient_variance
 from qbp.pqc import RegressionExperiment
 from qbp.problem import History, Problem
 from qbp.refinement import oscillatory_regularizer, refinement_loss
+from qbp.result import Result
 from qbp.sellier import SellierConfig, sellier
 from qbp.sellier_waves import WaveConfig
 from qbp.statistics import bootstrap_interval, paired

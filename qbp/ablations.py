@@ -12,7 +12,7 @@ import numpy as np
 
 from qbp import _checks, circuit_studies, regression_tables, results, start_studies
 from qbp.configs import Experiment
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.studies import (
     BATCHED,
     COMPARISONS,

@@ -266,12 +266,14 @@ def _reproduce(commands: Any) -> None:
 
 
 def _refresh(commands: Any) -> None:
-    _command(
+    own = _command(
         commands,
         "refresh",
-        "execute every chapter in place, as it is stored",
-        "For authors: where an output is meant to change.  `make refresh` sets one thread first.",
+        "execute chapters in place, as they are stored",
+        "For authors: where an output is meant to change.  `make refresh` sets one thread first, and the\n"
+        "instructions that every CPU has; `make refresh REFRESH=curve` does so for one chapter.",
     )
+    own.add_argument("chapters", nargs="*", metavar="CHAPTER", help="name of a chapter (default all)")
 
 
 def _readme(commands: Any) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from qbp import ablations, results
 from qbp.ambiguities import Ambiguity
 from qbp.effects import METRIC, Effect, Part, corrected, effect
-from qbp.experiments import Result
 from qbp.findings import change_words, judged_words
+from qbp.result import Result
 from qbp.studies import TASKS
 
 RANK = {"helps": 1, "hurts": -1}  # of two-stage against its baseline; everything else is 0, and small effects

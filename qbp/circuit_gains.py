@@ -11,7 +11,7 @@ import numpy as np
 
 from qbp.curves import common_target
 from qbp.evidence import Comparison, compare_pairs
-from qbp.experiments import Result
+from qbp.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,10 +18,10 @@ from qbp.ansatz import Circuit
 from qbp.circuit_configs import CircuitExperiment
 from qbp.circuits import Infidelity
 from qbp.convex import default_threshold, gradient_norm
-from qbp.experiments import Result, resolve_device
 from qbp.noise import noisy_expectations
 from qbp.observables import Observable, local_observables
 from qbp.problem import History, Problem
+from qbp.result import Result, resolve_device
 from qbp.shifted import AMPLITUDES
 from qbp.shots import evaluations, gradient_noise, settings, shot_expectations
 from qbp.targets import STATES, Target, target

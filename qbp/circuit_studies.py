@@ -12,7 +12,7 @@ from typing import Any
 
 from qbp import _checks, results
 from qbp.circuit_configs import CircuitExperiment
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.studies import Table, read
 
 FRAMED = {"frame": "clifford"}

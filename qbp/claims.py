@@ -18,9 +18,9 @@ import numpy as np
 from qbp import ablations, circuit_studies, regression_tables, start_studies
 from qbp import results as tables
 from qbp.evidence import Comparison, Share, holm
-from qbp.experiments import Result
 from qbp.kinds import run
 from qbp.measures import weigh
+from qbp.result import Result
 from qbp.sentences import CLAIMS, Claim
 from qbp.statistics import Interval
 from qbp.verdicts import RULES, VERDICTS

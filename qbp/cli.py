@@ -14,8 +14,9 @@ import numpy as np
 
 from qbp import _checks, arguments, kinds
 from qbp.configs import Experiment
-from qbp.experiments import Result, load_data, resolve_device
+from qbp.experiments import load_data
 from qbp.kinds import run
+from qbp.result import Result, resolve_device
 from qbp.variances import Row, Study, decay, rows
 
 # Of a circuit that is trained: a state of 20 qubits takes 16 MB, and the exact lowest energy that errors are
@@ -303,7 +304,7 @@ def _reproduce(args: argparse.Namespace) -> int:
 def _refresh(args: argparse.Namespace) -> int:
     from qbp.sweep import refresh
 
-    refresh()
+    refresh(names=args.chapters)
     return 0
 
 

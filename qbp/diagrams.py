@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from qbp.datasets import Dataset
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.statistics import numbers
 from qbp.style import LABELS, MARKERS, PLAIN, STYLE, STYLES, add_legend, log_axis
 

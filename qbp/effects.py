@@ -16,7 +16,7 @@ from qbp import _checks, ablations, results
 from qbp.configs import METHODS, Experiment
 from qbp.curves import stopped_early
 from qbp.evidence import Comparison, compare_pairs, detectable, holm
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.studies import TASKS
 from qbp.verdicts import LEVEL
 

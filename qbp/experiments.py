@@ -6,7 +6,7 @@ Whatever a method minimizes, every method is also measured on the data: `train_l
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import _checks, datasets, draws
+from qbp import datasets, draws
 from qbp.configs import Algorithm, Experiment, configurations
 from qbp.convex import default_threshold, gradient_norm
 from qbp.datasets import Dataset
@@ -22,6 +22,7 @@ from qbp.mlp import MLP
 from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
 from qbp.problem import History, Problem
 from qbp.released import ReleasedBatches, convex_penalty, replay_start, replay_starts, task_penalty
+from qbp.result import Result, resolve_device
 from qbp.sellier import sellier
 from qbp.sellier_waves import WaveConfig
 from qbp.two_stage import TwoStageConfig, two_stage
@@ -29,43 +30,6 @@ from qbp.two_stage import TwoStageConfig, two_stage
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
 CHUNK_BYTES = 2**22  # state of the runs that go through a step together: small enough to stay in the cache
 SMALL_BYTES = 2**20  # below this much theta in a step, one thread is faster than two
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run left behind.
-
-    Attributes:
-        config: the configuration.
-        theta: parameters after the last step, (runs, n_params), on the device of the run; None if loaded
-            from a table.
-        step: recorded steps, (records,).
-        history: metric -> (runs, records), float64.
-        minibatch_loss: the method's own loss at every step, (runs, steps + 1); None if loaded from a table.
-        diverged: (runs,), true where a value was not finite; its metrics keep their last finite value.
-        seconds: wall-clock time.
-    """
-
-    config: Experiment
-    theta: Tensor | None
-    step: np.ndarray
-    history: dict[str, np.ndarray]
-    minibatch_loss: np.ndarray | None
-    diverged: np.ndarray
-    seconds: float
-
-    def final(self, metric: str) -> np.ndarray:
-        """Return a metric after the last step, (runs,)."""
-        _checks.choice("metric", metric, self.history)
-        return self.history[metric][:, -1]
-
-
-def resolve_device(device: str) -> torch.device:
-    """Turn "auto", "cpu", "cuda" ... into a device; raise ValueError if it is not there."""
-    found = _checks.device("device", device)
-    if found.type == "meta":
-        raise ValueError("device must be one that holds numbers, got 'meta'")
-    return found
 
 
 def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Result:

@@ -10,12 +10,12 @@ from typing import Any
 from qbp import circuit_configs, circuit_runs, configs, experiments, pqc, terrain
 from qbp.circuit_configs import CircuitExperiment
 from qbp.configs import EXPERIMENTS, Experiment
-from qbp.experiments import Result
+from qbp.result import Result
 
-CHECKS = frozenset({"_checks"})  # let a run happen or not, and change no number
+# Modules that change no number: checks let a run happen or not, a result is what it leaves behind.
+APART = frozenset({"qbp._checks", "qbp.result"})
 # Paths of one engine, held together by tests: which of them runs changes rounding only.
-PATHS = frozenset({"adjoint", "layers", "kernel_plan", "native", "_kernel"})
-CIRCUIT_ENGINE = PATHS | {"ansatz", "observables", "statevector"}
+PATHS = frozenset({"qbp.adjoint", "qbp.layers", "qbp.kernel_plan", "qbp.native", "qbp._kernel"})
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,8 @@ class Kind:
     Attributes:
         config: its frozen configuration; it has `experiment`, `method`, `seeds`, `seed`, `steps`,
             `record_every`, `device` and `dtype`.
-        run: configuration -> :class:`~qbp.experiments.Result`.
-        root: the module whose imports hold every line its numbers depend on.
-        apart: modules among these that change no number.
+        run: configuration -> :class:`~qbp.result.Result`.
+        apart: modules whose code no number depends on.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
         configurations: (experiment, methods, options by name) -> a configuration for each method.
@@ -39,8 +38,7 @@ class Kind:
 
     config: type
     run: Callable[..., Result]
-    root: str
-    apart: frozenset[str]
+    apart: frozenset[str] = APART
     verb: str = "run"
     records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
     configurations: Callable[..., list] = field(default_factory=lambda: configs.configurations)
@@ -49,35 +47,32 @@ class Kind:
     targets: Mapping[str, str] = field(default_factory=dict)
     among: int = 3
 
+    @property
+    def roots(self) -> tuple[str, str]:
+        """Dotted names of the configuration and of what runs it: every number depends on these."""
+        return tuple(f"{root.__module__}.{root.__qualname__}" for root in (self.config, self.run))
 
-# The perceptrons import the engine of the circuits for eq. 1, but no perceptron runs it.
+
 PERCEPTRONS = Kind(
     Experiment,
     experiments.run,
-    "experiments",
-    CHECKS | CIRCUIT_ENGINE,
     targets={"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"},
 )
-SURVEYS = Kind(
-    Experiment, terrain.survey, "terrain", CHECKS | CIRCUIT_ENGINE, verb="terrain", records=terrain.records
-)
+SURVEYS = Kind(Experiment, terrain.survey, verb="terrain", records=terrain.records)
 CIRCUITS = Kind(
     CircuitExperiment,
     circuit_runs.run,
-    "circuit_runs",
-    CHECKS | PATHS | {"experiments"},  # `experiments` gives it the shape of a result, no number
+    APART | PATHS,
     configurations=circuit_configs.configurations,
     seconds=circuit_runs.seconds,
     metrics=("energy", "error", "convex", "snr", "evaluations"),
     targets={"vqe": "title, III: Algorithm 1 on circuits"},
     among=20,  # the kernel puts few runs into its vectors as it puts one
 )
-# From the module of the perceptrons' experiments a regression has the shape of its result, and no number.
 REGRESSION = Kind(
     pqc.RegressionExperiment,
     pqc.run,
-    "pqc",
-    CHECKS | PATHS | {"experiments"},
+    APART | PATHS,
     configurations=pqc.configurations,
     seconds=pqc.seconds,
     metrics=("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels"),

@@ -18,9 +18,10 @@ from qbp.configs import Experiment
 from qbp.convex import local_loss, midpoint_gap, ridge_hessian
 from qbp.curves import common_target, rises, rising_share, smoothness
 from qbp.evidence import compare_pairs, share
-from qbp.experiments import Result, load_data
+from qbp.experiments import load_data
 from qbp.mlp import MLP, mean_squared_error
 from qbp.observables import local_observables
+from qbp.result import Result
 from qbp.start_ensembles import WHENS, ensemble, small
 from qbp.start_gradients import RELATIVE, bits_per_qubit, escape, squared
 from qbp.statistics import Interval, steps_to_target

@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.statistics import band
 from qbp.style import LABELS, PEERS, PLAIN, STYLE, STYLES, UNITS, add_legend, log_axis
 

@@ -18,11 +18,11 @@ from qbp import _checks, draws
 from qbp._checks import option
 from qbp.algorithms import resolved
 from qbp.datasets import Dataset
-from qbp.experiments import Result, resolve_device
 from qbp.mlp import MLP
 from qbp.perceptron import MiniBatches, perceptron_problem
 from qbp.problem import History, Problem
 from qbp.regression import CircuitRegressor, regression_data, regression_problem
+from qbp.result import Result, resolve_device
 from qbp.two_stage import TwoStageConfig, two_stage
 
 METHODS = ("two-stage", "no-init", "mlp")

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from qbp.diagrams import lines
-from qbp.experiments import Result
 from qbp.mlp import mean_squared_error
 from qbp.regression import after_channels, regression_data, target
+from qbp.result import Result
 from qbp.statistics import bootstrap_interval
 from qbp.style import STYLE, STYLES, add_legend, log_axis
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbp import _checks, results
-from qbp.experiments import Result
 from qbp.pqc import RegressionExperiment
+from qbp.result import Result
 from qbp.statistics import paired
 from qbp.studies import Table, read
 

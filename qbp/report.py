@@ -9,7 +9,7 @@ import numpy as np
 
 from qbp import __version__
 from qbp.curves import common_target, smoothness
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.results import config_dict
 from qbp.statistics import (
     bootstrap_interval,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qbp import draws, kinds, results
-from qbp.experiments import Result
 from qbp.integrity import Mismatch, named, words
 from qbp.kinds import run
+from qbp.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,8 @@ RELATIVE = {"float64": 1e-6, "float32": 1e-3}
 OF_RANGE = {"float64": 1e-9, "float32": 1e-5}
 # A few runs amplify rounding without bound: Sellier's packets as released, and eq. 2 on fewer points than
 # weights.  Where a run exceeds the above, its rows may differ by SPREAD times what the mere order of sums
-# makes of this very run up to that step; between kinds of CPU we have measured up to 50 times.
+# makes of this very run up to that step, and in single precision what rounding makes of it at all; between
+# kinds of CPU we have measured up to 50 times the former.
 SPREAD = 200
 
 
@@ -134,7 +135,8 @@ def tolerance(part: "pd.DataFrame", dtype: str) -> tuple[np.ndarray, np.ndarray]
 
 
 def spread(alone: Result, steps: np.ndarray, table: str = "") -> np.ndarray:
-    """Return how far a run is from itself when it is computed among others, which orders its sums anew.
+    """Return how far a run is from itself with other rounding: among others, where sums are in another order,
+    and, if it is of single precision, in double precision.
 
     Args:
         alone: result of one seed.
@@ -144,12 +146,15 @@ def spread(alone: Result, steps: np.ndarray, table: str = "") -> np.ndarray:
     Returns:
         The largest difference up to each of these steps, as a share of a metric's range, over all metrics.
     """
-    seeds = kinds.of(alone.config.experiment, table).among
-    among = run(replace(alone.config, seeds=seeds), table=table).history
+    others = [replace(alone.config, seeds=kinds.of(alone.config.experiment, table).among)]
+    if alone.config.dtype == "float32":
+        others.append(replace(alone.config, dtype="float64"))
     far = np.zeros(len(alone.step))
-    for metric, (values,) in alone.history.items():
-        largest = np.abs(values).max()
-        far = np.maximum(far, np.abs(values - among[metric][0]) / (largest if largest > 0 else 1.0))
+    for other in others:
+        history = run(other, table=table).history
+        for metric, (values,) in alone.history.items():
+            largest = np.abs(values).max()
+            far = np.maximum(far, np.abs(values - history[metric][0]) / (largest if largest > 0 else 1.0))
     return np.maximum.accumulate(far)[np.searchsorted(alone.step, steps)]
 
 

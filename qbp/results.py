@@ -6,16 +6,13 @@ MANIFEST.json says for each table what produced it; a table whose bytes do not m
 
 import hashlib
 import io
-import itertools
 import json
 import os
 import platform
-import re
 import shlex
-import tokenize
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +21,9 @@ import numpy as np
 
 from qbp import kinds
 from qbp.configs import EXPERIMENTS
-from qbp.experiments import Result
+from qbp.digest import Code
 from qbp.kinds import PERCEPTRONS, Kind
+from qbp.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,52 +79,19 @@ def command(config: Any, table: str = "") -> str:
     return " ".join(words)
 
 
-def core_modules(kind: Kind = PERCEPTRONS) -> list[str]:
-    """Return the modules that can change a number of a kind of experiment: its root and all it imports."""
-    package, seen, todo = Path(__file__).parent, set(), [kind.root]
-    while todo:
-        name = todo.pop()
-        if name not in seen | kind.apart:
-            seen.add(name)
-            found = re.findall(
-                r"^\s*from qbp(?:\.(\w+))? import (.*)", (package / f"{name}.py").read_text(), re.M
-            )
-            todo += [
-                m for module, names in found for m in ([module] if module else re.findall(r"\w+", names))
-            ]
-    return sorted(seen)
-
-
 def core_digest(kind: Kind = PERCEPTRONS) -> str:
-    """Return a hash of the code of :func:`core_modules`, 16 hex digits.
+    """Return the digest of the code that a kind's numbers rest on (:mod:`qbp.digest`), 16 hex digits."""
+    return _digest(kind.roots, kind.apart)
 
-    Comments, docstrings and layout do not enter.
-    """
-    digest = hashlib.sha256()
-    for name in core_modules(kind):
-        source = (Path(__file__).parent / f"{name}.py").read_text()
-        digest.update(f"{name}\0{_code(source)}\0".encode())
-    return digest.hexdigest()[:16]
+
+@cache
+def _digest(roots: tuple[str, ...], apart: frozenset[str]) -> str:
+    return Code(apart=apart).digest(roots)
 
 
 def core_of(config: Any, table: str = "") -> str:
     """Return the digest of the code that computes the rows of a configuration in a table."""
     return core_digest(kinds.of(config.experiment, table))
-
-
-@lru_cache(maxsize=64)
-def _code(source: str) -> str:
-    """Return a source's tokens, without what Python does not execute."""
-    kept, fresh = [], True  # fresh: at the start of a statement, where a lone string is a docstring
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-    for token, after in itertools.pairwise(tokens):
-        docstring = fresh and token.type == tokenize.STRING and after.type == tokenize.NEWLINE
-        if token.type not in layout and not docstring:
-            kept.append(token.string)
-        if token.type != tokenize.COMMENT:
-            fresh = token.type in layout
-    return " ".join(kept)
 
 
 def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.DataFrame":

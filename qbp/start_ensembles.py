@@ -17,11 +17,11 @@ from torch import Tensor
 from qbp import _checks, draws
 from qbp.circuit_configs import CircuitExperiment
 from qbp.convex import local_loss
-from qbp.experiments import resolve_device
 from qbp.expressibility import frame_potential
 from qbp.landscape import hessian_spectrum
 from qbp.observables import local_observables
 from qbp.problem import Problem
+from qbp.result import resolve_device
 from qbp.targets import Target
 from qbp.targets import target as make
 from qbp.two_stage import two_stage

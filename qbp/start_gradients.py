@@ -7,7 +7,7 @@ square component, and it is called variance here too.
 
 import numpy as np
 
-from qbp.experiments import Result
+from qbp.result import Result
 
 LOSSES = {  # name: metric of its root mean square component
     "task": "task_grad_rms",

@@ -15,7 +15,7 @@ from qbp import _checks, results
 from qbp.circuit_configs import CircuitExperiment
 from qbp.circuit_gains import factor_words
 from qbp.curves import decay_fit
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.start_ensembles import ALGORITHM, TARGETS, WHENS
 from qbp.start_gradients import QUANTITIES, RELATIVE, end_of_stage_1, escape, squared
 from qbp.statistics import band, relative_change

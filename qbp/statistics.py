@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from qbp import _checks
-from qbp.experiments import Result
+from qbp.result import Result
 
 RESAMPLES = 9999
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from qbp import _checks, results
 from qbp.configs import Experiment
-from qbp.experiments import Result
+from qbp.result import Result
 
 TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more than three points
     "curve": {"experiment": "curve"},

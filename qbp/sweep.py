@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -129,12 +129,23 @@ def _finished(run: Callable[[Path], float], todo: Sequence[Path], jobs: int) -> 
         pool.shutdown(cancel_futures=True)
 
 
-def refresh(book: Path = BOOK) -> None:
-    """Execute every chapter in place, as it is stored: what `make test` then compares with."""
+def refresh(book: Path = BOOK, names: Collection[str] = ()) -> None:
+    """Execute chapters in place, as they are stored: what `make test` then compares with.
+
+    Args:
+        book: folder of the chapters.
+        names: of the chapters (default all).
+
+    Raises:
+        ValueError: there is no such chapter; nothing was executed.
+    """
     import nbformat
     from nbclient import NotebookClient
 
-    for path in chapters(book):
+    known = {path.stem: path for path in chapters(book)}
+    for name in names:
+        _checks.choice("CHAPTER", name, known)
+    for path in [known[name] for name in names or known]:
         began = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from qbp.configs import Experiment
 from qbp.curvature import hessian_extremes, layer_ratio, line_barrier
-from qbp.experiments import Result, load_data, resolve_device, run
+from qbp.experiments import load_data, run
 from qbp.mlp import MLP, cross_entropy, mean_squared_error
+from qbp.result import Result, resolve_device
 
 METHODS = ("two-stage", "no-init")
 LANCZOS = 30  # steps

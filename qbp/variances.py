@@ -17,9 +17,9 @@ from qbp import _checks
 from qbp._checks import option
 from qbp.ansatz import HardwareEfficient
 from qbp.curves import decay_fit_log2
-from qbp.experiments import resolve_device
 from qbp.observables import Observable, PauliSum, Projector, tfim
 from qbp.plateau import ENGINES, WALKS, GradientVariance, choose, gradient_variance
+from qbp.result import resolve_device
 
 
 def _zz(n: int) -> PauliSum:

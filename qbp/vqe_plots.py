@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from qbp.circuit_gains import Gain
 from qbp.evidence import Comparison
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.statistics import band
 from qbp.style import STYLE, STYLES, add_legend
 

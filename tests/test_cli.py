@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import qbp
-from qbp import arguments, claims, cli, experiments, kinds, results
+from qbp import arguments, claims, cli, kinds, results
+from qbp.result import resolve_device
 from qbp.sellier import SellierConfig
 
 QUICK = ["--seeds", "1", "--steps", "2", "--n-hidden", "4", "--device", "cpu"]
@@ -342,7 +343,7 @@ def test_info(monkeypatch):
     news = [line for line in said.err.splitlines() if not line.startswith("qbp: compiling")]  # a first time
     assert said.status == 0 and not news and found["torch"] == torch.__version__
     assert found.keys() >= {"qbp", "python", "numpy", "device", "threads", "kernel"}
-    assert found["device"] == str(experiments.resolve_device("auto"))
+    assert found["device"] == str(resolve_device("auto"))
     plain = Said("info").out.splitlines()
     assert [line.split()[0] for line in plain] == list(found)
 

@@ -12,7 +12,7 @@ from qbp.ablations import NOT_MEASURED, STUDIES
 from qbp.ambiguities import AMBIGUITIES, ambiguity
 from qbp.effects import AT_START, CONDITIONS, CONTROLS, ELSEWHERE, PARTS, SETTINGS, Part, corrected, judged
 from qbp.evidence import compare_pairs, detectable
-from qbp.experiments import Result
+from qbp.result import Result
 from qbp.studies import TASKS
 
 SEEDS = 12

@@ -1,17 +1,13 @@
 """The later notebook's regression as an experiment: its switch, its runs alone and together, its tables."""
 
-import inspect
 import json
 import shlex
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import qbp
-from qbp import draws, kinds, pqc, regression_plots, regression_tables, results
+from qbp import draws, pqc, regression_plots, regression_tables, results
 from qbp.arguments import parser
 from qbp.cli import _configs, main
 from qbp.convex import gradient_norm
@@ -197,36 +193,6 @@ def test_the_tables_hold_each_row_once():
     assert len(keys) == len(set(keys)) == len(regression_tables.rows()) + 20
     for output in ("plain", "affine"):
         assert {results.key(c) for c in regression_tables.depth_rows(output).values()} <= set(keys)
-
-
-def test_the_digest_is_of_the_modules_that_ran():
-    called, folder = set(), str(Path(inspect.getfile(qbp)).parent)
-
-    def note(frame, event, arg):
-        path = Path(frame.f_code.co_filename)
-        if event == "call" and str(path.parent) == folder:
-            called.add(path.stem)
-
-    sys.setprofile(note)
-    try:
-        for method in pqc.METHODS:
-            run(RegressionExperiment(method=method, seeds=1, steps=2, device="cpu"))
-    finally:
-        sys.setprofile(None)
-    kind = kinds.of("pqc")
-    digested = set(results.core_modules(kind))
-    assert called - kind.apart <= digested | {"kinds"}
-    assert {
-        "pqc",
-        "regression",
-        "ansatz",
-        "observables",
-        "two_stage",
-        "optimizers",
-        "mlp",
-        "draws",
-    } <= digested
-    assert not digested & {"experiments", "sellier", "terrain"}
 
 
 @pytest.fixture(scope="module")

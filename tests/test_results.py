@@ -2,18 +2,14 @@
 
 import dataclasses
 import json
-import runpy
 import shlex
-import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import test_architecture as architecture
 
 import qbp
-from qbp import kinds, results, terrain
+from qbp import results, terrain
 from qbp.ablations import tables
 from qbp.arguments import parser
 from qbp.cli import _configs
@@ -161,52 +157,6 @@ def test_a_key_is_what_was_computed_not_where_nor_for_how_many_seeds():
             del options["points"]  # an option of curve
         plain = {**options, "experiment": "curve"} if name == "experiment" else options
         assert key(qbp.Experiment(**{**options, name: value})) != key(qbp.Experiment(**plain)), name
-
-
-def test_the_core_digest_follows_every_module_that_can_change_a_number(tmp_path):
-    package = shutil.copytree(
-        architecture.PACKAGE, tmp_path / "qbp", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    digest = runpy.run_path(str(package / "results.py"))["core_digest"]
-    first = digest()
-    assert first == core_digest()
-    for path in sorted(package.glob("*.py")):
-        text = path.read_bytes()
-        path.write_bytes(text + b"changed = 1\n")
-        assert (digest() != first) == (path.stem in results.core_modules()), path.name
-        path.write_bytes(b'"""Said anew."""\n' + text.split(b'"""', 2)[2] + b"# and more\n")
-        assert digest() == first, path.name
-        path.write_bytes(text.replace(b"\n", b"\r\n"))  # as a checkout on Windows has it
-        assert digest() == first, path.name
-        path.write_bytes(text)
-
-
-def test_every_module_that_a_perceptron_runs_is_in_the_digest_and_no_circuit_is_run():
-    """Watched from the interpreter: every function of the package that is called, import time aside."""
-    called, package = set(), str(architecture.PACKAGE)
-
-    def watch(frame, event, _):
-        if event == "call" and frame.f_code.co_filename.startswith(package):
-            called.add(Path(frame.f_code.co_filename).stem)
-
-    sys.setprofile(watch)
-    try:
-        for method in qbp.configs.METHODS:
-            rule = {"switching": "threshold-or-plateau"} if method == "two-stage" else {}
-            qbp.run(qbp.Experiment("curve", method=method, algorithm=rule, n_layers=2, **OPTIONS))
-        for method in ("two-stage", "no-init", "sellier"):
-            released = {**OPTIONS, "reading": "as-released", "n_hidden": 250}
-            qbp.run(qbp.Experiment("curve", method=method, **released))
-        small = {"seeds": 2, "steps": 1, "holdout": 0.1, "device": "cpu"}
-        qbp.run(qbp.Experiment("telecom", n_hidden=4, **small))
-        qbp.run(qbp.Experiment("mnist", n_hidden=4, per_class=2, **small))
-        packets = {"time": "imaginary", "form": "closure"}
-        qbp.run(qbp.Experiment("curve", method="sellier", algorithm=packets, **OPTIONS))
-    finally:
-        sys.setprofile(None)
-    others = {"_checks", "kinds"}  # let a run happen or not, and say which function it is
-    assert called - others == set(results.core_modules())
-    assert not called & kinds.CIRCUIT_ENGINE
 
 
 def test_what_overflows_is_stored_as_the_last_finite_value():

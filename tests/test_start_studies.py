@@ -8,8 +8,8 @@ import torch
 
 from qbp import ablations, kinds, results, start_studies
 from qbp.convex import local_loss
-from qbp.experiments import Result
 from qbp.observables import local_observables
+from qbp.result import Result
 from qbp.start_ensembles import WHENS, ensemble
 from qbp.start_gradients import bits_per_qubit, end_of_stage_1, escape, squared
 from qbp.start_studies import Place

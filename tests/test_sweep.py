@@ -206,6 +206,11 @@ def test_refresh_stores_what_a_run_gives_without_the_time_of_day_and_twice_the_s
     assert {path.name: path.read_bytes() for path in book.iterdir()} == first
 
 
+def test_refresh_names_a_chapter_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"CHAPTER must be one of .*, got 'nowhere'"):
+        refresh(names=["nowhere"])
+
+
 def test_refresh_keeps_a_notebook_whose_cell_fails(tmp_path):
     book = make_book(tmp_path / "book")
     write(book / "index.ipynb", "x = 1", "x / 0")
