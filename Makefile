@@ -14,7 +14,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 ANY_CPU := $(ONE_THREAD) MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=avx2
 
 # What uses the kernel is tested again without it.
-WITHOUT_KERNEL := $(patsubst %,tests/test_%.py,ansatz circuits convex devices plateau two_stage variances)
+WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circuit_problems.py test_convex.py \
+  test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce test verify book trace browser pythons lint refresh results bench clean
@@ -59,7 +60,7 @@ browser: $(STAMP)  ## open every built page in Chromium: no script error, no for
 	$(BIN)/python -m pytest -m browser tests/test_browser.py
 
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
-	$(BIN)/python -m pytest -m pythons tests/test_other_pythons.py
+	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py
 
 lint: $(STAMP)  ## ruff on modules, tests and notebooks
 	$(BIN)/ruff check .

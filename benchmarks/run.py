@@ -26,8 +26,8 @@ from tqdm import tqdm
 
 from benchmarks import oracle, workloads
 from benchmarks.workloads import Workload
-from qbp import benchmarks as report
-from qbp import results
+from qbp.book import benchmarks as report
+from qbp.results import store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -437,7 +437,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--run-cap", type=float, help="seconds of all runs of a cell (default 60; 10 with --quick)"
     )
-    made.add_argument("--output", type=Path, default=results.DIRECTORY, help="folder (default results)")
+    made.add_argument("--output", type=Path, default=store.DIRECTORY, help="folder (default results)")
     made.add_argument("--quick", action="store_true", help="small workloads, three rounds: minutes")
     made.add_argument("--install-only", action="store_true", help="make the peers' environments and stop")
     made.add_argument(
@@ -478,7 +478,7 @@ def main(words: list[str] | None = None) -> int:
             print(f"{name}: {reason}")
         return bool(problems)
     began, frames, kept = time.perf_counter(), [], None
-    if args.keep and "benchmarks" in results.manifest(args.output):
+    if args.keep and "benchmarks" in store.manifest(args.output):
         stored = report.load(args.output)
         kept = stored[~stored["workload"].isin([w.name for w in rows])]
     command = shlex.join(["python", "-m", "benchmarks", *(words if words is not None else sys.argv[1:])])

@@ -4,26 +4,26 @@ Floors 0-4, imported here with the experiments on floor 5, need torch and numpy 
 the command line are imported by name when wanted.
 """
 
-from qbp.ansatz import Circuit, HardwareEfficient, PauliRotations
-from qbp.circuit_configs import CircuitExperiment
-from qbp.configs import Experiment
+from qbp.algorithm_1 import TwoStageConfig, two_stage
+from qbp.baseline.loop import SellierConfig, sellier
+from qbp.baseline.waves import WaveConfig
+from qbp.circuits.ansatz import Circuit, HardwareEfficient, PauliRotations
+from qbp.circuits.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim
+from qbp.circuits.targets import ground_energy
 from qbp.convex import gradient_norm, local_loss, ridge, should_switch
-from qbp.experiments import compare
-from qbp.expressibility import Expressibility, expressibility
-from qbp.kinds import run
-from qbp.landscape import hessian, hessian_spectrum, landscape, random_directions
-from qbp.mlp import MLP
-from qbp.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim
-from qbp.plateau import GradientVariance, gradient_variance
-from qbp.pqc import RegressionExperiment
+from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.perceptron_configs import Experiment
+from qbp.experiments.perceptrons import compare
+from qbp.experiments.registry import run
+from qbp.experiments.regression import RegressionExperiment
+from qbp.experiments.result import Result
+from qbp.perceptrons.mlp import MLP
+from qbp.plateaus.expressibility import Expressibility, expressibility
+from qbp.plateaus.landscape import hessian, hessian_spectrum, landscape, random_directions
+from qbp.plateaus.variance import GradientVariance, gradient_variance
 from qbp.problem import History, Problem
 from qbp.refinement import oscillatory_regularizer, refinement_loss
-from qbp.result import Result
-from qbp.sellier import SellierConfig, sellier
-from qbp.sellier_waves import WaveConfig
-from qbp.statistics import bootstrap_interval, paired
-from qbp.targets import ground_energy
-from qbp.two_stage import TwoStageConfig, two_stage
+from qbp.statistics.intervals import bootstrap_interval, paired
 
 __version__ = "0.1.0"
 __all__ = [

@@ -6,26 +6,31 @@ its angles.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from qbp import _checks
-from qbp.ansatz import Circuit
-from qbp.observables import Observable
+
+if TYPE_CHECKING:
+    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.observables import Observable
 
 SWITCHING = ("steps", "threshold", "plateau", "threshold-or-plateau")
 NORMS = ("paper", "rms", "mean-square")
 
 
-def local_loss(circuit: Circuit, theta: Tensor, observables: Sequence[Observable], targets: Tensor) -> Tensor:
+def local_loss(
+    circuit: "Circuit", theta: Tensor, observables: Sequence["Observable"], targets: Tensor
+) -> Tensor:
     r"""Local loss L_convex = sum_i (<O_i> - b_i)**2  (eq. 1).
 
     Args:
         circuit: prepares psi(theta).
         theta: angles in radians, (..., n_params).
-        observables: the restricted set O_i, m of them, as from :func:`qbp.observables.local_observables`.
+        observables: the restricted set O_i, m of them, as from
+            :func:`qbp.circuits.observables.local_observables`.
         targets: their target expectations b_i, dimensionless, (..., m).
 
     Returns:
@@ -35,8 +40,8 @@ def local_loss(circuit: Circuit, theta: Tensor, observables: Sequence[Observable
         ValueError: the last dimension of `targets` is not m, or a value is not finite.
 
     Example:
-        >>> from qbp.ansatz import HardwareEfficient
-        >>> from qbp.observables import local_observables
+        >>> from qbp.circuits.ansatz import HardwareEfficient
+        >>> from qbp.circuits.observables import local_observables
         >>> circuit = HardwareEfficient(1, 1, rotations=("ry",))
         >>> local_loss(circuit, torch.zeros(1), local_observables(1, "Z"), torch.tensor([-1.0]))
         tensor(4.)

@@ -94,7 +94,7 @@ def heavy_ball(
     """Heavy ball (Polyak 1964): v <- (1 - friction) v - lr grad, then theta <- theta + v.
 
     Without friction it is the leapfrog step of Newton's particle in the loss: what the mean of a packet of
-    :mod:`qbp.sellier_waves` does without its Hartree term, for lr = (kinetic dt)**2 (Ehrenfest's theorem).
+    :mod:`qbp.baseline.waves` does without its Hartree term, for lr = (kinetic dt)**2 (Ehrenfest's theorem).
     With friction 1 it is gradient descent.
 
     Args:

@@ -11,15 +11,18 @@ import torch
 from accelerator import DEVICE, accelerator, operations
 
 import qbp
-from qbp import circuits, datasets, saddles, shifts
-from qbp.circuit_configs import CircuitExperiment
-from qbp.configs import METHODS, Experiment
+from qbp import draws
+from qbp.algorithm_1 import TwoStageConfig, two_stage
+from qbp.book.explorer import Explorer
+from qbp.circuits import problems
 from qbp.convex import SWITCHING
-from qbp.explorers import Explorer
+from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.perceptron_configs import METHODS, Experiment
+from qbp.experiments.regression import RegressionExperiment
 from qbp.optimizers import OPTIMIZERS
-from qbp.perceptron import MiniBatches, perceptron_problem
-from qbp.pqc import RegressionExperiment
-from qbp.two_stage import TwoStageConfig, two_stage
+from qbp.perceptrons import datasets
+from qbp.perceptrons.problems import MiniBatches, perceptron_problem
+from qbp.plateaus import saddles, shifts
 
 BOOK = Path(__file__).parents[1] / "book"
 
@@ -56,9 +59,9 @@ def same(on_device, on_cpu, rtol=1e-9):
 def circuit_case(device):
     circuit, local = qbp.HardwareEfficient(3, 2, entangler="cnot"), qbp.local_observables(3)
     H = qbp.tfim(3)
-    targets = circuits.product_state_targets(H, local)[0].to(device)
-    theta = qbp.draws.uniform(range(2), "start", circuit.n_params).to(device)
-    return circuits.circuit_problem(circuit, H, local, targets), theta
+    targets = problems.product_state_targets(H, local)[0].to(device)
+    theta = draws.uniform(range(2), "start", circuit.n_params).to(device)
+    return problems.circuit_problem(circuit, H, local, targets), theta
 
 
 def perceptron_case(device):
@@ -80,7 +83,7 @@ def test_algorithm_1_gives_the_same_numbers(case, switching, optimizer):
     found = {}
     for where in (DEVICE, "cpu"):
         problem, theta0 = case(where)
-        phi = qbp.draws.uniform(range(2), "phases", theta0.shape[1]).to(where)
+        phi = draws.uniform(range(2), "phases", theta0.shape[1]).to(where)
         theta, history = two_stage(problem, config, theta0, phi=phi)
         found[where] = [theta, history.minibatch_loss, *history.metrics.values()]
     for there, here in zip(*found.values(), strict=True):
@@ -120,7 +123,7 @@ def test_experiments_give_the_same_numbers(name):
 
 def test_studies_of_circuits_give_the_same_numbers():
     circuit, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
-    theta, found = qbp.draws.uniform([0], "start", circuit.n_params)[0], {}
+    theta, found = draws.uniform([0], "start", circuit.n_params)[0], {}
     for where in (DEVICE, "cpu"):
         at = theta.to(where)
         found[where] = [

@@ -15,9 +15,11 @@ import papermill
 import pytest
 import yaml
 
-from qbp import ablations, arguments, cli, readme
-from qbp.sweep import chapters, known_parameters
-from qbp.two_stage import TwoStageConfig
+from qbp.algorithm_1 import TwoStageConfig
+from qbp.book import readme
+from qbp.book.run import chapters, known_parameters
+from qbp.cli import arguments, commands
+from qbp.studies import perceptron_studies
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -242,12 +244,12 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
         assert capsys.readouterr().out
     elif program == "qbp":
         args = arguments.parser().parse_args(words)  # a wrong one exits
-        configs = cli._configs(args) if args.name == "run" else []
-        assert args.name != "grid" or set(args.tables) <= ablations.tables().keys()
+        configs = commands._configs(args) if args.name == "run" else []
+        assert args.name != "grid" or set(args.tables) <= perceptron_studies.tables().keys()
         fast = ("info", "claims", "variance")
         quick = args.name in fast or (configs and len(configs) * configs[0].seeds <= 3)
         if quick and all(config.experiment != "mnist" for config in configs):  # under ten seconds
-            assert cli.main(words) == 0 and capsys.readouterr().out
+            assert commands.main(words) == 0 and capsys.readouterr().out
     elif program == "papermill":
         notebook = next(word for word in words if word.startswith("book/"))
         given = {words[i + 1]: words[i + 2] for i, word in enumerate(words) if word == "-p"}

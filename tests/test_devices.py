@@ -8,14 +8,15 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import qbp
-from qbp import datasets, sellier_waves
+from qbp.algorithm_1 import TwoStageConfig, two_stage
+from qbp.baseline import waves
+from qbp.baseline.loop import SellierConfig, evolve_packet, packet, sellier
+from qbp.baseline.waves import WaveConfig
 from qbp.convex import SWITCHING
-from qbp.perceptron import MiniBatches, perceptron_problem, ridge_start
+from qbp.perceptrons import datasets
+from qbp.perceptrons.problems import MiniBatches, perceptron_problem, ridge_start
+from qbp.perceptrons.released import convex_penalty, task_penalty
 from qbp.problem import Problem
-from qbp.released import convex_penalty, task_penalty
-from qbp.sellier import SellierConfig, evolve_packet, packet, sellier
-from qbp.sellier_waves import WaveConfig
-from qbp.two_stage import TwoStageConfig, two_stage
 
 STEPS = 25  # past the two windows of the plateau rule
 
@@ -123,9 +124,9 @@ def test_forward_on_a_faked_gpu(dtype):
         assert {t.device.type for t in real} == {"cuda"} and {t.dtype for t in real} == {dtype}
         assert real[2].shape == (2, 4, 9) and real[3].shape == (2, 4, 1)
         for c in (WaveConfig(), WaveConfig(form="closure"), WaveConfig(time="imaginary")):
-            state = sellier_waves.advance(sellier_waves.start(weights, c), weights, weights, c, model)
+            state = waves.advance(waves.start(weights, c), weights, weights, c, model)
             assert state.device.type == "cuda" and state.dtype == dtype.to_complex()
-            kept = [sellier_waves.read(state, c), *sellier_waves.metrics(state, c).values()]
+            kept = [waves.read(state, c), *waves.metrics(state, c).values()]
             assert {t.device.type for t in kept} == {"cuda"} and {t.dtype for t in kept} == {dtype}
         moved = evolve_packet(psi, slope, config)
         assert moved.device.type == "cuda" and moved.dtype == dtype.to_complex() and moved.shape == psi.shape

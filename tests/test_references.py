@@ -8,7 +8,7 @@ from pybtex.database import parse_file
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = parse_file(ROOT / "book" / "references.bib").entries
-MODULES = sorted((ROOT / "qbp").glob("*.py"))
+MODULES = sorted((ROOT / "qbp").rglob("*.py"))
 # "Cerezo et al. 2021", "Sellier (2023)"; of "Kingma & Ba 2015" the last name and the year
 CITED = re.compile(r"([A-Z][\w'-]+)(?:\s+et\s+al\.)?,?\s+\(?((?:19|20)\d\d)\b")
 

@@ -11,7 +11,8 @@ import pytest
 from bs4 import BeautifulSoup
 from test_book import TYPED, typed_numbers
 
-from qbp import arguments, results
+from qbp.cli import arguments
+from qbp.results import store
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
@@ -127,7 +128,7 @@ def test_a_command_on_a_page_can_be_typed(name):
 
 @pytest.mark.pages
 def test_the_page_of_the_tables_has_each_with_its_command_and_its_file():
-    article, manifest = page("tables"), results.manifest()
+    article, manifest = page("tables"), store.manifest()
     assert {part["id"] for part in article.select("section[id^=rows-]")} == {f"rows-{n}" for n in manifest}
     for name, entry in manifest.items():
         section = article.find(id=f"rows-{name}")

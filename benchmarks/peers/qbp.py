@@ -15,9 +15,9 @@ VERSIONS = {"qbp": version("qbp"), "torch": torch.__version__}
 with contextlib.suppress(PackageNotFoundError):
     VERSIONS["numba"] = version("numba")
 with contextlib.suppress(ImportError):  # qbp imports its compiler late; memory counts from after imports
-    from qbp import native
+    from qbp.circuits.kernel import evolution
 
-    native.available()
+    evolution.available()
 DTYPES = ["complex64", "complex128", "float64", "float32"]
 REAL = {"complex64": torch.float32, "complex128": torch.float64}
 
@@ -75,7 +75,7 @@ def _epoch(w: Workload):
 def _variance(w: Workload):
     """Until the error of the sum over parameters is 5 %; a bound where walks hardly survive."""
     try:
-        from qbp.pauli_walk import walk_moments
+        from qbp.plateaus.pauli.walk import walk_moments
     except ImportError:
         raise NotImplementedError("this version has no Pauli walks") from None
     circuit, H = _circuit(w), qbp.PauliSum(w.terms)

@@ -12,8 +12,8 @@ from torch import nn
 import qbp
 from benchmarks.workloads import Workload
 from qbp import draws
-from qbp.experiments import load_data
-from qbp.perceptron import MiniBatches, surrogate_targets
+from qbp.experiments.perceptrons import load_data
+from qbp.perceptrons.problems import MiniBatches, surrogate_targets
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 VERSIONS = {"torch": torch.__version__}

@@ -1,0 +1,146 @@
+"""Effects as tables and as sentences: which parts help, which hurt, and where nothing was seen."""
+
+from collections.abc import Iterable
+from html import escape
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qbp.audit.claims import percent
+from qbp.audit.effects import SMALL, Effect
+from qbp.studies import perceptron_studies
+
+if TYPE_CHECKING:
+    from qbp.statistics.hypothesis_tests import Comparison
+
+VERDICTS = {  # in the order of a page: what to say of each
+    "helps": "Lower with it",
+    "hurts": "Higher with it",
+    "small": f"Seen, but all of the interval within {100 * SMALL:.0f} %",
+    "nothing seen": "Nothing seen",
+    "the same": "The same numbers with it and without",
+    "no interval": "No interval",
+}
+
+
+def change_words(found: "Comparison") -> str:
+    """Write a change with its interval, as "-1.2 % [-2.0 %, -0.4 %]"."""
+    if not np.isfinite(found.low):
+        return percent(found.mean)
+    return f"{percent(found.mean)} [{percent(found.low)}, {percent(found.high)}]"
+
+
+def visible_words(effect: Effect) -> str:
+    """Write the smallest change that these seeds would have shown, "-" where there is no spread."""
+    return percent(effect.visible).removeprefix("+") if effect.visible > 0 else "-"
+
+
+def judged_group(effect: Effect) -> str:
+    """Return the key of VERDICTS that an effect falls under: its verdict, or "small" if seen and small."""
+    return "small" if effect.small and effect.verdict in ("helps", "hurts") else effect.verdict
+
+
+def judged_words(effect: Effect) -> str:
+    """Write the verdict; with it that the effect is small, or what would have been seen."""
+    if effect.verdict == "nothing seen":
+        return f"nothing seen (would be from {visible_words(effect)})"
+    return effect.verdict + f" (below {100 * SMALL:.0f} %)" * (judged_group(effect) == "small")
+
+
+class Table:
+    """Effects, a line each, for a cell's last line: HTML on a page, Markdown as text.
+
+    Args:
+        effects: from :func:`qbp.audit.effects.of_parts` or :func:`qbp.audit.effects.of_studies`.
+        by_study: a folded table per study, under its question, instead of one table.
+        tasks: whether the name of a line begins with its task.
+    """
+
+    HEAD = ("", "ends at", "without it", "change", "lower on", "d", "p", "verdict")
+
+    def __init__(self, effects: Iterable[Effect], *, by_study: bool = False, tasks: bool = False) -> None:
+        self.effects, self.by_study, self.tasks = list(effects), by_study, tasks
+
+    def __repr__(self) -> str:
+        lines = [self.HEAD, ["---"] * len(self.HEAD), *([self._name(e), *_numbers(e)] for e in self.effects)]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    def _repr_html_(self) -> str:
+        if not self.by_study:
+            return self._table(self.effects)
+        parts = []
+        for name, group in groupby(self.effects, lambda e: e.study):
+            question = escape(perceptron_studies.study(name).question)
+            parts.append(f"<details><summary>{question}</summary>{self._table(list(group))}</details>")
+        return f'<div class="qbp-studies">{"".join(parts)}</div>'
+
+    def _table(self, effects: list[Effect]) -> str:
+        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
+        body = "".join(map(self._row, effects))
+        return f'<table class="qbp-effects"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def _name(self, e: Effect) -> str:
+        return f"{e.task}: {e.name}" if self.tasks else e.name
+
+    def _row(self, e: Effect) -> str:
+        words = f"{e.has} against {e.lacks}"
+        folded = f"<details><summary>{escape(words)}</summary><code>{escape(e.command)}</code></details>"
+        cells = "".join(f"<td>{escape(text)}</td>" for text in _numbers(e))
+        name = escape(self._name(e)) if self._name(e) != e.has else ""
+        return f'<tr><th scope="row">{name}{folded}</th>{cells}</tr>'
+
+
+def _numbers(e: Effect) -> tuple[str, ...]:
+    f = e.found
+    p = "-" if np.isnan(e.adjusted) else f"{e.adjusted:.1g}"
+    effect = f"{f.effect:.2g}" if np.isfinite(f.effect) else "-"
+    wins = f"{f.wins} of {f.n}"
+    ends = [f"{value:.3g}" for value in e.ends]
+    return *ends, change_words(f), wins, effect, p, judged_words(e)
+
+
+class Findings:
+    """What effects say, in sentences: computed, so that they hold for any numbers.
+
+    Args:
+        effects: of one task.
+        where: how the sentence begins, such as "On curve".
+    """
+
+    def __init__(self, effects: Iterable[Effect], where: str) -> None:
+        self.effects, self.where = list(effects), where
+
+    @property
+    def groups(self) -> dict[str, list[Effect]]:
+        """The effects by what is said of them, largest change first; a verdict without effects is not in."""
+        found: dict[str, list[Effect]] = {verdict: [] for verdict in VERDICTS}
+        for one in self.effects:
+            found[judged_group(one)].append(one)
+        return {verdict: sorted(some, key=_size, reverse=True) for verdict, some in found.items() if some}
+
+    def lines(self) -> dict[str, str]:
+        """Return {what is said: of what, with numbers}."""
+        return {f"{VERDICTS[v]} ({len(some)})": self._named(v, some) for v, some in self.groups.items()}
+
+    def _named(self, verdict: str, some: list[Effect]) -> str:
+        if verdict == "the same":
+            return ", ".join(e.name for e in some)
+        said = []
+        for e in some:
+            seen = f", would be from {visible_words(e)}" if verdict == "nothing seen" else ""
+            said.append(f"{e.name} ({change_words(e.found)}, n = {e.found.n}{seen})")
+        return "; ".join(said)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.where, *(f"- {what}: {of}." for what, of in self.lines().items())])
+
+    def _repr_html_(self) -> str:
+        items = [
+            f"<li><strong>{escape(what)}.</strong> {escape(of)}.</li>" for what, of in self.lines().items()
+        ]
+        return f'<p class="qbp-findings">{escape(self.where)}</p><ul>{"".join(items)}</ul>'
+
+
+def _size(e: Effect) -> float:
+    return abs(float(np.nan_to_num(e.found.mean)))

@@ -1,0 +1,1 @@
+"""The cited baseline, Sellier's training by wave packets."""

@@ -1,0 +1,1 @@
+"""Tools of the book: its tables, explorers, pages and runs."""

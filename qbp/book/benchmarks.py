@@ -1,0 +1,190 @@
+"""Times beside those of other libraries: the table of `python -m benchmarks`, read and laid out."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qbp.results import store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "benchmarks"
+OURS = ("qbp", "qbp (torch path)")
+BITS = {"complex64": "", "float32": "", "complex128": "*", "float64": "*"}  # 64 bit, marked
+
+# What was aimed at, as time of the best peer over ours; a circuit of CNOTs may have half.
+TARGETS = {
+    **{"W1 2x5": 2, "W1 4x10": 15, "W1 6x20": 30, "W1 8x20": 30, "W1 8x100": 30},
+    **{"W1 10x50": 40, "W1 12x20": 40, "W1 12x100": 40},
+    **{"W2 n=4": 4, "W2 n=8": 8, "W2 n=12": 25, "W2 n=16": 12, "W2 n=18": 12, "W2 n=20": 12, "W2 n=22": 12},
+    **{"W3 cz": 1.4, "W3 cnot": 0.7},
+    **{"W5 curve float64": 4, "W5 telecom float64": 4, "W5 mnist float64": 1.5, "W5 mnist float32": 3},
+}
+
+
+def save(table: "pd.DataFrame", *, command: str, minutes: float, directory: Path = store.DIRECTORY) -> Path:
+    """Write the table and its manifest entry, atomically; a row per workload, peer and precision."""
+    entry = {"target": "performance", "command": command, "minutes": round(minutes, 1)}
+    return store.write_table(NAME, table, entry, directory)
+
+
+def load(directory: Path = store.DIRECTORY) -> "pd.DataFrame":
+    """Read the table; ValueError if there is none or its bytes are not those of the manifest.
+
+    Columns: workload, family, n, layers, batch, dtype, main (whether dtype is the row's own), peer, status
+    ("ok" or why there is no time), seconds (median over rounds), low and high (quartiles), rounds,
+    compile_seconds, memory_mb (above the process after import), compile_memory_mb, limit_seconds,
+    gemm_gflops, copy_gb_s, l2_gb_s, threads, versions, note (W4: the sum and its error, or its bound).
+    """
+    return store.read_table(NAME, directory)
+
+
+def ratios(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return for each workload and precision the best peer and its time over ours.
+
+    Returns:
+        Columns workload, dtype, main, ours, peer, theirs, ratio (above 1: qbp is faster), limit, gap (ours
+        over the limit); seconds.  Only rows in which qbp and a peer have a time at this precision.
+    """
+    import pandas as pd
+
+    rows = []
+    timed = table[table["status"] == "ok"]
+    for (workload, dtype), part in timed.groupby(["workload", "dtype"], sort=False):
+        ours, theirs = part[part["peer"] == OURS[0]], part[~part["peer"].isin(OURS)]
+        if len(ours) and len(theirs):
+            best, own = theirs.loc[theirs["seconds"].idxmin()], ours.iloc[0]
+            rows.append(
+                {
+                    "workload": workload,
+                    "dtype": dtype,
+                    "main": bool(own["main"]),
+                    "ours": own["seconds"],
+                    "peer": best["peer"],
+                    "theirs": best["seconds"],
+                    "ratio": best["seconds"] / own["seconds"],
+                    "limit": own["limit_seconds"],
+                    "gap": own["seconds"] / own["limit_seconds"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def layout(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the table as people read it: a row per workload, a column per peer, texts.
+
+    A time in 64-bit precision carries a star.  The ratio is the smaller one of both precisions.
+    """
+    import pandas as pd
+
+    found, rows = ratios(table), {}
+    for workload, part in table.groupby("workload", sort=False):
+        row, first = {}, part[part["main"] | ~part["main"].any()].iloc[0]
+        row["limit"] = duration(first["limit_seconds"])
+        for peer in table["peer"].unique():
+            cells = part[part["peer"] == peer]
+            row[peer] = " / ".join(cell_text(cell) for _, cell in cells.iterrows()) or "-"
+        row["found"] = part["note"].max()
+        pairs = found[found["workload"] == workload] if len(found) else found
+        if len(pairs):
+            worst = pairs.loc[pairs["ratio"].idxmin()]
+            row["best peer / qbp"] = f"{worst['ratio']:.2g} ({worst['peer']}{BITS[worst['dtype']]})"
+            row["aim"] = f"{TARGETS[workload]:g}" if workload in TARGETS else ""
+            main = pairs[pairs["main"]]
+            row["qbp / limit"] = f"{main.iloc[0]['gap']:.2g}" if len(main) else ""
+        memory = part[(part["peer"] == OURS[0]) & part["main"]]["memory_mb"]
+        row["qbp, MB"] = f"{memory.iloc[0]:.0f}" if len(memory) and memory.notna().all() else ""
+        measured = ("gemm_gflops", "copy_gb_s", "l2_gb_s")
+        row["Gflop/s; GB/s; L2 GB/s"] = "; ".join(f"{first[column]:.3g}" for column in measured)
+        rows[workload] = row
+    made = pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("workload")
+    first = ["best peer / qbp", "aim", OURS[0], "limit", "qbp / limit"]  # what a narrow page shows of it
+    made = made[[*(name for name in first if name in made), *(name for name in made if name not in first)]]
+    return made.drop(columns=[name for name in made if (made[name] == "").all()])
+
+
+def slower(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the workloads on which the ratio is below what was aimed at, or below 1: a peer wins."""
+    import pandas as pd
+
+    rows = {}
+    for workload, pairs in ratios(table).groupby("workload", sort=False):
+        worst = pairs.loc[pairs["ratio"].idxmin()]
+        aim = TARGETS.get(workload, 1.0)
+        if worst["ratio"] < max(aim, 1.0):
+            verdict = "the peer wins" if worst["ratio"] < 1 else "missed" if worst["ratio"] < aim else ""
+            cells = {
+                "best peer": worst["peer"],
+                "best peer / qbp": f"{worst['ratio']:.2g}",
+                "aim": f"{aim:g}",
+            }
+            rows[workload] = cells | {"of the aim": f"{worst['ratio'] / aim:.2g}", "": verdict}
+    columns = ["best peer", "best peer / qbp", "aim", "of the aim", ""]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("workload")
+
+
+def compiling(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the slowest first call of each family and the largest memory while running, by peer."""
+    import pandas as pd
+
+    timed, rows = table[table["status"] == "ok"], {}
+    for peer in table["peer"].unique():
+        part = timed[timed["peer"] == peer]
+        slowest = part.groupby("family", sort=False)["compile_seconds"].max()
+        row = {family: duration(seconds) for family, seconds in slowest.items()}
+        rows[peer] = row | {"memory, MB": f"{part['memory_mb'].max():.0f}" if len(part) else "-"}
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("slowest first call")
+
+
+def problems(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return why cells have no time: peer, reason, workloads."""
+    import pandas as pd
+
+    failed = table[(table["status"] != "ok") & ~table["status"].str.startswith("not supported")]
+    rows = [
+        {"peer": peer, "reason": status, "workloads": ", ".join(dict.fromkeys(part["workload"]))}
+        for (peer, status), part in failed.groupby(["peer", "status"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["peer", "reason", "workloads"]).set_index("peer")
+
+
+def markdown(table: "pd.DataFrame") -> str:
+    """Return :func:`layout` and :func:`problems` as Markdown, with the versions under them."""
+    parts = [_markdown(layout(table)), "", "\\* 64-bit precision (complex128, float64)."]
+    if len(found := problems(table)):
+        parts += ["", _markdown(found)]
+    versions = table.drop_duplicates("peer").set_index("peer")["versions"]
+    parts += [
+        "",
+        f"{table['threads'].max()} threads each. " + "; ".join(f"{p}: {v}" for p, v in versions.items() if v),
+    ]
+    return "\n".join(parts)
+
+
+def cell_text(cell: "pd.Series") -> str:
+    """Return a cell's time, or a word for why there is none."""
+    if cell["status"] == "ok":
+        return duration(cell["seconds"]) + BITS[cell["dtype"]]
+    return "-" if cell["status"].startswith("not supported") else cell["status"].split(":")[0]
+
+
+def duration(seconds: float) -> str:
+    """Return seconds with three digits and a unit, after a space that does not break; nothing for NaN.
+
+    Example:
+        >>> duration(0.00123).split(), duration(12.34).split()
+        (['1.23', 'ms'], ['12.3', 's'])
+    """
+    if not math.isfinite(seconds):
+        return ""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= 0.9995 * scale or unit == "us":
+            return f"{seconds / scale:#.3g}".rstrip(".") + f"\u00a0{unit}"  # in one line
+    raise AssertionError
+
+
+def _markdown(table: "pd.DataFrame") -> str:
+    rows = [[table.index.name or "", *table.columns], ["---"] * (1 + len(table.columns))]
+    rows += [[str(name), *map(str, row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

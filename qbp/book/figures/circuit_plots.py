@@ -1,0 +1,376 @@
+"""Figures of circuits: slices with their sine, energy maps, spectra, kinds of points, expressibility, costs
+along a line of states."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from qbp.book.figures.style import PLAIN, STYLE, add_legend
+from qbp.circuits.statevector import Rotation
+from qbp.statistics.intervals import numbers
+
+if TYPE_CHECKING:
+    from qbp.circuits.ansatz import Circuit
+    from qbp.plateaus.shifts import Slice
+    from qbp.statistics.curves import Decay
+
+POINTS = ["o", "s", "^", "D", "v", "P"]
+BOX = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "black"}
+PI_TICKS = {-np.pi: "−π", -np.pi / 2: "−π/2", 0.0: "0", np.pi / 2: "π/2", np.pi: "π"}
+
+
+def diagram(circuit: "Circuit") -> Figure:
+    """Draw a circuit: a line per qubit from its start on the left, a box per letter of a rotation, those of
+    one string joined, and CZ or CNOT as two joined dots, the target of a CNOT hollow.
+
+    Args:
+        circuit: of a few gates.
+    """
+    free, gates = np.zeros(circuit.n_qubits), []  # the first free column of each qubit
+    for gate in circuit.program:
+        turns = isinstance(gate, Rotation)
+        for group in [[q for q, p in enumerate(gate.pauli) if p != "I"]] if turns else gate.pairs:
+            column = free[min(group) : max(group) + 1].max() + 1
+            free[min(group) : max(group) + 1] = column
+            gates.append((column, group, gate))
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        size = (1.2 + 1.0 * free.max(), 0.4 + 0.7 * circuit.n_qubits)
+        figure, axis = plt.subplots(figsize=size)
+        axis.hlines(range(circuit.n_qubits), 0.4, free.max() + 0.6, color="black", linewidth=1, zorder=1)
+        for column, group, gate in gates:
+            axis.plot([column] * len(group), group, color="black", linewidth=1.4, zorder=2)
+            if isinstance(gate, Rotation):
+                name = "R_" if len(group) == 1 else ""  # joined boxes are one rotation about their product
+                for q in group:
+                    text = f"${name}{gate.pauli[q]}(\\theta_{{{gate.parameter}}})$"
+                    axis.text(column, q, text, ha="center", va="center", bbox=BOX, zorder=3)
+                continue
+            for q, filled in zip(group, (True, gate.kind == "cz"), strict=True):
+                face = "black" if filled else "white"
+                axis.plot(column, q, "o", color="black", markerfacecolor=face, markersize=9, zorder=3)
+        axis.set(xlim=(0, free.max() + 1), ylim=(circuit.n_qubits - 0.4, -0.6), xticks=[])
+        axis.set_yticks(range(circuit.n_qubits), [f"qubit {q}" for q in range(circuit.n_qubits)])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+        plt.close(figure)
+    return figure
+
+
+def sine_slice(shown: "Slice", limits: tuple[float, float], *, unit: str = "J") -> Figure:
+    """Draw a slice of a cost along one angle, the sine through three of its values, and what limits it.
+
+    Args:
+        shown: from :func:`qbp.plateaus.shifts.slice_along`.
+        limits: lowest and highest eigenvalue of the observable.
+        unit: of the cost.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.2, 3.9))
+        for limit in limits:
+            axis.axhline(limit, color=PLAIN[3][0], linestyle=PLAIN[3][1], label="limits of the observable")
+        at, cost, sine, measured_at, measured = map(numbers, shown)
+        axis.plot(at, sine, color=PLAIN[1][0], linewidth=4, label="sine through three values")
+        axis.plot(at, cost, "o", color="black", markersize=3.5, label="circuit")
+        look = {"color": PLAIN[2][0], "markersize": 9, "markeredgecolor": "black"}
+        axis.plot(measured_at, measured, "D", label="the three values", **look)
+        axis.set(xlabel="step of one angle (radians)", ylabel=f"cost ({unit})")
+        _pi_axis(axis)
+        add_legend(figure, axis, columns=2)
+        plt.close(figure)
+    return figure
+
+
+def energy_map(
+    maps: Mapping[str, np.ndarray],
+    at: np.ndarray,
+    *,
+    xlabel: str,
+    ylabel: str,
+    label: str,
+    limits: tuple[float, float],
+    marks: Sequence[tuple[float, float]] = (),
+) -> Figure:
+    """Draw costs over two steps as contours of one scale, a panel each, darker where lower.
+
+    Args:
+        maps: {title: cost (points, points)}, the first step down the rows.
+        at: steps in radians, (points,), of both.
+        xlabel, ylabel: the second and the first step.
+        label: of the colour bar, with the unit.
+        limits: lowest and highest cost of the scale.
+        marks: points (second, first step) to mark in every panel.
+    """
+    at, maps = numbers(at), {title: numbers(values) for title, values in maps.items()}
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = plt.subplots(1, len(maps), figsize=(1.4 + 2.9 * len(maps), 3.5), squeeze=False)
+        levels = np.linspace(*limits, 13)
+        for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
+            filled = axis.contourf(at, at, values, levels=levels, cmap="Greys_r", extend="both")
+            axis.contour(at, at, values, levels=levels, colors="white", linewidths=0.6)
+            for x, y in marks:
+                axis.plot(x, y, "D", color=PLAIN[2][0], markeredgecolor="black", markersize=9)
+            axis.set(xlabel=xlabel, ylabel=ylabel, title=title, aspect="equal")
+            if np.isclose(at[-1], np.pi):
+                _pi_axis(axis)
+                axis.set_yticks(list(PI_TICKS), PI_TICKS.values())
+        ticks = MaxNLocator(6, steps=[1, 2, 5, 10])
+        figure.colorbar(filled, ax=list(axes[0]), label=label, format="%.2g", ticks=ticks)
+        plt.close(figure)
+    return figure
+
+
+def spreads(
+    values: Mapping[str, np.ndarray], *, xlabel: str, bounds: tuple[float, float], bins: int = 80
+) -> Figure:
+    """Draw how values spread between their bounds, a histogram as a line each.
+
+    Args:
+        values: {label: values (samples,)}.
+        xlabel: with the unit.
+        bounds: the limits, drawn as lines.
+        bins: of the histograms.
+    """
+    edges = np.linspace(*bounds, bins + 1)
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.2, 3.9))
+        for (label, sample), (color, dash) in zip(values.items(), cycle(PLAIN)):
+            density, _ = np.histogram(numbers(sample), edges, density=True)
+            axis.stairs(density, edges, color=color, linestyle=dash, linewidth=2, label=label)
+        for bound in bounds:
+            axis.axvline(bound, color="0.3", linewidth=1.2)
+        axis.set(xlabel=xlabel, ylabel="probability density (1 / unit)")
+        add_legend(figure, axis, columns=len(values))
+        plt.close(figure)
+    return figure
+
+
+def curvature(
+    spectrum: np.ndarray,
+    at: np.ndarray,
+    slices: Mapping[str, np.ndarray],
+    *,
+    limits: tuple[float, float],
+    unit: str = "dimensionless",
+) -> Figure:
+    """Draw a Hessian's eigenvalues, lowest first, and beside them slices of the cost.
+
+    The axis of the eigenvalues is linear up to a hundredth to either side of zero, logarithmic beyond, and
+    always the same.
+
+    Args:
+        spectrum: eigenvalues, (n_params,).
+        at: distances along the slices in radians, (points,).
+        slices: {direction: cost (points,)}.
+        limits: of the vertical axis of the slices.
+        unit: of the cost.
+    """
+    spectrum, at = numbers(spectrum), numbers(at)
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
+        place = np.linspace(0, 1, len(spectrum))
+        left.vlines(place, 0, spectrum, color=np.where(spectrum < 0, PLAIN[4][0], PLAIN[5][0]), linewidth=2)
+        left.axhline(0, color="0.3", linewidth=1)
+        left.set(xlabel="share of the directions (dimensionless)", ylabel="eigenvalue (per radian²)")
+        left.set_yscale("symlog", linthresh=0.01)
+        left.set(ylim=(-10, 10), xlim=(-0.03, 1.03), yticks=[-1, -0.1, -0.01, 0, 0.01, 0.1, 1])
+        left.set_yticklabels(["−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1"])
+        for (label, cost), (color, dash) in zip(slices.items(), cycle(PLAIN)):
+            right.plot(at, numbers(cost), color=color, linestyle=dash, label=label)
+        right.set(xlabel="distance (radians)", ylabel=f"cost ({unit})", ylim=limits)
+        add_legend(figure, right, columns=3)
+        plt.close(figure)
+    return figure
+
+
+def scalings(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    fits: Mapping[str, Mapping[str, "Decay"]],
+    n_qubits: Sequence[int],
+    *,
+    ylabel: str,
+) -> Figure:
+    """Draw mean squares against the number of qubits, log2, with the decays fitted to them.
+
+    Args:
+        panels: {title: {label: (means (sizes,), standard errors (sizes,))}}.
+        fits: the decays, of the same titles and labels.
+        n_qubits: sizes.
+        ylabel: of a panel, with the unit.
+    """
+    x, shown = np.asarray(n_qubits, dtype=float), {}
+    with plt.rc_context(STYLE):
+        size = (1.0 + 3.9 * len(panels), 4.0)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            for (label, (mean, error)), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
+                bits, bar = np.log2(mean), np.asarray(error) / mean / np.log(2)
+                axis.errorbar(x, bits, bar, fmt=marker, color=color, capsize=3, markersize=6)
+                line = bits.mean() + fits[title][label].slope * (x - x.mean())
+                (drawn,) = axis.plot(x, line, color=color, linestyle=dash)
+                shown.setdefault(label, drawn)
+            axis.set(xlabel="number of qubits (dimensionless)", ylabel=ylabel, title=title)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.yaxis.set_tick_params(labelleft=True)
+        add_legend(figure, shown)
+        plt.close(figure)
+    return figure
+
+
+def kinds_of_points(
+    tasks: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], *, near: float, steep: float
+) -> Figure:
+    """Draw points by what kind they are: slope over curvature across, lowest over largest curvature up.
+
+    Args:
+        tasks: {title: {moment: (slope in radians (runs,), lowest / largest eigenvalue (runs,))}}.
+        near: slope below which a critical point is near.
+        steep: share of the largest curvature by which a saddle's way out curves down; the corner of saddles
+            is shaded.
+
+    A slope below the left edge, 1e-4 radians, is drawn there.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.9 + 2.6 * len(tasks), 4.2)
+        figure, axes = plt.subplots(1, len(tasks), figsize=size, squeeze=False, sharey=True)
+        edge = 1e-4
+        shown: dict[str, Artist] = {}
+        for axis, (title, moments) in zip(axes[0], tasks.items(), strict=True):
+            axis.fill_between([edge, near], -1.1, -steep, color="0.88", linewidth=0)
+            axis.text(near / 1.3, -1.04, "near a saddle", color="0.3", fontsize=11, ha="right", va="bottom")
+            axis.axhline(0, color="0.3", linewidth=1)
+            for (moment, (slope, lowest)), (color, _), marker in zip(moments.items(), cycle(PLAIN), POINTS):
+                look = {"color": color, "markeredgecolor": "black", "markersize": 7, "alpha": 0.85}
+                across = np.maximum(numbers(slope), 1.3 * edge)
+                (shown[moment],) = axis.plot(across, numbers(lowest), marker, label=moment, **look)
+            axis.set(xscale="log", ylim=(-1.1, 0.3), xlim=(edge, 4), title=title)
+            axis.set(xlabel="gradient / largest\ncurvature (radians)", ylabel="lowest / largest curvature")
+            axis.label_outer()  # one vertical axis for all
+            axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1])
+        add_legend(figure, shown)
+        plt.close(figure)
+    return figure
+
+
+def expressibility_and_gradients(
+    depths: Sequence[int],
+    excess: np.ndarray,
+    variances: Mapping[str, np.ndarray],
+    limits: Mapping[str, float],
+) -> Figure:
+    """Draw gradient variances against the expressibility of the same circuits, a mark for each depth.
+
+    Args:
+        depths: layers, (depths,), written beside the first curve.
+        excess: F_2 / F_2(Haar) - 1, (depths,), above 0; the axis runs from large to small.
+        variances: {observable: variances (depths,)}.
+        limits: {observable: its value on a 2-design}, dotted lines.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.6, 4.4))
+        handles: dict[str, Artist] = {}
+        for (label, values), (color, dash), marker in zip(variances.items(), cycle(PLAIN), POINTS):
+            look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 7}
+            (handles[label],) = axis.plot(excess, np.log2(values), **look)
+            handles["2-design"] = axis.axhline(
+                np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":"
+            )
+        first = np.log2(next(iter(variances.values())))
+        before = np.inf
+        for depth, x, y in zip(depths, excess, first, strict=True):
+            place = (0, 8) if x < 0.8 * before else (0, -18)  # two marks close together: below
+            axis.annotate(str(depth), (x, y), place, textcoords="offset points", ha="center", fontsize=11)
+            before = x
+        axis.set(xscale="log", ylabel="mean gradient variance, log2 (bits)")
+        axis.set_xlabel("F₂ above Haar's, F₂ / F₂(Haar) − 1 (dimensionless)")
+        axis.invert_xaxis()
+        axis.margins(y=0.12)
+        handles["2-design"] = handles.pop("2-design")
+        add_legend(figure, handles)
+        plt.close(figure)
+    return figure
+
+
+def sphere_map(bloch: np.ndarray, excess: float) -> Figure:
+    """Draw states of one qubit on an equal-area map of the sphere, longitude across and height up.
+
+    Args:
+        bloch: expectations of X, Y and Z, (states, 3).
+        excess: F_2 / F_2(Haar) - 1 of these states, written above.
+    """
+    bloch = numbers(bloch)
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 3.4))
+        axis.plot(
+            np.arctan2(bloch[:, 1], bloch[:, 0]), bloch[:, 2], "o", color=PLAIN[5][0], markersize=4, alpha=0.7
+        )
+        axis.set(xlim=(-np.pi, np.pi), ylim=(-1.05, 1.05), title=f"excess of F₂: {excess:.2f}")
+        axis.set(xlabel="longitude (radians)", ylabel="⟨Z⟩ (dimensionless)")
+        _pi_axis(axis)
+        plt.close(figure)
+    return figure
+
+
+def boxes(
+    reach: Sequence[float], panels: Mapping[str, Mapping[str, np.ndarray]], *, ylabels: Mapping[str, str]
+) -> Figure:
+    """Draw what a box of angles holds against its half width, a panel for each quantity, log2.
+
+    Args:
+        reach: half widths in radians, (sizes,).
+        panels: {title: {center: values (sizes,)}}, above 0.
+        ylabels: of each panel, with the unit.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.6 + 3.3 * len(panels), 3.9)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
+        shown: dict[str, Artist] = {}
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            for (label, values), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
+                look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 6}
+                (shown[label],) = axis.plot(reach, np.log2(values), **look)
+            axis.set(xscale="log", xlabel="half width of the box (radians)", ylabel=ylabels[title])
+            axis.set(
+                title=title, xticks=[0.03, 0.1, 0.3, 1, np.pi], xticklabels=["0.03", "0.1", "0.3", "1", "π"]
+            )
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        add_legend(figure, shown, columns=3)
+        plt.close(figure)
+    return figure
+
+
+def along(
+    at: np.ndarray, panels: Mapping[str, np.ndarray], marks: Mapping[str, float], *, xlabel: str
+) -> Figure:
+    """Draw costs along a line of states, a panel each, with marked places on the line.
+
+    Args:
+        at: places, (points,).
+        panels: {cost with its unit: values (points,)}.
+        marks: {label: place}, a dot on the horizontal axis of every panel.
+        xlabel: what runs along the line, with its unit.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.8 + 4.2 * len(panels), 3.4)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
+        for axis, (label, values) in zip(axes[0], panels.items(), strict=True):
+            axis.plot(at, numbers(values), color=PLAIN[0][0])
+            for (name, place), (color, _), marker in zip(marks.items(), PLAIN[1:], POINTS, strict=False):
+                height = np.interp(place, at, numbers(values))
+                look = {"color": color, "markersize": 10, "markeredgecolor": "black", "zorder": 3}
+                axis.plot([place], [height], marker, linestyle="none", label=name, **look)
+            axis.set(xlabel=xlabel, ylabel=label)
+            axis.set_ylim(bottom=-0.05 * axis.get_ylim()[1])
+        add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def _pi_axis(axis: Axes) -> None:
+    axis.set_xticks(list(PI_TICKS), PI_TICKS.values())

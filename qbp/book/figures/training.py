@@ -1,0 +1,296 @@
+"""Result -> Figure: training curves.  Draws and labels; every number comes from results or `statistics`."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from qbp.book.figures.style import LABELS, PEERS, PLAIN, STYLE, STYLES, UNITS, add_legend, log_axis
+from qbp.statistics.intervals import band
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qbp.experiments.result import Result
+
+
+def training_curves(
+    results: Mapping[str, "Result"],
+    metrics: Sequence[str] = ("train_loss",),
+    *,
+    unit: str = "",
+    log: bool = True,
+) -> Figure:
+    """Draw metrics against the step: the mean over seeds and the 95 % bootstrap band of the mean, a panel
+    per metric.
+
+    Args:
+        results: {method: Result}.
+        metrics: names in the histories.
+        unit: of the losses, for the axis, such as "MSE" or "nats".
+        log: logarithmic vertical axis.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(metrics), figsize=(1.2 + 4.1 * len(metrics), 3.9), squeeze=False)
+        for axis, metric in zip(axes[0], metrics, strict=True):
+            for method, result in results.items():
+                _draw_band(axis, method, result.step, result.history[metric])
+            if log and metric != "accuracy":
+                log_axis(axis)
+            axis.set_xlabel("training step")
+            loss_unit = f" ({unit})" if unit and "loss" in metric else ""
+            axis.set_ylabel(LABELS.get(metric, metric) + loss_unit)
+        add_legend(figure, axes[0, 0], columns=4 if len(metrics) > 1 else 2)
+        plt.close(figure)
+    return figure
+
+
+def with_late_steps(results: Mapping[str, "Result"], metric: str, *, unit: str, late: int = 300) -> Figure:
+    """Draw a metric on a log axis, and beside it its late steps on a linear one, without runs far above.
+
+    Args:
+        results, unit: as in :func:`training_curves`.
+        metric: name in the histories.
+        late: step at which the enlarged part begins; methods ending above twice the lowest are not in it.
+    """
+    lowest = min(result.history[metric][:, -1].mean() for result in results.values())
+    with plt.rc_context(STYLE):
+        figure, (whole, zoom) = plt.subplots(1, 2, figsize=(9.4, 3.9))
+        for method, result in results.items():
+            values = result.history[metric]
+            _draw_band(whole, method, result.step, values)
+            if values[:, -1].mean() < 2 * lowest:
+                shown = result.step >= late
+                _draw_band(zoom, method, result.step[shown], values[:, shown])
+        log_axis(whole)
+        for axis, title in ((whole, "all steps, log axis"), (zoom, f"from step {late}, linear axis")):
+            axis.set(xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})", title=title)
+        add_legend(figure, whole)
+        plt.close(figure)
+    return figure
+
+
+def plotted_and_true(results: Mapping[str, "Result"], *, unit: str = "") -> Figure:
+    """Draw what the released notebook plots (a panel of the paper's Fig. 1a, Fig. 1b, Fig. 1c) beside the
+    training loss of the same models, first seed."""
+    with plt.rc_context(STYLE):
+        figure, (plotted, true) = plt.subplots(1, 2, figsize=(9.4, 3.9))
+        for method, result in results.items():
+            color, dash = STYLES[method]
+            plotted.plot(result.minibatch_loss[0], color=color, linestyle=dash, label=method)
+            true.plot(result.step, result.history["train_loss"][0], color=color, linestyle=dash)
+        plotted.set(title="plotted by the released notebook", ylabel="each method's own quantity")
+        true.set(title="the same models on the data", ylabel=f"training loss ({unit})")
+        for axis in (plotted, true):
+            axis.set_xlabel("training step")
+            axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+        add_legend(figure, plotted)
+        plt.close(figure)
+    return figure
+
+
+def figure_1_released(
+    results: Mapping[str, Mapping[str, "Result"]], inset: tuple[int, int] = (300, 500)
+) -> Figure:
+    """Draw Fig. 1a, Fig. 1b and Fig. 1c as the released notebook plots them.
+
+    Each method's own quantity at every step, first run, on one axis per experiment, with an inset of the
+    late steps.
+
+    Args:
+        results: {experiment: {method: Result}} as released, with mini-batch losses.
+        inset: first and last step of the inset.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
+        for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
+            zoom = axis.inset_axes((0.36, 0.55, 0.62, 0.36))
+            for method, result in methods.items():
+                color, dash = STYLES[method]
+                loss, late = result.minibatch_loss[0], slice(inset[0], inset[1] + 1)
+                axis.plot(loss, color=color, linestyle=dash, linewidth=1.6, label=method)
+                zoom.plot(np.arange(len(loss))[late], loss[late], color=color, linestyle=dash, linewidth=1.6)
+            top = axis.get_ylim()[1]
+            axis.set(
+                title=experiment,
+                xlabel="training step",
+                ylim=(min(-0.03 * top, axis.get_ylim()[0]), 2.3 * top),
+            )
+            axis.set_ylabel("each method's own quantity")
+            zoom.set_title(f"steps {inset[0]}-{inset[1]}", fontsize=10)
+            zoom.tick_params(labelsize=9)
+        add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def figure_1(results: Mapping[str, Mapping[str, "Result"]], metric: str = "train_loss") -> Figure:
+    """Draw Figure 1 so that it can be compared: one metric for all methods on a logarithmic axis, the mean
+    over seeds and the 95 % bootstrap band of the mean, a panel per experiment.
+
+    Args:
+        results: {experiment: {method: Result}}.
+        metric: a loss in the histories.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
+        for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
+            for method, result in methods.items():
+                _draw_band(axis, method, result.step, result.history[metric])
+            log_axis(axis)
+            axis.set(title=experiment, xlabel="training step")
+            axis.set_ylabel(f"{LABELS[metric]} ({UNITS[experiment]})")
+        add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def own_and_true(results: Mapping[str, Mapping[str, "Result"]]) -> Figure:
+    """Draw each method's own mini-batch loss above the training loss of the same models: the mean over seeds
+    and the 95 % bootstrap band of the mean, a column per experiment, linear axes.
+
+    Args:
+        results: {experiment: {method: Result}} with `loss` and `train_loss`.
+    """
+    with plt.rc_context(STYLE):
+        size = (0.5 + 4.3 * len(results), 7.0)
+        figure, axes = plt.subplots(2, len(results), figsize=size, squeeze=False, sharex="col")
+        for (own, true), (experiment, methods) in zip(axes.T, results.items(), strict=True):
+            for method, result in methods.items():
+                _draw_band(own, method, result.step, result.history["loss"])
+                _draw_band(true, method, result.step, result.history["train_loss"])
+            some = next(iter(methods.values())).config.experiment
+            own.set(title=experiment, ylabel="each method's own quantity", xlabel="training step")
+            true.set(xlabel="training step", ylabel=f"{LABELS['train_loss']} ({UNITS[some]})")
+            true.set_ylim(bottom=0)
+            own.tick_params(labelbottom=True)
+        add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def study_curves(
+    studies: Mapping[str, Mapping[str, "Result"]], metric: str = "train_loss", *, columns: int = 3
+) -> Figure:
+    """Draw rows of a study on a logarithmic axis, mean and 95 % bootstrap band, a panel per task; four tasks
+    stand two by two.
+
+    Args:
+        studies: {task: {label: Result}}, as from :func:`qbp.studies.perceptron_studies.load`.
+        metric: a loss in the histories.
+        columns: of the legend.
+
+    The first row of a method has the method's style, further ones a style of their own, the same in every
+    panel.
+    """
+    looks: dict[str, tuple[str, str]] = {}
+    for label, result in ((label, r) for rows in studies.values() for label, r in rows.items()):
+        style = STYLES[result.config.method]
+        if label not in looks:
+            taken = len(looks.keys() - STYLES.keys())
+            looks[label] = style if style not in looks.values() else PLAIN[taken % len(PLAIN)]
+    handles: dict[str, Artist] = {}
+    with plt.rc_context(STYLE):
+        across = 2 if len(studies) == 4 else len(studies)
+        down = -(-len(studies) // across)
+        size = (0.5 + 4.6 * across, 0.9 + 3.5 * down)
+        figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+        for axis, (task, rows) in zip(axes.flat, studies.items(), strict=True):
+            for label, result in rows.items():
+                handles[label] = _draw_band(axis, label, result.step, result.history[metric], looks[label])
+            log_axis(axis)
+            unit = UNITS[next(iter(rows.values())).config.experiment]
+            axis.set(title=task, xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})")
+        add_legend(figure, handles, columns=columns)
+        plt.close(figure)
+    return figure
+
+
+def errors(
+    values: Mapping[str, Mapping[str, np.ndarray]],
+    step: Sequence[int],
+    *,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """Draw errors of circuits on a logarithmic axis, mean and 95 % bootstrap band over runs, a panel per
+    task.
+
+    Args:
+        values: {name of the error with its unit: {method: (runs, records)}}, above 0.
+        step: recorded steps, (records,).
+        references: {name of the error: {label: value}}, drawn as grey lines.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(values), figsize=(1.2 + 4.1 * len(values), 3.9), squeeze=False)
+        for axis, (name, methods) in zip(axes[0], values.items(), strict=True):
+            for label, height in (references or {}).get(name, {}).items():
+                axis.axhline(height, color="0.45", linewidth=1.2, label=label)
+            for method, runs in methods.items():
+                _draw_band(axis, method, step, runs)
+            log_axis(axis)
+            axis.set(xlabel="training step", ylabel=name)
+        add_legend(figure, axes[0, 0])
+        plt.close(figure)
+    return figure
+
+
+def times_against_qubits(table: "pd.DataFrame") -> Figure:
+    """Draw how long each library takes against the number of qubits, and the least time the machine allows.
+
+    Args:
+        table: from :func:`qbp.book.benchmarks.load`; its families W1 (time of a vector and a layer), W2 and
+            W6, a panel each.  Where a library has no time in a row's precision, its 64-bit time is shown,
+            hollow.
+    """
+    titles = {
+        "W1": ("200 vectors at once", "s per vector and layer"),
+        "W2": ("one vector, value and gradient", "s"),
+        "W6": ("eq. 1, 20 vectors", "s"),
+    }
+    families = [family for family in titles if (table["family"] == family).any()]
+    shown: dict[str, Artist] = {}
+    with plt.rc_context(STYLE):
+        shape = -(-len(families) // 2), min(2, len(families))  # two panels abreast
+        figure, axes = plt.subplots(*shape, figsize=(0.4 + 4.4 * shape[1], 4 * shape[0]), squeeze=False)
+        for axis, family in zip(axes.flat, families, strict=False):
+            part = table[table["family"] == family].sort_values(["n", "layers"])
+            scale = part["batch"] * part["layers"] if family == "W1" else 1
+            part = part.assign(time=part["seconds"] / scale, limit=part["limit_seconds"] / scale)
+            for peer, rows in part[part["status"] == "ok"].groupby("peer", sort=False):
+                color, dash = PEERS[peer]
+                single = rows["main"].any()
+                rows = rows[rows["main"]] if single else rows
+                (line,) = axis.plot(rows["n"], rows["time"], marker="o", color=color, linestyle=dash)
+                line.set_markerfacecolor(color if single else "white")
+                shown.setdefault(peer, line)
+            color, dash = PEERS["limit"]
+            limit = part[part["main"]].drop_duplicates("workload")
+            (line,) = axis.plot(limit["n"], limit["limit"], color=color, linestyle=dash)
+            shown.setdefault("limit of the machine", line)
+            axis.set(xlabel="qubits", ylabel=titles[family][1], title=titles[family][0], yscale="log")
+            axis.set_xticks(sorted(part["n"].unique()))
+        if len(free := axes.flat[len(families) :]):
+            free[0].set_axis_off()
+            free[0].legend(shown.values(), shown.keys(), loc="center", frameon=False)
+        else:
+            add_legend(figure, shown, columns=2)
+        plt.close(figure)
+    return figure
+
+
+def _draw_band(
+    axis: Axes,
+    label: str,
+    step: Sequence[int],
+    values: np.ndarray,
+    look: tuple[str, str] | None = None,
+) -> Artist:
+    """Draw the mean over seeds and the bootstrap band of the mean, in a look or else the method's style."""
+    mean, low, high = band(values)
+    color, dash = look or STYLES[label]
+    axis.fill_between(step, low, high, color=color, alpha=0.2, linewidth=0)
+    return axis.plot(step, mean, color=color, linestyle=dash, label=label)[0]

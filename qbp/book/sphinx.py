@@ -1,0 +1,108 @@
+"""Sphinx extension: on the pages, every figure and every table of numbers says what computes it again.
+
+Below a table goes the command that runs the chapter again, below what is made from committed rows a link to
+them too.  The page of the result tables lists each with its command and the file (directive `result-tables`).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from qbp.book.provenance import tables_shown
+from qbp.results import store
+
+NO_RESULTS = ("qbp-beside", "qbp-map", "qbp-source")  # source code and indices: nothing that is computed
+PAGE = "result-tables"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive(PAGE, ResultTables)
+    app.connect("doctree-read", trace)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def trace(app: Sphinx, doctree: nodes.document) -> None:
+    """Add what is missing to the figures and tables of a chapter."""
+    source = Path(app.env.doc2path(app.env.docname))
+    if source.suffix != ".ipynb":
+        return
+    cells = nbformat.read(source, as_version=4).cells
+    code = {index: cell.source for index, cell in enumerate(cells) if cell.cell_type == "code"}
+    shown = dict(zip(code, tables_shown(list(code.values()), store.manifest()), strict=True))
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") != "cell_code":
+            continue
+        rows = sorted(shown.get(cell["cell_index"], ()))
+        for figure in cell.findall(nodes.figure):
+            if rows and (captions := list(figure.findall(nodes.caption))):
+                captions[0] += [nodes.Text(" "), *_rows(rows)]
+        for bundle in list(cell.findall(_is_result)):
+            command = f"papermill book/{source.name} out.ipynb"
+            line = nodes.paragraph("", "Recompute: ", nodes.literal(command, command), nodes.Text("."))
+            line += [nodes.Text(" "), *_rows(rows)] if rows else []
+            line["classes"].append("qbp-trace")
+            bundle.parent.insert(bundle.parent.index(bundle) + 1, line)
+
+
+def _is_result(node: nodes.Node) -> bool:
+    """Whether a node is an output with a table or an explorer."""
+    if not isinstance(node, nodes.container) or node.get("nb_element") != "mime_bundle":
+        return False
+    html = "".join(raw.astext() for raw in node.findall(nodes.raw) if raw.get("format") == "html")
+    return ("<table" in html or "qbp-explorer" in html) and not any(name in html for name in NO_RESULTS)
+
+
+def _rows(names: list[str]) -> list[nodes.Node]:
+    """Return the words that link to the rows of these tables."""
+    found: list[nodes.Node] = [nodes.Text("Rows: ")]
+    for name in names:
+        link = addnodes.pending_xref(
+            "", nodes.inline("", name), refdomain="std", reftype="ref", reftarget=f"rows-{name}",
+            refexplicit=True, refwarn=True,
+        )  # fmt: skip
+        found += [link, nodes.Text(", ")]
+    return [*found[:-1], nodes.Text(".")]
+
+
+class ResultTables(SphinxDirective):
+    """The committed tables, each with what the manifest says of it, and the file."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a section per table."""
+        self.env.note_dependency(str(store.DIRECTORY / "MANIFEST.json"))
+        listed = store.manifest()
+        return [self._entry(name, entry) for name, entry in listed.items()]
+
+    def _entry(self, name: str, entry: dict[str, Any]) -> nodes.Node:
+        label = f"rows-{name}"
+        section = nodes.section("", nodes.title("", name), ids=[label], names=[label])
+        self.state.document.note_explicit_target(section, section)
+        file = os.path.relpath(store.DIRECTORY / f"{name}.parquet", self.env.srcdir)
+        packages = ", ".join(f"{package} {version}" for package, version in entry["packages"].items())
+        fields = {
+            "of the paper": [nodes.Text(entry["target"])],
+            "recompute": [nodes.literal("", entry["command"])],
+            "rows": [nodes.Text(f"{entry['rows']}, of {entry.get('seeds', 'no')} seeds at most, in "),
+                     addnodes.download_reference("", "", nodes.literal("", f"{name}.parquet"),
+                                                 reftarget="/" + Path(file).as_posix())],
+            "SHA-256": [nodes.literal("", entry["sha256"])],
+            "made by": [nodes.Text(f"core {entry['core']}; {packages}; {entry['machine']}; "
+                                   f"{entry['minutes']} minutes")],
+        }  # fmt: skip
+        listing = nodes.field_list(classes=["qbp-rows"])
+        for key, value in fields.items():
+            body = nodes.field_body("", nodes.paragraph("", "", *value))
+            listing += nodes.field("", nodes.field_name("", key), body)
+        section += listing
+        if isinstance(entry.get("configs"), dict):
+            lines = "\n".join(entry["configs"].values())
+            block = nodes.literal_block(lines, lines, language="text")
+            section += nodes.container("", block, classes=["toggle"])
+        return section

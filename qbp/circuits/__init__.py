@@ -1,0 +1,1 @@
+"""Parametrized circuits, what is measured on them, and the problems they pose."""

@@ -1,0 +1,194 @@
+r"""Expectations and their whole gradient by the adjoint method, in memory that does not grow with depth.
+
+Let ``E = sum_i g_i <psi|O_i|psi>`` and ``lambda = sum_i g_i O_i psi``.  Right after the gate
+``exp(-i theta P / 2)`` the derivative is ``dE/dtheta = Im <lambda|P|psi>`` (Jones and Gacon 2020).  So the
+last state is all that is kept: the backward pass undoes the gates, last to first, on psi and lambda together,
+and reads off one number a gate.
+
+Three paths compute the same numbers.  Programs of layers run in :mod:`qbp.circuits.kernel.evolution` on a CPU
+with numba, else in :mod:`qbp.circuits.layers`; those with Pauli strings on several qubits run gate by gate,
+here.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from qbp import _checks
+from qbp.circuits.kernel import evolution as native
+from qbp.circuits.layers import as_layers, run, undo
+from qbp.circuits.statevector import Entangler, Program, entangle, evolve, flip, product_state
+
+if TYPE_CHECKING:
+    from qbp.circuits.observables import Observable
+
+
+def expectations(
+    program: Program,
+    theta: Tensor,
+    start: Tensor,
+    observables: Sequence["Observable"],
+    *,
+    product: bool = False,
+) -> Tensor:
+    """Return the expectations of observables after a program of gates.
+
+    One backward pass gives the gradient of any weighted sum of them.  Second derivatives (``create_graph``),
+    ``torch.func``, forward mode and tensors without values take the plain path, unasked.
+
+    Args:
+        program: gates, first to last, whose parameter indices are below n_params.
+        theta: angles in radians, real, shape (..., n_params).
+        start: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against `theta`.
+        observables: m >= 1 observables on n qubits.
+        product: `start` holds the amplitudes of each qubit of a product state instead, shape (..., n, 2).
+
+    Returns:
+        Real, shape (..., m), in the precision of `theta`; differentiable in `theta` and `start`.
+
+    Example:
+        >>> from qbp.circuits.observables import PauliSum
+        >>> from qbp.circuits.statevector import Rotation
+        >>> theta, zero = torch.tensor([torch.pi / 2], requires_grad=True), torch.tensor([1.0, 0.0])
+        >>> expectations((Rotation("Y", 0),), theta, zero, [PauliSum({"Z": 1.0})]).sum().backward()
+        >>> theta.grad.round()  # of <Z> = cos(theta)
+        tensor([-1.])
+    """
+    start, observables = start.to(theta.dtype.to_complex()), tuple(observables)
+    held = [value for H in observables for value in getattr(H, "__dict__", {}).values()]
+    learned = any(isinstance(value, Tensor) and value.requires_grad for value in held)  # as a target may be
+    plain = learned or not _checks.reverse_mode_only(theta, start)
+    alike = product and start.ndim == 2 and not start.requires_grad
+    if alike and not plain and native.supports(program, observables[0].n_qubits, theta, observables):
+        return _Kernel.apply(theta, start, program, observables)
+    state = product_state(start) if product else start
+    if plain:
+        return _plain(program, theta, state, observables)
+    batch, *rows = _rows(theta, state)
+    if torch.is_grad_enabled() and (theta.requires_grad or state.requires_grad):
+        values = _Adjoint.apply(*rows, program, observables)
+    else:
+        _, values = _forward(*rows, program, observables)
+    return values.reshape(*batch, len(observables))
+
+
+def _plain(program: Program, theta: Tensor, state: Tensor, observables: Sequence["Observable"]) -> Tensor:
+    psi = evolve(program, theta, state)
+    return torch.stack([H.expectation(psi) for H in observables], dim=-1)
+
+
+def _again(
+    theta: Tensor,
+    start: Tensor,
+    program: Program,
+    observables: Sequence["Observable"],
+    weights: Tensor,
+    wants: Sequence[bool],
+) -> list[Tensor | None]:
+    """Return the gradients by angles and start state where wanted, such that they can be differentiated."""
+    inputs = theta.view_as(theta), start.view_as(start)  # apart, also if one was made of the other
+    wanted = [x for x, wants_it in zip(inputs, wants, strict=True) if wants_it]
+    values = _plain(program, *inputs, observables)
+    found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
+    return [next(found) if wants_it else None for wants_it in wants]
+
+
+class _Kernel(torch.autograd.Function):
+    """The native path: angles (..., n_params), and one product state for all, (n, 2)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, theta: Tensor, qubits: Tensor, program: Program, observables: Sequence["Observable"]
+    ) -> Tensor:
+        evolution = native.Evolution(program, theta.reshape(-1, theta.shape[-1]), qubits, observables)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(theta)
+            ctx.rest = qubits, program, observables, evolution
+        return evolution.expectations().reshape(*theta.shape[:-1], len(observables))
+
+    @staticmethod
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        (theta,) = ctx.saved_tensors
+        qubits, program, observables, evolution = ctx.rest
+        if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
+            state = product_state(qubits)
+            found, _ = _again(theta, state, program, observables, weights, (True, False))
+            return found, None, None, None
+        return evolution.gradient(weights.reshape(-1, len(observables))).reshape(theta.shape), *[None] * 3
+
+
+class _Adjoint(torch.autograd.Function):
+    """The torch path: the values, and behind them the final state, from which the backward pass starts."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, theta: Tensor, start: Tensor, program: Program, observables: Sequence["Observable"]
+    ) -> Tensor:
+        final, values = _forward(theta, start, program, observables)
+        ctx.save_for_backward(theta, start, final)
+        ctx.rest = program, observables
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        theta, start, final = ctx.saved_tensors
+        wants = ctx.needs_input_grad[:2]
+        if torch.is_grad_enabled():
+            again = _again(theta.unsqueeze(1), start, *ctx.rest, weights, wants)
+            return again[0] if again[0] is None else again[0].squeeze(1), again[1], None, None
+        of_theta, of_start = _backward(theta, final, *ctx.rest, weights)
+        return of_theta, of_start.sum_to_size(start.shape) if wants[1] else None, None, None
+
+
+def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:
+    """Return the batch, `theta` as (runs, n_params) and `state` as (runs | 1, samples, 2**n).
+
+    The samples of a run share its angles.
+    """
+    batch = torch.broadcast_shapes(theta.shape[:-1], state.shape[:-1])
+    own, given = ((1,) * (len(batch) + 1 - x.ndim) + x.shape[:-1] for x in (theta, state))
+    split = max((axis + 1 for axis, size in enumerate(own) if size != 1), default=0)
+    runs, samples = batch[:split], batch[split:]
+    theta = theta.reshape(*own[:split], theta.shape[-1]).expand(*runs, -1)
+    shared = all(size == 1 for size in given[:split])  # the runs start alike: no copies
+    axes = (*(given[:split] if shared else runs), *samples)
+    state = state.expand(*axes, -1).reshape(1 if shared else prod(runs), prod(samples), state.shape[-1])
+    return batch, theta.reshape(prod(runs), theta.shape[-1]), state
+
+
+def _forward(
+    theta: Tensor, start: Tensor, program: Program, observables: Sequence["Observable"]
+) -> tuple[Tensor, Tensor]:
+    """Return the final state, (runs, samples, 2**n), and the values, (runs, samples, m)."""
+    layered = as_layers(program, observables[0].n_qubits)
+    psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
+    return psi, torch.stack([H.expectation(psi) for H in observables], dim=-1)
+
+
+def _backward(
+    theta: Tensor, final: Tensor, program: Program, observables: Sequence["Observable"], weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of ``sum_i weights_i <O_i>`` in `theta` and in the start state."""
+    each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
+    lam = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
+    layered = as_layers(program, observables[0].n_qubits)
+    of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
+    return of_theta, 2 * lam  # torch's convention for a complex tensor
+
+
+def _undo_gates(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
+    """Do what :func:`qbp.circuits.layers.undo` does, for any program, gate by gate."""
+    cosines, sines = (f(theta / 2)[..., None, None].unbind(1) for f in (torch.cos, torch.sin))  # (runs, 1, 1)
+    gradient, pair = torch.zeros_like(theta), torch.stack([psi, lam])
+    for gate in reversed(program):
+        if isinstance(gate, Entangler):
+            pair = entangle(gate._replace(pairs=gate.pairs[::-1]), pair)
+            continue
+        phase, flipped = flip(gate.pauli, pair)
+        overlap = torch.linalg.vecdot(pair[1].flatten(1), flipped[0].flatten(1))
+        gradient[:, gate.parameter] += (phase * overlap).imag  # tied angles add up
+        pair = cosines[gate.parameter] * pair + (1j * phase * sines[gate.parameter]) * flipped
+    return gradient, pair[1]

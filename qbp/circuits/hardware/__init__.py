@@ -1,0 +1,1 @@
+"""Answers of a device: measured settings, parameter shift, shots and noise."""

@@ -1,0 +1,222 @@
+r"""Observables: sums of Pauli strings, projectors, and the Hamiltonians of the book.
+
+An observable has ``n_qubits``, ``apply(state)``, which is ``H|state>``, and ``expectation(state)``, which is
+``<state|H|state>``; leading axes are a batch.  Position i of a Pauli string is qubit i.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qbp import _checks
+from qbp.circuits.statevector import flip, like, pauli_signs
+
+
+class Observable:
+    """A Hermitian operator on `n_qubits` qubits; a kind of observable adds ``apply(state)``."""
+
+    n_qubits: int
+
+    def expectation(self, state: Tensor) -> Tensor:
+        """Return ``<state|H|state>``, real, shape (...), for amplitudes `state` of shape (..., 2**n_qubits).
+
+        Raises:
+            TypeError, ValueError: `state` is not a tensor, or not one of 2**n_qubits amplitudes.
+        """
+        return (self._checked(state).conj() * self.apply(state)).sum(-1).real
+
+    def _checked(self, state: Tensor) -> Tensor:
+        if not isinstance(state, Tensor):
+            raise TypeError(f"state must be a tensor of amplitudes, got {type(state).__name__!r}")
+        if state.ndim == 0 or state.shape[-1] != 2**self.n_qubits:
+            raise ValueError(f"state must have shape (..., {2**self.n_qubits}), got {tuple(state.shape)}")
+        return state.to(state.dtype.to_complex())
+
+
+class PauliSum(Observable):
+    """A real combination of Pauli strings, ``H = sum_a c_a P_a``.
+
+    Args:
+        terms: coefficient of each string of "IXYZ"; all strings have one length, the number of qubits.
+
+    Raises:
+        TypeError, ValueError: no terms, strings of two lengths, another letter, a coefficient not finite.
+
+    Example:
+        >>> H = PauliSum({"ZZ": 1.0, "IX": -0.5})
+        >>> H.expectation(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+        tensor(1.)
+    """
+
+    def __init__(self, terms: Mapping[str, float]):
+        if not isinstance(terms, Mapping) or not terms:
+            raise TypeError(f'terms must be a non-empty mapping such as {{"ZZ": 1.0}}, got {terms!r}')
+        self.n_qubits = len(str(next(iter(terms))))
+        self._terms = {
+            pauli_string(p, self.n_qubits): _checks.number(f"terms[{p!r}]", c) for p, c in terms.items()
+        }
+
+    @property
+    def terms(self) -> Mapping[str, float]:
+        """Coefficient of each Pauli string, read only, in the order given."""
+        return MappingProxyType(self._terms)
+
+    @cached_property
+    def _groups(self) -> dict[str, np.ndarray]:
+        """Strings that flip the same qubits differ by phases: {the flips, as "XIX": the phases, added up}."""
+        groups: dict[str, np.ndarray] = {}
+        for pauli, coefficient in self._terms.items():
+            mask = pauli.translate(str.maketrans("YZ", "XI"))
+            phases = coefficient * 1j ** pauli.count("Y") * pauli_signs(pauli)
+            groups[mask] = groups.get(mask, 0) + phases
+        return {mask: phases if phases.imag.any() else phases.real.copy() for mask, phases in groups.items()}
+
+    def apply(self, state: Tensor) -> Tensor:
+        """Return ``H|state>``, shape (..., 2**n_qubits); as for :meth:`Observable.expectation`."""
+        state = self._checked(state)
+        return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self._groups.items())
+
+    def __eq__(self, other: object) -> bool:
+        return self._terms == other._terms if isinstance(other, PauliSum) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._terms.items()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{pauli!r}: {c!r}" for pauli, c in list(self._terms.items())[:4])
+        more = f", ... {len(self._terms)} terms" if len(self._terms) > 4 else ""
+        return f"PauliSum({{{shown}{more}}})"
+
+
+@dataclass(frozen=True)
+class Projector(Observable):
+    """The projector ``|0...0><0...0|`` on `n_qubits` qubits; its expectation is the probability of all zeros.
+
+    The global observable of Cerezo et al. 2021, the paper's [2].
+
+    Example:
+        >>> Projector(1).expectation(torch.tensor([0.6, 0.8]))
+        tensor(0.3600)
+    """
+
+    n_qubits: int
+
+    def __post_init__(self):
+        _checks.integer("n_qubits", self.n_qubits)
+
+    def apply(self, state: Tensor) -> Tensor:
+        """Return ``<0...0|state> |0...0>``, shape (..., 2**n_qubits); argument and errors as for a sum."""
+        zeros, rest = self._checked(state).tensor_split([1], dim=-1)
+        return torch.cat([zeros, torch.zeros_like(rest)], dim=-1)
+
+
+def tfim(n: int, coupling: float = 1.0, field: float = 1.0, periodic: bool = False) -> PauliSum:
+    """Transverse-field Ising chain, ``H = -J sum_i Z_i Z_{i+1} - h sum_i X_i``.
+
+    Args:
+        n: number of qubits; one qubit has no bond.
+        coupling: J, in units of energy.
+        field: h, in units of energy.
+        periodic: add the bond (n-1, 0); two qubits keep both their bonds, which doubles the coefficient.
+
+    Raises:
+        TypeError, ValueError: `n` is not a positive integer; `coupling` or `field` not a finite number.
+
+    Example:
+        >>> tfim(2, field=0.5)
+        PauliSum({'ZZ': -1.0, 'XI': -0.5, 'IX': -0.5})
+    """
+    J, h = _checks.number("coupling", coupling), _checks.number("field", field)
+    bonds = [(_string(n, bond, "Z"), -J) for bond in _bonds(n, periodic)]
+    return _collect(n, bonds + [(_string(n, (i,), "X"), -h) for i in range(n)])
+
+
+def heisenberg(n: int, coupling: float = 1.0, periodic: bool = False) -> PauliSum:
+    """Heisenberg chain, ``H = +J sum_i (X_i X_{i+1} + Y_i Y_{i+1} + Z_i Z_{i+1})``, Pauli matrices not spins.
+
+    Arguments, bonds and errors as in :func:`tfim`; J > 0 is antiferromagnetic.
+
+    Example:
+        >>> heisenberg(2)
+        PauliSum({'XX': 1.0, 'YY': 1.0, 'ZZ': 1.0})
+    """
+    J = _checks.number("coupling", coupling)
+    return _collect(n, [(_string(n, bond, p), J) for bond in _bonds(n, periodic) for p in "XYZ"])
+
+
+def maxcut(
+    edges: Iterable[tuple[int, int]], weights: Sequence[float] | None = None, *, n_qubits: int | None = None
+) -> PauliSum:
+    """Maximum cut, to be minimized: ``H = sum_(i,j) w_ij (Z_i Z_j - 1) / 2``, minus the weight of the cut.
+
+    Args:
+        edges: pairs of different vertices, integers from 0; an edge listed twice counts twice.
+        weights: one number for each edge, dimensionless; None means 1.
+        n_qubits: number of vertices; None means up to the largest one that has an edge.
+
+    Raises:
+        TypeError, ValueError: no vertex, a loop, a vertex out of range, another number of weights.
+
+    Example:
+        >>> maxcut([(0, 1), (1, 2)])
+        PauliSum({'III': -1.0, 'ZZI': 0.5, 'IZZ': 0.5})
+    """
+    edges = [tuple(_checks.integer("a vertex of edges", vertex, 0) for vertex in edge) for edge in edges]
+    if bad := [edge for edge in edges if len(edge) != 2 or edge[0] == edge[1]]:
+        raise ValueError(f"edges must be pairs of different vertices, got {bad[0]}")
+    weights = [1.0] * len(edges) if weights is None else [_checks.number("a weight", w) for w in weights]
+    if len(weights) != len(edges):
+        raise ValueError(f"weights must be one number for each of the {len(edges)} edges, got {len(weights)}")
+    largest = max(map(max, edges), default=0)
+    n = largest + 1 if n_qubits is None and edges else _checks.integer("n_qubits", n_qubits, largest + 1)
+    cut = [(_string(n, edge, "Z"), w / 2) for edge, w in zip(edges, weights, strict=True)]
+    return _collect(n, [("I" * n, -sum(weights) / 2), *cut])
+
+
+def local_observables(n: int, paulis: str = "XYZ") -> list[PauliSum]:
+    """Single-qubit Pauli observables, qubit by qubit: X_0, Y_0, Z_0, X_1, ... (the set {O_i} of eq. 1).
+
+    Args:
+        n: number of qubits.
+        paulis: which of "XYZ", in the order wanted for each qubit.
+
+    Returns:
+        A list of ``n * len(paulis)`` sums; number ``i * len(paulis) + a`` is ``paulis[a]`` on qubit i.
+
+    Example:
+        >>> local_observables(2, "XZ")
+        [PauliSum({'XI': 1.0}), PauliSum({'ZI': 1.0}), PauliSum({'IX': 1.0}), PauliSum({'IZ': 1.0})]
+    """
+    n = _checks.integer("n", n)
+    if not paulis or not set(paulis) <= set("XYZ"):
+        raise ValueError(f"paulis must be one or more of X, Y, Z, got {paulis!r}")
+    return [PauliSum({_string(n, (i,), p): 1.0}) for i in range(n) for p in paulis]
+
+
+def pauli_string(value: str, n_qubits: int) -> str:
+    """Return `value` if it is a Pauli string on `n_qubits` qubits, else raise ValueError."""
+    if not isinstance(value, str) or not set(value) <= set("IXYZ") or not len(value) == n_qubits > 0:
+        raise ValueError(f"a Pauli string must be {n_qubits or 'some'} letters of I, X, Y, Z, got {value!r}")
+    return value
+
+
+def _string(n: int, qubits: Iterable[int], pauli: str) -> str:
+    return "".join(pauli if i in qubits else "I" for i in range(n))
+
+
+def _bonds(n: int, periodic: bool) -> list[tuple[int, int]]:
+    n = _checks.integer("n", n)
+    return [(i, (i + 1) % n) for i in range(n if periodic and n > 1 else n - 1)]
+
+
+def _collect(n: int, terms: list[tuple[str, float]]) -> PauliSum:
+    """Add up equal strings; a sum without terms is zero times the identity."""
+    total: dict[str, float] = {}
+    for string, coefficient in terms:
+        total[string] = total.get(string, 0.0) + coefficient
+    return PauliSum(total or {"I" * n: 0.0})

@@ -1,0 +1,334 @@
+"""What each command of `qbp` takes: a function per command, its options built from the fields of the
+configurations.  :mod:`qbp.cli.commands` has what the commands do."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, fields
+from difflib import get_close_matches
+from typing import Any, NoReturn, get_args
+
+from qbp import __version__
+from qbp.algorithm_1 import TwoStageConfig
+from qbp.baseline.loop import SellierConfig
+from qbp.baseline.waves import WaveConfig
+from qbp.experiments import circuit_configs, registry, regression
+from qbp.experiments.perceptron_configs import EXPERIMENTS, METHODS, Algorithm, Experiment
+from qbp.studies.variance_studies import Study
+
+OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    "Algorithm 1": TwoStageConfig,
+    "Sellier, as described": WaveConfig,
+    "Sellier, as released": SellierConfig,
+}
+VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
+NAMED = {"mnist": "DIR", "rotations": "A,B", "qubits": "N-M", "layers": "N"}  # where words say more
+JSON = "print one JSON object to standard output and nothing else"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses bad input in one line, and keeps the lines of its examples."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, formatter_class=_Help, **options)
+
+    def parse_known_args(self, *args: Any, **options: Any) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, and refuse what is not known here, where the command and its options are at hand."""
+        found, unknown = super().parse_known_args(*args, **options)
+        if unknown:
+            near = get_close_matches(unknown[0], self._option_string_actions, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2 and one line."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+class _Help(argparse.HelpFormatter):
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
+def parser() -> Parser:
+    """Return the parser of `qbp`; what it parses has the command's `name`."""
+    whole = Parser(
+        prog="qbp",
+        description="Two stages against the barren plateau: run, measure, reproduce.",
+        epilog="Exit status: 0, done; 1, a check found a mismatch or a part failed; 2, bad input, said in "
+        "one line; 130, interrupted, and what was finished is kept.  `qbp COMMAND --help` has examples.",
+    )
+    whole.add_argument("--version", action="version", version=f"qbp {__version__}")
+    commands = whole.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
+    for add in (_run, _variance, _claims, _terrain, _verify, _grid, _reproduce, _refresh, _readme, _info):
+        add(commands)
+    return whole
+
+
+def _command(
+    commands: Any,
+    name: str,
+    does: str,
+    more: str = "",
+    examples: Iterable[str] = (),
+    usage: str | None = None,
+) -> Parser:
+    """Add a command: `does` for the list of commands, `more` for its own help, then the examples."""
+    said = f"{does[0].upper()}{does[1:]}.  {more}".strip()
+    lines = "\n".join(["examples:", *(f"  qbp {name} {words}".rstrip() for words in examples)])
+    return commands.add_parser(
+        name, help=does, usage=usage, description=said, epilog=lines if examples else None
+    )
+
+
+def _run(commands: Any) -> None:
+    own = _command(
+        commands,
+        "run",
+        "train methods on one experiment and compare them on the same seeds",
+        "All methods share start, batches and number of steps.  What it prints is each metric after the last "
+        "step, the mean over seeds with its 95 % bootstrap interval.  --json has the values of every seed, "
+        "the mean at every recorded step, the paired differences between methods, and every option as well.",
+        [
+            "curve --methods two-stage,no-init,sellier --seeds 5",
+            "curve --reading as-released --seeds 1 --json > curve.json",
+            "mnist --methods two-stage-ridge,no-init --save tables",
+            "vqe --hamiltonian tfim --qubits 4 --layers 4 --methods random,two-stage --shots 10 --seeds 5",
+            "pqc --methods two-stage,no-init,mlp --seeds 5",
+        ],
+        "%(prog)s experiment [--methods A,B] [--seeds N] [--json] [further options]",
+    )
+    own.add_argument(
+        "experiment",
+        help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
+        "or another target; pqc: the regression circuit of the later notebook",
+    )
+    own.add_argument(
+        "--methods",
+        metavar="A,B",
+        default="two-stage,no-init",
+        help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuit_configs.METHODS)}; for pqc "
+        f"{', '.join(regression.METHODS)}; random is another name of no-init (default two-stage,no-init)",
+    )
+    shown = _fields(own, Experiment)
+    released = {f.name: f.default for f in fields(SellierConfig)}
+    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
+        shown |= _fields(own.add_argument_group(title), kind, shown, released)
+    shown |= {f.name: getattr(TwoStageConfig(), f.name) for f in fields(TwoStageConfig)}
+    shown |= {f.name: getattr(Experiment("curve"), f.name) for f in fields(Experiment)}
+    for experiment, kind in registry.KINDS.items():
+        if kind.config is not Experiment:
+            others = _other_defaults(kind.config, shown)
+            shown |= _fields(own.add_argument_group(experiment, others), kind.config, shown)
+    own.add_argument("--json", action="store_true", help=JSON)
+    own.add_argument(
+        "--save", metavar="DIR", help="also write the runs as a table with a manifest into this folder"
+    )
+
+
+def _variance(commands: Any) -> None:
+    own = _command(
+        commands,
+        "variance",
+        "gradient variance against the number of qubits",
+        "Angles are uniform on [0, 2 pi).  A row for each size as it is done: the variance with its standard "
+        "error, a 95 % upper bound and log2; then the decay fitted in bits per qubit.",
+        [
+            "--qubits 2-8 --layers 10 --observable zz",
+            "--qubits 4,6,8 --layers 2n --observable global --json",
+            "--qubits 1000 --layers 10 --observable tfim",
+        ],
+    )
+    _fields(own, Study)
+    own.add_argument("--plot", metavar="FILE", help="also draw it, into a .svg or .png file")
+    own.add_argument("--json", action="store_true", help=JSON)
+
+
+def _claims(commands: Any) -> None:
+    own = _command(
+        commands,
+        "claims",
+        "the paper's claims, measured on the committed tables",
+        "The change is relative, from the other method to the two-stage method, with a 95 % interval.",
+        [
+            "",
+            "--json > claims.json",
+            "mnist-sellier-as-written",
+            "curve-no-init-as-written --rerun --seeds 3",
+        ],
+    )
+    own.add_argument("ids", nargs="*", metavar="ID", help="rows to show (default all); --json has their ids")
+    own.add_argument(
+        "--rerun", action="store_true", help="train again what these rows are measured on, and measure them"
+    )
+    own.add_argument("--seeds", type=int, metavar="N", help="runs with --rerun (default as committed)")
+    form = own.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", action="store_true", help="print a JSON list to standard output and nothing else"
+    )
+    form.add_argument("--markdown", action="store_true", help="print the table of README.md")
+
+
+def _terrain(commands: Any) -> None:
+    own = _command(
+        commands,
+        "terrain",
+        "curvature, gradients by layer and barriers where Stage 1 starts and ends",
+        "Of two-stage and no-init, at the start, where Stage 1 ends, and after the last step.",
+        ["curve --seeds 5", "mnist --json > terrain.json"],
+    )
+    own.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    own.add_argument("--seeds", type=int, default=20, metavar="N", help="number of runs (default 20)")
+    own.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the first run (default 0)")
+    own.add_argument("--steps", type=int, default=500, metavar="N", help="training steps (default 500)")
+    own.add_argument("--json", action="store_true", help=JSON)
+    own.add_argument("--save", metavar="DIR", help="also write the table with a manifest into this folder")
+
+
+def _verify(commands: Any) -> None:
+    own = _command(
+        commands,
+        "verify",
+        "check the committed tables, and compute a sample of their rows again",
+        "A mismatch is named with its table, row, both values and the command of the row; the exit status is "
+        "then 1.",
+        ["--rows 20", "--tables curve,vqe --rows 4 --seed 1", "--skip-recompute"],
+    )
+    own.add_argument("--rows", type=int, default=20, metavar="N", help="rows to compute again (default 20)")
+    own.add_argument("--seed", type=int, metavar="N", help="seed of the sample (default: drawn, and printed)")
+    own.add_argument("--tables", metavar="A,B", help="tables to check (default all, and what pages print)")
+    own.add_argument("--results", metavar="DIR", help="folder of the tables (default the committed ones)")
+    own.add_argument("--skip-recompute", action="store_true", help="check what is stored, compute nothing")
+    own.add_argument(
+        "--allow-older", action="store_true", help="name tables that other code has made, but let them pass"
+    )
+    own.add_argument("--json", action="store_true", help=JSON)
+
+
+def _grid(commands: Any) -> None:
+    own = _command(
+        commands,
+        "grid",
+        "compute the result tables; goes on where it stopped",
+        examples=["--list", "--profile quick curve", "vqe --jobs 2"],
+    )
+    own.add_argument("tables", nargs="*", metavar="TABLE", help="tables to compute (default all; see --list)")
+    own.add_argument(
+        "--list", action="store_true", help="show the tables and what they take, compute nothing"
+    )
+    own.add_argument(
+        "--profile",
+        default="paper",
+        choices=("quick", "paper"),
+        help="paper: as committed; quick: two seeds and twenty steps, to see it run (default paper)",
+    )
+    own.add_argument(
+        "--seeds", type=int, metavar="N", help="runs of every configuration (default as the profile says)"
+    )
+    own.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="processes, one thread each (default 2)"
+    )
+    own.add_argument(
+        "--save", metavar="DIR", help="folder of the tables (default results; _build/quick for quick)"
+    )
+    own.add_argument(
+        "--parts",
+        default="_build/grid",
+        metavar="DIR",
+        help="folder of finished configurations (default _build/grid)",
+    )
+    other = own.add_mutually_exclusive_group()
+    other.add_argument("--fresh", action="store_true", help="compute anew what only other code has computed")
+    other.add_argument("--allow-mixed", action="store_true", help="take what other code has computed")
+
+
+def _reproduce(commands: Any) -> None:
+    own = _command(
+        commands,
+        "reproduce",
+        "run every chapter at a profile into a copy of the book",
+        "`make reproduce` does this and builds the pages from it; README.md has the command for one chapter.",
+        ["", "--profile paper --out _build/paper"],
+    )
+    own.add_argument(
+        "--profile",
+        default="quick",
+        choices=("quick", "paper"),
+        help="quick: seconds a chapter; paper: the seeds of the committed results (default quick)",
+    )
+    own.add_argument(
+        "--out",
+        default="_build/reproduced",
+        metavar="DIR",
+        help="folder of the copy, made anew (default _build/reproduced)",
+    )
+    own.add_argument("--jobs", type=int, default=1, metavar="N", help="chapters at a time (default 1)")
+
+
+def _refresh(commands: Any) -> None:
+    own = _command(
+        commands,
+        "refresh",
+        "execute chapters in place, as they are stored",
+        "For authors: where an output is meant to change.  `make refresh` sets one thread first, and the\n"
+        "instructions that every CPU has; `make refresh REFRESH=curve` does so for one chapter.",
+    )
+    own.add_argument("chapters", nargs="*", metavar="CHAPTER", help="name of a chapter (default all)")
+
+
+def _readme(commands: Any) -> None:
+    _command(
+        commands,
+        "readme",
+        "fill in the computed parts of README.md",
+        "For authors: the claims table, the line counts and the figure, from the committed tables.",
+    )
+
+
+def _info(commands: Any) -> None:
+    own = _command(commands, "info", "versions, device, threads, kernel in use")
+    own.add_argument("--json", action="store_true", help=JSON)
+
+
+def _fields(
+    to: Any, config: type, shown: Iterable[str] = (), released: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Add an option for each field that is not shown yet; return {name: default} of those."""
+    new = [f for f in fields(config) if f.name not in {*shown, *OWN}]
+    for f in new:
+        kind = next((t for t in VALUES if t is f.type or t in get_args(f.type)), str)
+        text = f.metadata["help"].removeprefix(f"{getattr(to, 'title', '')}: ")  # its group says it
+        to.add_argument(
+            f"--{f.name.replace('_', '-')}",
+            type=kind,
+            default=None,
+            metavar=NAMED.get(f.name, VALUES[kind]) if kind is str else VALUES[kind],
+            help=(text + _default(f, (released or {}).get(f.name, f.default))).replace("%", "%%"),
+        )
+    return {f.name: f.default for f in new}
+
+
+def _default(f: Field, released: Any) -> str:
+    """Return a field's default in words, where its help does not say it."""
+    if f.default is None or "default" in f.metadata["help"]:
+        return ""
+    other = "" if released == f.default else f"; as released {_plain(released)}"
+    return f" (default {_plain(f.default)}{other})"
+
+
+def _other_defaults(config: type, shown: Mapping[str, Any]) -> str | None:
+    """Say where a configuration has another default than the options above it."""
+    example = config()
+    own = {f.name: getattr(example.algorithm, f.name) for f in fields(example.algorithm)}
+    own |= {f.name: getattr(example, f.name) for f in fields(config) if f.name not in OWN}
+    words = [
+        f"--{name.replace('_', '-')} {_plain(value)}"
+        for name, value in own.items()
+        if name in shown and shown[name] != value
+    ]
+    return f"options above have other defaults here: {', '.join(words)}" if words else None
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,370 @@
+"""The command line: what `qbp run`, `qbp claims`, `qbp info` ... do.  What they take is in
+:mod:`qbp.cli.arguments`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from qbp import _checks
+from qbp.cli import arguments
+from qbp.experiments import registry
+from qbp.experiments.perceptron_configs import Experiment
+from qbp.experiments.perceptrons import load_data
+from qbp.experiments.registry import run
+from qbp.experiments.result import Result, resolve_device
+from qbp.studies.variance_studies import Row, Study, decay, rows
+
+# Of a circuit that is trained: a state of 20 qubits takes 16 MB, and the exact lowest energy that errors are
+# measured from about 7 GB.
+MOST_QUBITS = 20
+TABLES = {"as-written": "", "as-released": "-as-released"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments, by default those of the process.
+
+    Returns:
+        Exit status: 0; 1 a check ran and found a mismatch; 2 bad input; 130 interrupted.
+    """
+    args = arguments.parser().parse_args(argv)
+    try:
+        status = COMMANDS[args.name](args)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print(f"qbp {args.name}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # as in `qbp run ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if (said := _in_words(error)) is None:
+            raise  # a mistake of ours: whoever reports it needs to see where
+        print(f"qbp {args.name}: error: {said}", file=sys.stderr)
+        return 2
+
+
+def _in_words(error: Exception) -> str | None:
+    """Return an error that the user can do something about as one line, None for any other."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in text):
+        return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
+    if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
+        return f"{error.strerror or text}: {error.filename}" if error.filename else text
+    return text if isinstance(error, ValueError | TypeError | ModuleNotFoundError) else None
+
+
+def _configs(args: argparse.Namespace) -> list[Any]:
+    kind = registry.of(args.experiment)
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    takes, of_algorithm = _takes(kind.config)
+    for name in given:
+        others = [e for e, k in registry.KINDS.items() if name in set.union(*_takes(k.config))]
+        if others and name not in takes | of_algorithm:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is an option of {', '.join(others)}, not of {args.experiment}"
+            )
+    options = {name: given[name] for name in takes & given.keys()}
+    algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
+    return kind.configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+
+
+def _takes(config: type) -> tuple[set[str], set[str]]:
+    """Return the options of a configuration, and those of the algorithms it may have."""
+    own = {f.name: f.type for f in fields(config)}
+    algorithms = [kind for kind in get_args(own["algorithm"]) if is_dataclass(kind)]
+    return own.keys() - set(arguments.OWN), {f.name for kind in algorithms for f in fields(kind)}
+
+
+def _run(args: argparse.Namespace) -> int:
+    configs = _configs(args)
+    resolve_device(configs[0].device)
+    if getattr(configs[0], "qubits", 0) > MOST_QUBITS:
+        raise ValueError(
+            f"qubits must be at most {MOST_QUBITS} to train on state vectors, got {configs[0].qubits}; "
+            "`qbp variance` takes a thousand"
+        )
+    if isinstance(configs[0], Experiment):
+        load_data(configs[0])  # a folder that is not there shows before the first step
+    if args.save:
+        path = Path(args.save).absolute()
+        there = next(p for p in (path, *path.parents) if p.exists())
+        if not there.is_dir():
+            raise ValueError(f"--save must be a folder, got {args.save!r}, which is or lies under a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ValueError(f"--save must be a folder that can be written, got {args.save!r}")
+    results = {}
+    try:
+        _run_with_bar(configs, results)
+    except KeyboardInterrupt:
+        if results:  # the methods that are done are whole
+            _report(args, results, partial=True)
+        raise
+    _report(args, results)
+    return 0
+
+
+def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
+    from tqdm import tqdm
+
+    total = sum(c.seeds * (c.steps + 1) for c in configs)
+    with tqdm(total=total, unit="step", unit_scale=True, disable=None, leave=False) as bar:
+        for config in configs:
+            bar.set_description(f"{config.experiment} {config.method}")
+            results[config.method] = run(config, bar.update)
+
+
+def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
+    from qbp.book.tables import run_json
+
+    if args.json:
+        print(json.dumps(run_json(results), allow_nan=False), flush=True)
+    else:
+        _print_table(results)
+    if args.save:  # last: a full disk takes no numbers with it
+        _save(args, results, "-partial" if partial else "")
+
+
+def _print_table(results: dict[str, Result]) -> None:
+    from qbp.book.tables import summary
+
+    first = next(iter(results.values()))
+    c = first.config
+    shown = [m for m in registry.of(c.experiment).metrics if m in first.history]
+    what = [c.experiment, *(getattr(c, name) for name in ("reading", "hamiltonian") if hasattr(c, name))]
+    runs = f"{', '.join(what)}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    print(f"{runs}; mean [95 % bootstrap interval]")
+    print(summary(results, shown).to_string())
+    print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
+
+
+def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> None:
+    from qbp.results.store import save
+
+    c = next(iter(results.values())).config
+    words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
+    command = " ".join(["qbp run", args.experiment, *words])
+    where = registry.of(c.experiment).targets[c.experiment]
+    path = save(
+        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
+        results.values(),
+        command=command,
+        target=where,
+        directory=Path(args.save),
+    )
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def _is_option(name: str, value: Any) -> bool:
+    return value not in (None, False) and name not in ("name", "command", "experiment", "json")
+
+
+def _grid(args: argparse.Namespace) -> int:
+    from qbp.results.grid import Parts, at_profile, listing, run_grid
+    from qbp.studies.perceptron_studies import tables
+
+    _checks.integer("jobs", args.jobs)
+    known = tables()
+    if unknown := [name for name in args.tables if name not in known]:
+        raise ValueError(f"TABLE must be one of {', '.join(known)}, got {unknown[0]!r}")
+    chosen = {name: known[name] for name in args.tables or known}
+    chosen = at_profile(chosen, args.profile, args.seeds)
+    if args.list:
+        print(listing(chosen, args.jobs))
+        return 0
+    quick = args.profile == "quick"
+    words = ["--profile quick"] * quick + [f"--seeds {args.seeds}"] * (args.seeds is not None)
+    failed = run_grid(
+        chosen,
+        Parts(Path(args.parts), allow_mixed=args.allow_mixed, fresh=args.fresh),
+        jobs=args.jobs,
+        options=" ".join(words),
+        directory=Path(args.save or ("_build/quick" if quick else "results")),
+    )
+    for command, error in failed.items():
+        print(f"failed: {command}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _variance(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp.book.tables import VARIANCE_HEAD, decay_words, variance_json, variance_line
+
+    study = Study(**{f.name: v for f in fields(Study) if (v := getattr(args, f.name)) is not None})
+    if args.plot:
+        from qbp.book.figures.variance_plots import save_decays
+
+        save_decays({}, args.plot)  # a name that will not do shows before the first row
+    table: list[Row] = []
+    try:
+        with tqdm(total=study.expected, unit="sample", unit_scale=True, disable=None, leave=False) as bar:
+            for row in rows(study, bar.update):
+                bar.clear()
+                if not args.json:
+                    print(*[] if table else [VARIANCE_HEAD], variance_line(row), sep="\n", flush=True)
+                table.append(row)
+    finally:  # an interrupt keeps the rows that are done
+        if table:
+            print(
+                json.dumps(variance_json(table), allow_nan=False) if args.json else decay_words(decay(table))
+            )
+        if table and args.plot:
+            save_decays({f"{study.observable}, {table[0].parameter}": table}, args.plot)
+    return 0
+
+
+def _terrain(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp.book.tables import run_json, terrain_table
+    from qbp.experiments import terrain
+    from qbp.results import store as results
+
+    configs = terrain.configs(args.experiment, args.seeds, steps=args.steps, seed=args.seed)
+    found = {}
+    with tqdm(total=sum(map(terrain.work, configs)), unit="step", disable=None, leave=False) as bar:
+        for config in configs:
+            bar.set_description(f"{config.experiment} {config.method}")
+            found[config.method] = terrain.survey(config, bar.update)
+    if args.save:
+        name = f"terrain-{args.experiment}"
+        command = f"{results.command(configs[0], name)} --save {args.save}"
+        target, folder = "I, III.B, IV.D", Path(args.save)
+        path = results.save(name, found.values(), command=command, target=target, directory=folder)
+        print(f"wrote {path}", file=sys.stderr)
+    print(json.dumps(run_json(found), allow_nan=False) if args.json else terrain_table(found).to_string())
+    return 0
+
+
+def _claims(args: argparse.Namespace) -> int:
+    from qbp.audit import claims
+
+    chosen = claims.select(args.ids)
+    if args.rerun:
+        if not chosen:
+            raise ValueError("--rerun takes one ID or more: `qbp claims` lists them")
+        rows = [claims.rerun(claim, args.seeds) for claim in chosen]
+    else:
+        rows = claims.everything()
+        if not any(row.found is not None and row.claim.table for row in rows):
+            raise ValueError("no committed tables found: run `make results` in a checkout of the book")
+        rows = [row for row in rows if row.claim in chosen] if chosen else rows
+    if args.markdown:  # README's
+        rows = [row for row in rows if row.claim.main and row.found is not None]
+    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else claims.Table(rows))
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qbp.book.check_pages import check_claims, check_readme
+    from qbp.results.store import DIRECTORY
+    from qbp.results.verify import verify
+
+    with tqdm(unit="run", disable=None, leave=False) as bar:
+
+        def progress(done: int, runs: int, what: str) -> None:
+            bar.total, bar.n = runs, done
+            bar.set_description(what)
+
+        report = verify(
+            Path(args.results) if args.results else DIRECTORY,
+            tables=args.tables.split(",") if args.tables is not None else None,
+            rows=0 if args.skip_recompute else args.rows,
+            seed=args.seed,
+            allow_older=args.allow_older,
+            progress=progress,
+        )
+    if args.results is None and args.tables is None:  # the book prints the committed tables
+        for printed, wrong in (check_claims(), check_readme()):
+            report.printed += printed
+            report.mismatches += wrong
+    print(json.dumps(report.json(), allow_nan=False) if args.json else report)
+    return 1 if report.mismatches else 0
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    from qbp.audit.claims import committed, side_by_side
+    from qbp.book.run import reproduce
+
+    notebooks = reproduce(Path(args.out), profile=args.profile, jobs=args.jobs)
+    print(side_by_side(committed(), notebooks))
+    return 0
+
+
+def _refresh(args: argparse.Namespace) -> int:
+    from qbp.book.run import refresh
+
+    refresh(names=args.chapters)
+    return 0
+
+
+def _readme(args: argparse.Namespace) -> int:
+    from qbp.book.readme import update
+
+    update()
+    return 0
+
+
+def _kernel() -> str:
+    """Name the path of circuit gradients, after one in each precision: the first ever compiles it."""
+    import torch
+
+    from qbp.circuits.ansatz import HardwareEfficient
+    from qbp.circuits.kernel import evolution
+    from qbp.circuits.observables import tfim
+
+    circuit = HardwareEfficient(2, 1)
+    for dtype in (torch.float64, torch.float32):
+        theta = torch.zeros(circuit.n_params, dtype=dtype, requires_grad=True)
+        circuit.expectation(theta, tfim(2)).backward()
+    return evolution.name()
+
+
+def _info(args: argparse.Namespace) -> int:
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    found = {
+        "qbp": version("qbp"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": str(resolve_device("auto")),
+        "threads": torch.get_num_threads(),
+        "kernel": _kernel(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
+    print(json.dumps(found) if args.json else "\n".join(f"{k:<8} {v}" for k, v in found.items()))
+    return 0
+
+
+COMMANDS = {
+    "run": _run,
+    "variance": _variance,
+    "claims": _claims,
+    "terrain": _terrain,
+    "verify": _verify,
+    "grid": _grid,
+    "reproduce": _reproduce,
+    "refresh": _refresh,
+    "readme": _readme,
+    "info": _info,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

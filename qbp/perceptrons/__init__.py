@@ -1,0 +1,1 @@
+"""The paper's perceptrons, their data and the problems they pose."""

@@ -1,0 +1,1 @@
+"""Measurements of barren plateaus: variances, landscapes, saddles, expressibility."""

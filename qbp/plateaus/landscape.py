@@ -1,0 +1,128 @@
+r"""The landscape around a point: slices along directions, and the spectrum of the Hessian, both exact.
+
+On a barren plateau slices are flat and the Hessian's eigenvalues vanish with the gradient (Cerezo and Coles
+2021); at a minimum all of them are at least zero, at a saddle they have both signs.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from qbp import _checks, draws
+from qbp.circuits.statevector import Rotation
+
+if TYPE_CHECKING:
+    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.observables import Observable
+
+
+def random_directions(n_params: int, count: int = 2, seed: int = 0) -> Tensor:
+    """Draw directions at right angles to each other, evenly over the sphere.
+
+    Args:
+        n_params: number of angles.
+        count: number of directions, at most n_params.
+        seed: of the draws.
+
+    Returns:
+        Orthonormal rows, (count, n_params) float64 on the CPU.
+
+    Example:
+        >>> u = random_directions(5, 2)
+        >>> bool(torch.allclose(u @ u.mT, torch.eye(2, dtype=torch.float64)))
+        True
+    """
+    n_params = _checks.integer("n_params", n_params)
+    count = _checks.integer("count", count, 1, n_params)
+    normal = draws.normal([_checks.integer("seed", seed, 0, 2**64 - 1)], "directions", count * n_params)
+    q, r = torch.linalg.qr(normal.reshape(count, n_params).mT)
+    return (q * r.diagonal().sign()).mT  # with this sign the draw is even, and the first direction as drawn
+
+
+def landscape(
+    cost: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    directions: Tensor,
+    *,
+    reach: float = torch.pi,
+    points: int = 41,
+) -> tuple[Tensor, Tensor]:
+    r"""Cut a slice out of a cost: its values at theta + a u, or at theta + a u + b v.
+
+    Args:
+        cost: maps (..., n_params) to (...), such as ``lambda t: circuit.expectation(t, H)``.
+        theta: centre in radians, (n_params,).
+        directions: u, or u and v, (1, n_params) or (2, n_params).
+        reach: largest distance from the centre along a direction, in units of its length.
+        points: number of them along a direction, at least 2; an odd number includes the centre.
+
+    Returns:
+        Distances (points,), and costs (points,), or (points, points) with a down the rows and b along them.
+
+    Raises:
+        TypeError, ValueError: an argument is none of these.
+
+    Example:
+        >>> at, values = landscape(lambda t: t.cos().sum(-1), torch.zeros(1), torch.ones(1, 1), points=3)
+        >>> values
+        tensor([-1.,  1., -1.])
+    """
+    n_params = (*getattr(theta, "shape", ()), 0)[0]
+    _checks.theta(theta, n_params)
+    _checks.theta(directions, n_params, "directions")
+    if theta.ndim != 1 or directions.ndim != 2 or len(directions) not in (1, 2):
+        shapes = f"{tuple(theta.shape)} and {tuple(directions.shape)}"
+        raise ValueError(f"theta and directions must be (n_params,) and (1 or 2, n_params), got {shapes}")
+    reach, points = _checks.number("reach", reach, 0, strict=True), _checks.integer("points", points, 2)
+    at = torch.linspace(-reach, reach, points, dtype=theta.dtype, device=theta.device)
+    grid = torch.cartesian_prod(*[at] * len(directions)).reshape(-1, len(directions))
+    with torch.no_grad():
+        values = cost(theta + grid @ directions.to(theta))
+    return at, values.reshape((points,) * len(directions))
+
+
+def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
+    r"""Return the exact second derivatives of <H>, symmetric.
+
+    A free angle enters by its first harmonic alone, so a column is the difference of two whole gradients,
+    [grad C(theta + pi/2 e_k) - grad C(theta - pi/2 e_k)] / 2 (parameter shift).  Circuits with tied angles
+    are differentiated twice.
+
+    Args:
+        circuit: prepares psi(theta).
+        theta: angles in radians, (..., n_params).
+        H: observable.
+
+    Returns:
+        Real, (..., n_params, n_params), in the unit of H.
+
+    Raises:
+        TypeError, ValueError: as for :meth:`qbp.circuits.ansatz.Circuit.expectation`.
+
+    Example:
+        >>> from qbp import HardwareEfficient, PauliSum
+        >>> one = HardwareEfficient(1, 1, rotations=["rx"])  # C = cos theta
+        >>> hessian(one, torch.zeros(1), PauliSum({"Z": 1.0})).round(decimals=6)
+        tensor([[-1.]])
+    """
+    _checks.theta(theta, circuit.n_params)
+    gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
+    if max(gates.values()) > 1:
+        twice = torch.func.jacrev(torch.func.grad(lambda t: circuit.expectation(t, H)))
+        rows = [twice(row) for row in theta.detach().reshape(-1, circuit.n_params)]
+        return torch.stack(rows).reshape(*theta.shape, -1)
+    shift = torch.pi / 2 * torch.eye(circuit.n_params, dtype=theta.dtype, device=theta.device)
+    moved = (theta.detach()[..., None, None, :] + torch.stack([shift, -shift])).requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(circuit.expectation(moved, H).sum(), moved)
+    plus, minus = gradient.unbind(-3)  # each (..., n_params, n_params)
+    half = (plus - minus) / 4
+    return half + half.mT  # rounding aside, it is symmetric already
+
+
+def hessian_spectrum(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
+    """Return the eigenvalues of :func:`hessian`, (..., n_params), from the lowest to the highest."""
+    return torch.linalg.eigvalsh(hessian(circuit, theta, H))

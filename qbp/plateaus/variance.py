@@ -1,0 +1,217 @@
+r"""Gradient variance over random angles: how flat the landscape of a circuit is.
+
+A barren plateau is a variance of dC/dtheta_k that falls exponentially with the number of qubits (McClean et
+al. 2018, the paper's [5]; Cerezo et al. 2021, [2]).  Two engines estimate it:
+
+- "statevector" differentiates the cost at random angles.  Its cost grows as 2**n.
+- "pauli-walk" follows random Pauli strings back through the circuit, see :mod:`qbp.plateaus.pauli.walk`.  It
+  reaches a thousand qubits, and serves circuits whose entanglers are Clifford and whose angles are all free.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from qbp import _checks
+from qbp.circuits.ansatz import Circuit
+from qbp.circuits.observables import Observable, Projector
+from qbp.plateaus.pauli.walk import RESOLVED, walk_moments
+from qbp.plateaus.sampling import ONE_SIDED, Estimate, chunks, sample
+
+ENGINES = ("auto", "statevector", "pauli-walk")
+WALKS = 2**17
+SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes a state vector: for a sum, and where no walk goes
+POSSIBLE = 26  # qubits up to which one is tried when asked for: 4 GiB
+POOR = 0.5  # relative standard error of walks from which on there is no estimate
+
+
+@dataclass(frozen=True)
+class GradientVariance:
+    r"""Variance of the gradient and of the cost over independent angles, uniform on [0, 2 pi).
+
+    Where walks resolve too little, an upper bound is all that is known, and the variance, its error and its
+    logarithm are NaN: where the relative standard error is 1/2 or more, or 1/20 or more while that of Var[C]
+    is so too, for then few walks carry the variance and heavy tails deceive.  The raw estimates are those of
+    :func:`qbp.plateaus.pauli.walk.walk_moments`.  A variance of 0 with a bound of 0 is zero.
+
+    Attributes:
+        variance: of dC/dtheta_k for each k, (n_params,), in the squared unit of C.
+        stderr: its standard errors, (n_params,).  They are estimates too: where few samples carry the
+            variance, as for a global cost on a shallow circuit, they come out too small.
+        upper_bound: one-sided 95 % upper bounds, (n_params,), everywhere.
+        log2_variance: base-2 logarithm, (n_params,), also where the variance is too small for a float.
+        mean: the same four of the mean over k, (): the errors of different k are correlated, so its own
+            cannot be had from `stderr`.
+        cost_variance, cost_stderr: of C itself, ().
+        engine: the engine used, "statevector" or "pauli-walk".
+        reason: why it was used.
+        samples: angles drawn, or walks made.
+        interrupted: whether Ctrl-C came before the last of them.
+    """
+
+    variance: Tensor
+    stderr: Tensor
+    upper_bound: Tensor
+    log2_variance: Tensor
+    mean: Estimate
+    cost_variance: Tensor
+    cost_stderr: Tensor
+    engine: str
+    reason: str
+    samples: int
+    interrupted: bool
+
+
+def gradient_variance(
+    circuit: Circuit,
+    H: Observable,
+    samples: int = 200,
+    seed: int = 0,
+    engine: str = "auto",
+    *,
+    walks: int = WALKS,
+    dtype: torch.dtype = torch.float64,
+    device: str | torch.device = "auto",
+    chunk: int | None = None,
+    progress: Callable[[int], Any] | None = None,
+) -> GradientVariance:
+    r"""Estimate Var[dC/dtheta_k] of C(theta) = <psi(theta)|H|psi(theta)> for every k, and Var[C].
+
+    Ctrl-C returns what two samples or more have given; its `samples` says how many.
+
+    Args:
+        circuit: prepares psi(theta).
+        H: observable on as many qubits.
+        samples: parameter vectors of the state-vector engine, at least 2; vector r of a seed is the same
+            however many there are, in whatever chunks.
+        seed: of the draws, 0 <= seed < 2**64.
+        engine: "statevector", "pauli-walk", or "auto": walks above 12 qubits and for a projector, else
+            the state vector; it stands in up to 20 qubits where a condition of the walk does not hold.
+        walks: walks of the other engine, at least 64.
+        dtype: of the angles, float64 or float32; sums are kept in float64.
+        device: "auto" means CUDA where there is one.  Walks stay on the CPU.
+        chunk: parameter vectors at once; None keeps them within 64 MiB.
+        progress: called with the number of samples just done, for a progress bar.
+
+    Returns:
+        The variances, their errors, and which engine gave them.
+
+    Raises:
+        TypeError, ValueError: an argument is none of these, or the engine cannot serve the circuit.
+
+    Example:
+        >>> from qbp import HardwareEfficient, PauliSum
+        >>> one = HardwareEfficient(1, 1, rotations=["rx"])  # C = cos theta, so Var[dC/dtheta] = 1/2
+        >>> found = gradient_variance(one, PauliSum({"Z": 1.0}), samples=1000)
+        >>> found.engine, bool(abs(found.variance[0] - 0.5) < 4 * found.stderr[0])
+        ('statevector', True)
+    """
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
+    if getattr(H, "n_qubits", None) != circuit.n_qubits or not isinstance(H, Observable):
+        raise ValueError(f"H must be an observable on {circuit.n_qubits} qubits, got {H!r}")
+    samples, seed = _checks.integer("samples", samples, 2), _checks.integer("seed", seed, 0, 2**64 - 1)
+    walks = _checks.integer("walks", walks, 64)
+    chunk = chunk if chunk is None else _checks.integer("chunk", chunk)
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype must be torch.float64 or torch.float32, got {dtype}")
+    where = _checks.device("device", device)
+    reason, n = "asked for", circuit.n_qubits
+    if _checks.choice("engine", engine, ENGINES) == "auto":
+        engine, reason = choose(n, H)
+    refusal = None
+    if engine != "statevector":
+        try:
+            return _walk(circuit, H, walks, seed, reason, progress)
+        except (ValueError, TypeError) as error:  # the arguments are checked: a condition of the walk
+            if reason == "asked for":
+                raise
+            refusal = f"no walk, {error}"
+    if n > (LARGEST if refusal else POSSIBLE):
+        raise ValueError(
+            f"engine must be one that serves {n} qubits: no state vector, {refusal or 'but a walk'}"
+        )
+    sums, interrupted = sample(circuit, H, chunks(samples, circuit, chunk), seed, dtype, where, progress)
+    cost = sums.of_cost()
+    return GradientVariance(
+        **sums.each()._asdict(),
+        mean=sums.mean(),
+        cost_variance=cost.variance,
+        cost_stderr=cost.stderr,
+        engine="statevector",
+        reason=refusal or reason,
+        samples=len(sums.cost),
+        interrupted=interrupted,
+    )
+
+
+def choose(n_qubits: int, H: Observable) -> tuple[str, str]:
+    """Return the engine that "auto" tries first, and why, in words.
+
+    Example:
+        >>> choose(4, Projector(4))
+        ('pauli-walk', 'a projector, whose gradients have heavy tails')
+    """
+    if isinstance(H, Projector):
+        return "pauli-walk", "a projector, whose gradients have heavy tails"
+    if n_qubits > SMALL:
+        return "pauli-walk", f"above {SMALL} qubits"
+    return "statevector", f"at most {SMALL} qubits"
+
+
+def _walk(
+    circuit: Circuit,
+    H: Observable,
+    walks: int,
+    seed: int,
+    reason: str,
+    progress: Callable[[int], Any] | None,
+) -> GradientVariance:
+    """Ask :mod:`qbp.plateaus.pauli.walk`, and say its answer in this module's words."""
+    before = 0
+
+    def advance(finished: int) -> None:
+        nonlocal before
+        before, done = finished, finished - before
+        if progress is not None:
+            progress(done)
+
+    found = walk_moments(circuit, H, walks=walks, seed=seed, progress=advance)
+    k, error = circuit.n_params, found.cost_relative_stderr
+    surely = min(found.total_relative_stderr, error) < RESOLVED and 0 < found.total_stderr < found.total / 4
+    bound = found.total + ONE_SIDED * found.total_stderr if surely else found.upper_bound.sum()
+    mean = (found.total / k, found.total_stderr / k, bound / k, found.log2_total - math.log2(k))
+    each = (found.variance, found.stderr, found.upper_bound, found.log2_variance)
+    cost = (found.cost_variance, found.cost_stderr, found.cost_upper_bound, found.log2_cost_variance)
+    cost_known = _known(cost, error, error)
+    return GradientVariance(
+        **_known(each, found.relative_stderr, error)._asdict(),
+        mean=_known(mean, found.total_relative_stderr, error),
+        cost_variance=cost_known.variance,
+        cost_stderr=cost_known.stderr,
+        engine="pauli-walk",
+        reason=reason,
+        samples=found.walks,
+        interrupted=found.walks < walks,
+    )
+
+
+def _known(columns: tuple[Any, ...], relative_stderr: Any, cost_relative_stderr: float) -> Estimate:
+    """Keep the bound alone where walks give no more.
+
+    Args:
+        columns: estimates, standard errors, upper bounds and base-2 logarithms.
+        relative_stderr: of the estimates, as :class:`qbp.plateaus.pauli.walk.WalkMoments` has it.
+        cost_relative_stderr: of Var[C].  Where few walks carry that, the tails are heavy, and an entry's
+            own error deceives as well.
+    """
+    columns = tuple(torch.as_tensor(column, dtype=torch.float64) for column in columns)
+    relative, (_, _, bound, log2) = torch.as_tensor(relative_stderr), columns
+    close = (relative < RESOLVED) | ((relative < POOR) & (cost_relative_stderr < RESOLVED))
+    known = (bound == 0) | (close & (log2 > -torch.inf))  # where none survived the relative error is 0
+    variance, stderr, _, log2 = (torch.where(known, column, torch.nan) for column in columns)
+    return Estimate(variance, stderr, bound, log2)

@@ -1,0 +1,1 @@
+"""Tables of results: stored, computed, checked."""

@@ -1,0 +1,172 @@
+"""Rows of result tables computed again: drawn at random, run alone, compared within a tolerance."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from qbp import draws
+from qbp.experiments import registry
+from qbp.experiments.registry import run
+from qbp.results import store
+from qbp.results.integrity import Mismatch, named, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qbp.experiments.result import Result
+
+# |stored - computed| may be RELATIVE * |stored| + OF_RANGE * (largest |value| of this metric in this run).
+# Sums are added in another order alone than in a batch, and with the instructions of another CPU.  Over 500
+# steps that makes 1e-12 of the range in float64 (1e-10 in Sellier's waves) and 1e-5 in float32; the relative
+# part is what is left of a metric that has fallen by orders of magnitude.
+RELATIVE = {"float64": 1e-6, "float32": 1e-3}
+OF_RANGE = {"float64": 1e-9, "float32": 1e-5}
+# A few runs amplify rounding without bound: Sellier's packets as released, and eq. 2 on fewer points than
+# weights.  Where a run exceeds the above, its rows may differ by SPREAD times what the mere order of sums
+# makes of this very run up to that step, and in single precision what rounding makes of it at all; between
+# kinds of CPU we have measured up to 50 times the former.
+SPREAD = 200
+
+
+class Rerun(NamedTuple):
+    """A run to do again: its configuration, and {table: (the table's rows of it, labels of those drawn)}.
+
+    The tables are of one kind: what runs the configuration for one of them does for all.
+    """
+
+    config: Any
+    parts: "dict[str, tuple[pd.DataFrame, list[int]]]"
+
+
+@dataclass
+class Outcome:
+    """What computing one run again has shown.
+
+    Attributes:
+        compared: stored rows that were compared.
+        loose: those of them that agree only as far as the run itself repeats.
+        worst: the largest difference, in units of what is tolerated.
+        mismatches: for each table that differs, the row that differs most; one that was drawn before others.
+    """
+
+    compared: int = 0
+    loose: int = 0
+    worst: float = 0.0
+    mismatches: list[Mismatch] = field(default_factory=list)
+
+
+def sample(frames: "Mapping[str, pd.DataFrame]", rows: int, seed: int) -> list[Rerun]:
+    """Draw rows, as many from each table as from the others, and gather those of one run.
+
+    Args:
+        frames: {table: its rows}, each with a default index.
+        rows: how many; with fewer rows than tables, the tables are drawn, too.
+        seed: of the draw.
+
+    Returns:
+        The runs that compute these rows again, in the order of the tables.
+    """
+    drawn, names = draws.stream(seed, "verify"), [name for name, frame in frames.items() if len(frame)]
+    extra = set(drawn.permutation(len(names))[: rows % max(1, len(names))])
+    found: dict[tuple[str, int, str], Rerun] = {}
+    for number, name in enumerate(names):
+        frame = frames[name]
+        count = min(rows // len(names) + (number in extra), len(frame))
+        for at in sorted(drawn.choice(len(frame), count, replace=False)):
+            row = frame.loc[at]
+            plain, seed_of = json.loads(row["config"]), int(row["seed"])
+            one = row["key"], seed_of, registry.of(plain["experiment"], name).verb
+            if one not in found:
+                config = registry.configuration(plain, seed=seed_of, seeds=1, device="cpu")
+                found[one] = Rerun(config, {})
+            if name not in found[one].parts:
+                found[one].parts[name] = frame[(frame["key"] == one[0]) & (frame["seed"] == one[1])], []
+            found[one].parts[name][1].append(int(at))
+    return list(found.values())
+
+
+def recompute(again: Rerun) -> Outcome:
+    """Run a configuration again, alone, and compare every stored row of this run."""
+    found, table = Outcome(), next(iter(again.parts))
+    command = store.command(again.config, table) + " --json"
+    try:
+        done = run(again.config, table=table)
+    except Exception as error:  # whatever it is, the row cannot be computed
+        what = f"cannot be computed: {error}"
+        found.mismatches = [Mismatch(table, "value", what, command=command) for table in again.parts]
+        return found
+    computed = store.to_frame(done).set_index(["metric", "step"])["value"]
+    for table, (part, drawn) in again.parts.items():
+        stored = part["value"].to_numpy()
+        new = computed.reindex(list(zip(part["metric"], part["step"], strict=True))).to_numpy()
+        allowed, largest = tolerance(part, again.config.dtype)
+        off = _excess(stored, new, allowed)
+        if np.isfinite(off).all() and (over := off > 1).any():
+            looser = allowed + SPREAD * spread(done, part["step"].to_numpy(), table) * largest
+            off = _excess(stored, new, looser)
+            found.loose += int((over & (off <= 1)).sum())
+        found.compared += len(part)
+        found.worst = max(found.worst, float(off.max()))
+        if (bad := off > 1).any():
+            first = bad & part.index.isin(drawn)
+            at = int(np.where(first if first.any() else bad, off, -1.0).argmax())
+            c, row = again.config, part.iloc[at]
+            reading = f", {c.reading}" if hasattr(c, "reading") else ""
+            what = f"{words(row)} ({c.experiment}, {c.method}{reading})"
+            what += f"; {bad.sum()} of {len(part)} rows of this run differ"
+            values = _shown(stored[at]), _shown(new[at])
+            found.mismatches.append(Mismatch(table, "value", what, named(row), *values, command))
+    return found
+
+
+def tolerance(part: "pd.DataFrame", dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each row of a run may differ when it is computed again, and its metric's range.
+
+    Args:
+        part: rows of one configuration and seed.
+        dtype: of the run.
+
+    Returns:
+        Both in the unit of each row's value, (rows,).
+    """
+    size = part["value"].abs()
+    largest = size.groupby(part["metric"], sort=False).transform("max").to_numpy()
+    return RELATIVE[dtype] * size.to_numpy() + OF_RANGE[dtype] * largest, largest
+
+
+def spread(alone: "Result", steps: np.ndarray, table: str = "") -> np.ndarray:
+    """Return how far a run is from itself with other rounding: among others, where sums are in another order,
+    and, if it is of single precision, in double precision.
+
+    Args:
+        alone: result of one seed.
+        steps: recorded steps, (rows,).
+        table: where it stands.
+
+    Returns:
+        The largest difference up to each of these steps, as a share of a metric's range, over all metrics.
+    """
+    others = [replace(alone.config, seeds=registry.of(alone.config.experiment, table).among)]
+    if alone.config.dtype == "float32":
+        others.append(replace(alone.config, dtype="float64"))
+    far = np.zeros(len(alone.step))
+    for other in others:
+        history = run(other, table=table).history
+        for metric, (values,) in alone.history.items():
+            largest = np.abs(values).max()
+            far = np.maximum(far, np.abs(values - history[metric][0]) / (largest if largest > 0 else 1.0))
+    return np.maximum.accumulate(far)[np.searchsorted(alone.step, steps)]
+
+
+def _excess(stored: np.ndarray, new: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Return |stored - new| in units of what is allowed; infinite for what is no number or not there."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        off = np.where(stored == new, 0.0, np.abs(stored - new) / allowed)
+    return np.where(np.isnan(off), np.inf, off)
+
+
+def _shown(value: float) -> float | str:
+    return float(value) if np.isfinite(value) else str(float(value))  # JSON has no NaN

@@ -1,0 +1,291 @@
+"""Result tables: the only file I/O of the package.
+
+A table is Parquet in long form, one row per recorded value: config, seed, step, metric, value.
+MANIFEST.json says for each table what produced it; a table whose bytes do not match its manifest is refused.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import shlex
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, fields
+from functools import cache, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qbp.experiments import registry
+from qbp.experiments.perceptron_configs import EXPERIMENTS
+from qbp.experiments.registry import PERCEPTRONS, Kind
+from qbp.experiments.result import Result
+from qbp.results.digest import Code
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+ROOT = Path(__file__).resolve().parents[2]  # of the repository
+DIRECTORY = ROOT / "results"
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
+ENTRY = ("target", "command", "sha256", "rows", "seeds", "configs", "core", "packages", "machine", "minutes")
+MAIN = tuple(name + end for name in EXPERIMENTS for end in ("", "-as-released"))  # tables of the comparisons
+NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: not what was computed
+
+
+def config_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain data, without device and seeds: what determines one seed's numbers."""
+    return {name: value for name, value in asdict(config).items() if name not in NOT_KEY}
+
+
+def key(config: Any) -> str:
+    """Return the key of a configuration's rows, a hash of :func:`config_dict` and the schema version."""
+    return key_of(config_dict(config))
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """Return the key of a configuration given as the plain data of :func:`config_dict`."""
+    text = json.dumps([SCHEMA, config], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def command(config: Any, table: str = "") -> str:
+    """Return the command line that runs exactly this configuration, as the rows of a table need it.
+
+    Example:
+        >>> from qbp.experiments.perceptron_configs import Experiment
+        >>> command(Experiment("curve", algorithm={"beta_0": 0.0}))
+        'qbp run curve --methods two-stage --reading as-written --seeds 20 --beta-0 0.0'
+    """
+    named = ("experiment", "method", "reading")
+    plain = type(config)(**{name: getattr(config, name) for name in named if hasattr(config, name)})
+    words = [f"qbp {registry.of(config.experiment, table).verb} {config.experiment}"]
+    said = {"method", "seeds", "algorithm"}
+    if words == [f"qbp run {config.experiment}"]:
+        words += [f"--methods {config.method}"]
+        words += [f"--reading {config.reading}"] if hasattr(config, "reading") else []
+    else:  # all methods at once, and records of its own
+        said.add("record_every")
+    words += [f"--seeds {config.seeds}"]
+    for own, usual in ((config, plain), (config.algorithm, plain.algorithm)):
+        for f in fields(own):
+            value = getattr(own, f.name)
+            if f.name not in said and value != getattr(usual, f.name):
+                said.add(f.name)  # an algorithm repeats steps and record_every
+                words.append(f"--{f.name.replace('_', '-')} {shlex.quote(str(value))}")
+    return " ".join(words)
+
+
+def core_digest(kind: Kind = PERCEPTRONS) -> str:
+    """Return the digest of the code that a kind's numbers rest on (:mod:`qbp.results.digest`), 16 hex
+    digits."""
+    return _digest(kind.roots, kind.apart)
+
+
+@cache
+def _digest(roots: tuple[str, ...], apart: frozenset[str]) -> str:
+    return Code(apart=apart).digest(roots)
+
+
+def core_of(config: Any, table: str = "") -> str:
+    """Return the digest of the code that computes the rows of a configuration in a table."""
+    return core_digest(registry.of(config.experiment, table))
+
+
+def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.DataFrame":
+    """Return a result in long form: key, config, core, seed, step, metric, value.
+
+    `diverged` is stored as a metric of the last step.  A value that is not finite is stored as the last
+    finite one of its run: on the way out a norm overflows before the loss does.  The frame's attributes have
+    the command and seconds.
+
+    Args:
+        result: what to write down.
+        core: digest of the code that computed it (default :func:`core_of`).
+        table: where it will stand.
+    """
+    import pandas as pd
+
+    metrics, seeds, steps = list(result.history), list(result.config.run_seeds), result.step
+    index = pd.MultiIndex.from_product([metrics, seeds, steps], names=["metric", "seed", "step"])
+    values = _last_finite(np.stack([result.history[m] for m in metrics])).reshape(-1)
+    frame = pd.DataFrame({"value": values}, index=index).reset_index()
+    ended = pd.DataFrame(
+        {"metric": "diverged", "seed": seeds, "step": steps[-1], "value": result.diverged.astype(float)}
+    )
+    frame = pd.concat([frame, ended], ignore_index=True)
+    text = json.dumps(config_dict(result.config), sort_keys=True)
+    frame = frame.assign(key=key(result.config), config=text, core=core or core_of(result.config, table))[
+        ["key", "config", "core", "seed", "step", "metric", "value"]
+    ]
+    frame.attrs = {"seconds": result.seconds, "command": command(result.config, table)}
+    return frame
+
+
+def _last_finite(values: np.ndarray) -> np.ndarray:
+    """Replace what is not finite by the last finite value before it, along the last axis."""
+    index = np.where(np.isfinite(values), np.arange(values.shape[-1]), 0)
+    return np.take_along_axis(values, np.maximum.accumulate(index, axis=-1), axis=-1)
+
+
+def save(
+    name: str, results: Iterable[Result], *, command: str, target: str, directory: Path = DIRECTORY
+) -> Path:
+    """Write one table and its manifest entry, each atomically.
+
+    Args:
+        name: the table is `name`.parquet.
+        results: what to store.
+        command: the command that makes the table again.
+        target: the item of the paper it speaks to.
+        directory: the results folder.
+
+    Returns:
+        The table's path.
+    """
+    frames = (to_frame(result, table=name) for result in results)
+    return save_frames(name, frames, command=command, target=target, directory=directory)
+
+
+def save_frames(
+    name: str, frames: Iterable["pd.DataFrame"], *, command: str, target: str, directory: Path = DIRECTORY
+) -> Path:
+    """Write one table from frames as :func:`to_frame` gives them; the rest as :func:`save`."""
+    import pandas as pd
+
+    frames = list(frames)
+    table = pd.concat(frames, ignore_index=True)
+    table.attrs = {}  # seconds are no part of a table: the same numbers are the same bytes
+    for column in ("key", "config", "core", "metric"):
+        table[column] = table[column].astype("category")
+    entry = {
+        "target": target,
+        "command": command,
+        "seeds": max(frame["seed"].nunique() for frame in frames),
+        "configs": {frame["key"].iloc[0]: frame.attrs["command"] for frame in frames},
+        "core": "+".join(sorted(table["core"].unique())),
+        "minutes": round(sum(frame.attrs["seconds"] for frame in frames) / 60, 1),
+    }
+    return write_table(name, table, entry, directory)
+
+
+def write_table(
+    name: str, table: "pd.DataFrame", entry: Mapping[str, Any], directory: Path = DIRECTORY
+) -> Path:
+    """Write any table and its manifest entry, each atomically.
+
+    Args:
+        name: the table is `name`.parquet.
+        table: its rows.
+        entry: what the manifest says of it beside hash, rows, packages and machine; `core` is the digest of
+            the present code unless given.
+        directory: the results folder.
+
+    Returns:
+        The table's path.
+    """
+    buffer = io.BytesIO()
+    numbers = [column for column in table.columns if table[column].dtype == "float64"]
+    words = [column for column in table.columns if column not in numbers]
+    layout = {"use_dictionary": words, "use_byte_stream_split": numbers}  # a fifth smaller: equal bytes meet
+    table.to_parquet(buffer, index=False, compression="zstd", compression_level=19, **layout)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{name}.parquet"
+    write(path, buffer.getvalue())
+    found = {
+        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "rows": len(table),
+        "packages": {package: version(package) for package in PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+    whole = {"core": core_digest(), **entry, **found}  # in one order: a table made again changes few lines
+    tables = {**manifest(directory), name: {key: whole[key] for key in ENTRY if key in whole}}
+    write(directory / "MANIFEST.json", (json.dumps(dict(sorted(tables.items())), indent=1) + "\n").encode())
+    return path
+
+
+def manifest(directory: Path = DIRECTORY) -> dict[str, Any]:
+    """Return the manifest, {table: entry}; empty if there is none yet."""
+    path = directory / "MANIFEST.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
+    """Read a table with one configuration per method: {method: Result}, without theta and mini-batch losses.
+
+    Raises:
+        ValueError: there is no such table, its bytes are not those of the manifest, or a method stands in it
+            with several configurations (then :func:`load_keys`).
+    """
+    parts = list(load_keys(name, directory=directory).values())
+    found = {part.config.method: part for part in parts}
+    if len(found) < len(parts):
+        raise ValueError(f"{name} has several configurations per method: load_keys reads them by key")
+    return found
+
+
+def load_keys(
+    name: str, keys: Collection[str] | None = None, *, directory: Path = DIRECTORY
+) -> dict[str, Result]:
+    """Read a table, or the configurations with these keys in it: {key: Result}, in the table's order.
+
+    Raises:
+        ValueError: there is no such table, or its bytes are not those of the manifest.
+    """
+    groups = read_table(name, directory).groupby("key", observed=True, sort=False)
+    return {str(key): _from_frame(part) for key, part in groups if keys is None or key in keys}
+
+
+def read_table(name: str, directory: Path = DIRECTORY) -> "pd.DataFrame":
+    """Read the rows of any table; do not change them, they are kept.
+
+    Raises:
+        ValueError: there is no such table, or its bytes are not those of the manifest.
+    """
+    path, entry = directory / f"{name}.parquet", manifest(directory).get(name)
+    if entry is None or not path.is_file():
+        names = ", ".join(manifest(directory)) or "none"
+        raise ValueError(f"name must be a table in {directory}, one of {names}; got {name!r}")
+    return _frame(path, entry["sha256"], path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _frame(path: Path, sha256: str, changed: int) -> "pd.DataFrame":
+    """Read a table, checked against its hash; kept while the file does not change."""
+    import pandas as pd
+
+    raw = path.read_bytes()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"{path.name} is not the table of the manifest: sha256 {found[:12]}, not {sha256[:12]}"
+        )
+    return pd.read_parquet(io.BytesIO(raw))
+
+
+def _from_frame(part: "pd.DataFrame") -> Result:
+    config = json.loads(part["config"].iloc[0])
+    seeds = np.sort(part["seed"].unique())
+    config = registry.configuration(config, seed=int(seeds[0]), seeds=len(seeds))
+    history, diverged = {}, np.zeros(len(seeds), dtype=bool)
+    for metric, rows in part.groupby("metric", observed=True, sort=False):
+        square = rows.pivot(index="seed", columns="step", values="value")
+        if metric == "diverged":
+            diverged = square.to_numpy()[:, -1] > 0
+        else:
+            history[str(metric)], steps = square.to_numpy(), square.columns.to_numpy()
+    return Result(config, None, steps, history, None, diverged, seconds=float("nan"))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    try:
+        new.write_bytes(content)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)  # there only if writing failed

@@ -1,0 +1,128 @@
+"""Whether the committed results are what the code computes: each table checked whole, a sample run again."""
+
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qbp import _checks
+from qbp.results import store
+from qbp.results.integrity import Mismatch, check, listed
+from qbp.results.rerun import OF_RANGE, RELATIVE, SPREAD, recompute, sample
+
+SHOWN = 40  # mismatches printed as text
+
+
+@dataclass
+class Report:
+    """What a verification found.
+
+    Attributes:
+        tables: {table: rows}, of every table that can be read.
+        older: {table: digest} of the tables that other code than the present has made.
+        seed: of the sample.
+        sampled, runs, compared: rows drawn, runs they took, stored rows of these runs.
+        loose: those of them that agree only as far as a run that amplifies rounding repeats itself.
+        worst: the largest difference found, in units of what is tolerated.
+        printed: numbers on pages that were compared with the tables.
+        mismatches: what is not as it should be.
+    """
+
+    tables: dict[str, int] = field(default_factory=dict)
+    older: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+    sampled: int = 0
+    runs: int = 0
+    compared: int = 0
+    loose: int = 0
+    worst: float = 0.0
+    printed: int = 0
+    mismatches: list[Mismatch] = field(default_factory=list)
+
+    def json(self) -> dict[str, Any]:
+        """Return what `qbp verify --json` prints."""
+        plain = asdict(self)
+        plain["worst"] = self.worst if self.worst < float("inf") else None
+        tolerance = {"relative": RELATIVE, "of_range": OF_RANGE, "spread": SPREAD}
+        return {"ok": not self.mismatches} | plain | {"tolerance": tolerance}
+
+    def __str__(self) -> str:
+        names = f": {', '.join(self.tables)}" if self.tables else ""
+        lines = [f"{len(self.tables)} tables, {sum(self.tables.values())} rows{names}"]
+        lines += [f"{name} was made by other code (core {core})" for name, core in self.older.items()]
+        if self.runs:
+            lines.append(
+                f"computed again: {self.sampled} rows drawn with --seed {self.seed}, in {self.runs} runs of "
+                f"{self.compared} rows; largest difference {self.worst:.2g} of what is tolerated"
+            )
+        if self.loose:
+            lines.append(
+                f"{self.loose} of these rows are of runs that amplify rounding, and agree within that"
+            )
+        lines += [f"{self.printed} numbers and lines on pages compared with the tables"] * bool(self.printed)
+        lines += [f"MISMATCH {found}" for found in self.mismatches[:SHOWN]]
+        wrong = len(self.mismatches)
+        lines += [f"... and {wrong - SHOWN} more: --json has all"] * (wrong > SHOWN)
+        return "\n".join([*lines, "verified" if not wrong else f"{wrong} mismatch{'es' * (wrong > 1)}"])
+
+
+def verify(
+    directory: Path = store.DIRECTORY,
+    *,
+    tables: Collection[str] | None = None,
+    rows: int = 20,
+    seed: int | None = None,
+    allow_older: bool = False,
+    progress: Callable[[int, int, str], Any] = lambda done, runs, what: None,
+) -> Report:
+    """Check the tables of a folder and recompute a sample of their rows.
+
+    Args:
+        directory: the results folder.
+        tables: names of tables, all by default.
+        rows: how many rows to recompute, spread evenly over the tables; 0 recomputes none.
+        seed: of the sample; drawn if not given.
+        allow_older: a table made by other code is named, but is no mismatch.
+        progress: called with the number of runs done, that of all, and what is run next.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: there are no tables, or none of a name in `tables`.
+    """
+    _checks.integer("rows", rows, low=0)
+    seed = secrets.randbelow(2**31) if seed is None else _checks.integer("seed", seed, low=0, high=2**63)
+    manifest, wrong = listed(directory)
+    names = sorted({path.stem for path in directory.glob("*.parquet")} | manifest.keys())
+    if not names and not wrong:
+        raise ValueError(f"no result tables in {directory}: run `make results` in a checkout of the book")
+    for name in tables or ():
+        _checks.choice("tables", name, names)
+    report, frames = Report(seed=seed, mismatches=wrong), {}
+    for name in names if tables is None else dict.fromkeys(tables):
+        entry = manifest.get(name)
+        found = check(name, entry, directory)
+        report.mismatches += found.mismatches
+        if found.rows is not None:
+            report.tables[name] = found.rows
+        if found.frame is not None:
+            frames[name] = found.frame
+        if found.now and found.core != found.now:
+            report.older[name] = found.core
+            if not allow_older:
+                what = f"made by other code: core {found.core}, now {found.now}"
+                report.mismatches.append(Mismatch(name, "core", what, command=str(entry.get("command"))))
+    todo = sample(frames, rows, seed)
+    for number, again in enumerate(todo):
+        progress(number, len(todo), " ".join(again.parts))
+        done = recompute(again)
+        report.sampled += sum(len(drawn) for _, drawn in again.parts.values())
+        report.runs += 1
+        report.compared += done.compared
+        report.loose += done.loose
+        report.worst = max(report.worst, done.worst)
+        report.mismatches += done.mismatches
+    progress(len(todo), len(todo), "")
+    return report

@@ -1,0 +1,1 @@
+"""Studies: which runs are compared, and their tables."""

@@ -1,0 +1,131 @@
+"""The rows of the tables `pqc` and `pqc-depth`: the later notebook's regression, and what we vary in it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbp import _checks
+from qbp.experiments.regression import RegressionExperiment
+from qbp.results import store
+from qbp.statistics.intervals import paired
+from qbp.studies.study import Table, read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qbp.experiments.result import Result
+
+SEEDS, EVERY = 100, 120
+DEPTHS = (1, 2, 3, 4, 5, 6)
+CIRCUITS = ("no-init", "two-stage")
+METRICS = ("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels")
+METRICS += ("task_grad_norm", "task_grad_var")
+
+_CHOICES: dict[str, dict[str, Any]] = {  # what a comparison changes in both of its arms
+    "affine output": {"output": "affine"},
+    "penalty 5e-7": {"penalty": 5e-7},
+    "start N(0, 1)": {"spread": 1.0},
+    "other data": {"data_seed": 1},
+}
+_STAGE_1: dict[str, dict[str, Any]] = {  # what is changed in Algorithm 1 alone
+    "asked at each step": {"switching": "threshold"},
+    "ten epochs": {"stage_1_steps": 80},
+    "blend and oscillation": {"lambda_0": 0.9, "beta_0": 0.05},
+}
+
+# Test errors that the later notebook reports, each of one run with seed 42.
+REPORTED: dict[str, dict[str, float]] = {
+    "no-init": {"val_loss": 0.1456, "val_loss_shots": 0.1490, "val_loss_channels": 0.1559},
+    "two-stage": {"val_loss": 0.0947, "val_loss_shots": 0.0967, "val_loss_channels": 0.1088},
+    "mlp": {"val_loss": 0.0229},
+}
+# Of a later version with 60 weights, whose layout we do not know, and of its Wine data: not comparable.
+REPORTED_LATER: dict[str, dict[str, float]] = {
+    "60 weights": {"no-init": 0.1985, "two-stage": 0.1452, "mlp": 0.0086},
+    "Wine": {"no-init": 0.3294, "two-stage": 0.2310, "mlp": 0.0216},
+}
+
+
+def rows() -> dict[str, RegressionExperiment]:
+    """Return the configurations of table `pqc`, {label: configuration}, the notebook's own three first."""
+    shared = {"seeds": SEEDS, "record_every": EVERY}
+    found = {m: RegressionExperiment(method=m, **shared) for m in (*CIRCUITS, "mlp")}
+    for what, options in _CHOICES.items():
+        for m in CIRCUITS:
+            found[f"{m}, {what}"] = RegressionExperiment(method=m, **shared, **options)
+    for what, algorithm in _STAGE_1.items():
+        found[f"two-stage, {what}"] = RegressionExperiment(method="two-stage", algorithm=algorithm, **shared)
+    return found
+
+
+def depth_rows(output: str = "plain") -> dict[tuple[str, int], RegressionExperiment]:
+    """Return {(method, layers): configuration}; those with the notebook's three layers stand in `pqc`."""
+    _checks.choice("output", output, ("plain", "affine"))
+    found = {}
+    for layers in DEPTHS:
+        every = EVERY if layers == 3 else RegressionExperiment().steps
+        shared = {"seeds": SEEDS, "record_every": every, "layers": layers, "output": output}
+        found |= {(m, layers): RegressionExperiment(method=m, **shared) for m in CIRCUITS}
+    return found
+
+
+def tables() -> dict[str, Table]:
+    """Return both tables, {name: table}."""
+    main = {store.key(c): c for c in rows().values()}
+    deep = [c for output in ("plain", "affine") for c in depth_rows(output).values()]
+    depth = {key: c for c in deep if (key := store.key(c)) not in main}
+    return {
+        "pqc": Table("the later notebook", main, METRICS),
+        "pqc-depth": Table("the abstract: across varying circuit depths", depth, METRICS),
+    }
+
+
+def load(directory: Path = store.DIRECTORY) -> dict[str, "Result"]:
+    """Read table `pqc`, {label: Result}."""
+    return read(rows(), ["pqc"], directory, what="the regression")
+
+
+def load_depths(output: str = "plain", directory: Path = store.DIRECTORY) -> dict[tuple[str, int], "Result"]:
+    """Read {(method, layers): Result} from both tables."""
+    return read(depth_rows(output), ["pqc", "pqc-depth"], directory, what="the regression across depths")
+
+
+def compared(
+    found: Mapping[str, "Result"], pairs: Mapping[str, tuple[str, str]], metric: str = "val_loss"
+) -> "pd.DataFrame":
+    """Return two arms side by side, seed by seed, a row per pair.
+
+    Args:
+        found: {label: Result}.
+        pairs: {name of the row: labels (a, b)}.
+        metric: a loss.
+
+    Returns:
+        The number of seeds, the mean of each arm, the mean of a - b [95 % bootstrap interval] and on how many
+        seeds a ends lower.
+    """
+    import pandas as pd
+
+    rows = {}
+    for name, (a, b) in pairs.items():
+        difference = paired(found[a], found[b], metric)
+        rows[name] = {
+            "seeds": difference.n,
+            "a": f"{found[a].final(metric).mean():.3g}",
+            "b": f"{found[b].final(metric).mean():.3g}",
+            "a - b": f"{difference:+.2g}",
+            "a lower": f"{difference.wins} of {difference.n}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def arms() -> dict[str, tuple[str, str]]:
+    """Return the comparisons of table `pqc` for :func:`compared`: each arm with a Stage 1 against its own
+    without."""
+    found = {"as the notebook": ("two-stage", "no-init")}
+    found |= {what: (f"two-stage, {what}", f"no-init, {what}") for what in _CHOICES}
+    found |= {f"Stage 1 {what}": (f"two-stage, {what}", "no-init") for what in list(_STAGE_1)[:2]}
+    found["Stage 2 with blend and oscillation"] = ("two-stage, blend and oscillation", "no-init")
+    found["penalties of the later version"] = ("two-stage, penalty 5e-7", "no-init")
+    found["a smaller penalty alone"] = ("no-init, penalty 5e-7", "no-init")
+    return found

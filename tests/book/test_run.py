@@ -1,0 +1,220 @@
+"""Chapters as programs, on a book of two small notebooks made here."""
+
+import re
+import shutil
+
+import nbformat
+import papermill
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from qbp.book import run
+from qbp.book.run import chapters, known_parameters, refresh, reproduce, run_notebook
+
+TOC = """\
+format: jb-book
+root: index
+parts:
+  - caption: One
+    chapters:
+      - file: first
+        sections:
+          - file: notes
+          - file: deep/second
+  - caption: Two
+    chapters:
+      - file: references
+"""
+LINK = "All rows: {download}`curve <../results/curve.parquet>`."
+PARAMETERS = {"tags": ["parameters", "hide-cell"]}
+
+
+def write(path, *sources, metadata=PARAMETERS, title="# Title"):
+    """Store a notebook of these code cells, of which the first holds the parameters."""
+    cells = [new_markdown_cell(title), *(new_code_cell(source) for source in sources)]
+    cells[1].metadata.update(metadata)
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"  # else drawn at random
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
+    return path
+
+
+def make_book(folder):
+    """Two notebooks, of which `index` has no profile, and two pages."""
+    slow = (
+        "import time\nfor word in ('one', 'two'):\n    print(word, flush=True)\n    time.sleep(0.3)\nprofile"
+    )
+    write(folder / "index.ipynb", 'reading = "both"  # which', "print(reading)", title=f"# Title\n{LINK}")
+    write(folder / "first.ipynb", 'profile = "quick"  # quick or paper\nseeds = 3  # runs', slow)
+    for name in ("notes", "references"):
+        (folder / f"{name}.md").write_text(f"# {name}\n")
+    (folder / "_toc.yml").write_text(TOC.replace("          - file: deep/second\n", ""))
+    return folder
+
+
+def outputs(path):
+    """The text of each output of a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    found = [o for cell in cells if cell.cell_type == "code" for o in cell.outputs]
+    return [o.text if o.output_type == "stream" else o.data["text/plain"] for o in found]
+
+
+def injected(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", [])]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    return make_book(tmp_path_factory.mktemp("sources") / "book")
+
+
+@pytest.fixture(scope="module")
+def copy(book, tmp_path_factory):
+    """What `reproduce` makes of the book, over an earlier copy."""
+    out = tmp_path_factory.mktemp("build") / "reproduced"
+    out.mkdir()
+    for name in ("_toc.yml", "stale.ipynb"):
+        (out / name).write_text("an earlier copy")
+    return out, reproduce(out, book=book, profile="paper", jobs=2)
+
+
+def test_chapters_are_the_notebooks_of_the_table_of_contents_in_its_order(tmp_path):
+    (tmp_path / "_toc.yml").write_text(TOC)
+    for name in ("index", "deep/second", "first", "unlisted"):
+        write(tmp_path / f"{name}.ipynb", "x = 1")
+    for name in ("notes", "references"):
+        (tmp_path / f"{name}.md").write_text("# page\n")
+    assert [path.relative_to(tmp_path).as_posix() for path in chapters(tmp_path)] == [
+        "index.ipynb",
+        "first.ipynb",
+        "deep/second.ipynb",
+    ]
+
+
+def test_the_parameters_of_a_notebook_are_known(book):
+    assert known_parameters(book / "first.ipynb") == {"profile", "seeds"}
+    assert known_parameters(book / "index.ipynb") == {"reading"}
+
+
+def test_an_unknown_parameter_is_refused_before_anything_runs(book, tmp_path, monkeypatch):
+    monkeypatch.setattr(papermill, "execute_notebook", None)
+    message = "first.ipynb has no parameter sedes, stepps; it takes profile, seeds"
+    with pytest.raises(ValueError, match=message):
+        run_notebook(book / "first.ipynb", tmp_path / "new/out.ipynb", {"stepps": 1, "seeds": 2, "sedes": 3})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_that_fails_leaves_the_target_as_it_was(tmp_path):
+    source = write(tmp_path / "bad.ipynb", "x = 1  # a number", "x / 0")
+    target = tmp_path / "out.ipynb"
+    target.write_text("the last one that finished")
+    with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
+        run_notebook(source, target, {"x": 2})
+    assert target.read_text() == "the last one that finished"
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.ipynb", "out.ipynb", "out.new.ipynb"}
+
+
+def test_reproduce_makes_a_copy_of_the_book_with_executed_notebooks(book, copy):
+    out, notebooks = copy
+    assert notebooks == [out / "index.ipynb", out / "first.ipynb"]
+    names = {path.name for path in out.iterdir()}
+    assert names == {"_toc.yml", "index.ipynb", "first.ipynb", "notes.md", "references.md"}  # nothing stale
+    for name in ("_toc.yml", "notes.md", "references.md"):
+        assert (out / name).read_bytes() == (book / name).read_bytes()
+    assert "".join(outputs(out / "index.ipynb")) == "both\n"
+    assert "".join(outputs(out / "first.ipynb")) == "one\ntwo\n'paper'"
+    assert outputs(book / "first.ipynb") == []  # the sources stay as they are
+
+
+def test_reproduce_gives_the_profile_to_the_chapters_that_have_one_and_folds_it(copy):
+    out, _ = copy
+    assert injected(out / "index.ipynb") == []
+    (cell,) = injected(out / "first.ipynb")
+    assert "hide-cell" in cell.metadata["tags"] and 'profile = "paper"' in cell.source
+    assert "seeds" not in cell.source
+
+
+def test_links_of_a_copy_lead_to_the_same_files(book, copy):
+    out, _ = copy
+    for folder in (book, out):
+        text = nbformat.read(folder / "index.ipynb", as_version=4).cells[0].source
+        (link,) = re.findall("<(.*)>", text)
+        assert (folder / link).resolve() == (book.parent / "results/curve.parquet").resolve()
+
+
+def test_reproduce_leaves_no_progress_bar_in_an_output(copy):
+    for path in copy[1]:
+        cells = nbformat.read(path, as_version=4).cells
+        streams = [o for c in cells for o in c.get("outputs", []) if o.output_type == "stream"]
+        assert all(stream.name == "stdout" for stream in streams)
+
+
+def test_reproduce_prints_a_time_per_chapter(book, tmp_path, monkeypatch, capsys):
+    def quick(source, target, parameters):
+        shutil.copy(source, target)
+        return 12.345
+
+    monkeypatch.setattr(run, "run_notebook", quick)
+    reproduce(tmp_path / "out", book=book)
+    printed = capsys.readouterr()
+    found = re.findall(r"^(\w+) +(\d+\.\d) s$", printed.out, re.MULTILINE)
+    assert sorted(found) == [("first", "12.3"), ("index", "12.3")]
+    assert printed.err == ""  # the bar is for a terminal
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_reproduce_stops_at_a_chapter_that_fails(jobs, tmp_path):
+    book = make_book(tmp_path / "book")
+    write(book / "index.ipynb", 'reading = "both"  # which', "1 / 0", title=f"# Title\n{LINK}")
+    with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
+        reproduce(tmp_path / "out", book=book, jobs=jobs)
+    assert not (tmp_path / "out/index.ipynb").exists()
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        reproduce(tmp_path / "out", book=book, jobs=0)
+
+
+@pytest.mark.parametrize("out", ["book", ".", "book/copy", "other", "file"])
+def test_reproduce_clears_nothing_but_an_earlier_copy(out, tmp_path):
+    book = make_book(tmp_path / "book")
+    (tmp_path / "other").mkdir()
+    for name in ("other/thesis.tex", "file"):
+        (tmp_path / name).write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match="out must be a new folder or an earlier copy of the book, got"):
+        reproduce(tmp_path / out, book=book)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_refresh_stores_what_a_run_gives_without_the_time_of_day_and_twice_the_same(tmp_path, capsys):
+    book = make_book(tmp_path / "book")
+    source = nbformat.read(book / "index.ipynb", as_version=4)
+    source.cells[1].outputs = [new_output("stream", text="stale\n")]
+    nbformat.write(source, book / "index.ipynb")
+    refresh(book)
+    first = {path.name: path.read_bytes() for path in book.iterdir()}
+    assert outputs(book / "index.ipynb") == ["both\n"]
+    assert outputs(book / "first.ipynb") == ["one\ntwo\n", "'quick'"]  # two flushes, one stream
+    for path in book.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert cell.metadata.keys() <= {"tags"}
+        assert not re.search(r"\d\d:\d\d:\d\d|execution\"|papermill", path.read_text())
+    assert re.findall(r"^(\w+) +\d+\.\d s$", capsys.readouterr().out, re.MULTILINE) == ["index", "first"]
+    refresh(book)
+    assert {path.name: path.read_bytes() for path in book.iterdir()} == first
+
+
+def test_refresh_names_a_chapter_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"CHAPTER must be one of .*, got 'nowhere'"):
+        refresh(names=["nowhere"])
+
+
+def test_refresh_keeps_a_notebook_whose_cell_fails(tmp_path):
+    book = make_book(tmp_path / "book")
+    write(book / "index.ipynb", "x = 1", "x / 0")
+    before = {path.name: path.read_bytes() for path in book.iterdir()}
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        refresh(book)
+    assert {path.name: path.read_bytes() for path in book.iterdir()} == before

@@ -1,0 +1,189 @@
+"""A grid goes on where it stopped, keeps what is done, mixes no code unasked, and stores what a run gives."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from said import Said
+
+import qbp
+from qbp.results import grid, store
+from qbp.results.grid import Parts, at_profile, compute, listing, run_grid, seconds
+from qbp.studies.study import Table
+
+OPTIONS = {"n_hidden": 4, "steps": 6, "record_every": 3, "seeds": 2, "device": "cpu"}
+
+
+def configs(*betas):
+    return [qbp.Experiment("curve", algorithm={"beta_0": beta}, **OPTIONS) for beta in betas]
+
+
+def table(*betas, metrics=None):
+    return Table("IV", {store.key(c): c for c in configs(*betas)}, metrics)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    return Parts(tmp_path / "parts", core="a" * 16)
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Which configurations are run, by beta."""
+    seen, whole = [], qbp.run
+
+    def watched(config):
+        seen.append(config.algorithm.beta_0)
+        return whole(config)
+
+    monkeypatch.setattr(grid, "run", watched)
+    return seen
+
+
+def test_a_table_is_what_direct_runs_give(parts, tmp_path):
+    asked = {"one": table(0.1, 0.2), "few": table(0.2, 0.3, metrics=("val_loss",))}
+    assert run_grid(asked, parts, jobs=1, options="--seeds 2", directory=tmp_path) == {}
+    assert len(list(parts.folder.glob("*/*.parquet"))) == 3  # 0.2 is in both tables and computed once
+    for name, chosen in asked.items():
+        entry, back = store.manifest(tmp_path)[name], store.load_keys(name, directory=tmp_path)
+        assert entry["command"] == f"qbp grid {name} --seeds 2" and entry["core"] == "a" * 16
+        assert list(back) == list(entry["configs"]) == list(chosen.configs)
+        for key, config in chosen.configs.items():
+            direct = qbp.run(config)
+            assert entry["configs"][key] == store.command(config)
+            shown = direct.history if chosen.metrics is None else chosen.metrics
+            assert back[key].history.keys() == set(shown)
+            for metric in shown:
+                np.testing.assert_array_equal(back[key].history[metric], direct.history[metric])
+            assert not back[key].diverged.any() and back[key].config.run_seeds == config.run_seeds
+
+
+def test_an_interrupted_grid_keeps_what_is_done_and_goes_on_there(parts, ran, monkeypatch):
+    whole, done = grid.run, []
+
+    def pressed(config):
+        if len(ran) == 2:
+            raise KeyboardInterrupt
+        return whole(config)
+
+    monkeypatch.setattr(grid, "run", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        compute(configs(0.1, 0.2, 0.3), parts, done=done.append)
+    assert ran == [0.1, 0.2] and done == configs(0.1, 0.2)
+    monkeypatch.setattr(grid, "run", whole)
+    assert compute(configs(0.1, 0.2, 0.3), parts, done=done.append) == {}
+    assert ran == [0.1, 0.2, 0.3] and done == configs(0.1, 0.2, 0.3)
+    assert not [p for p in parts.folder.rglob("*") if p.is_file() and p.suffix != ".parquet"]
+    more = at_profile({"t": table(0.1)}, "paper", seeds=3)["t"].configs.values()
+    compute(more, parts)
+    assert ran[-1] == 0.1 and len(ran) == 4  # other seeds are other work
+
+
+def test_work_of_other_code_is_not_mixed_in_unasked(parts, ran, tmp_path):
+    compute(configs(0.1, 0.2), parts)
+    newer = Parts(parts.folder, core="b" * 16)
+    message = (
+        "has configurations from other code .core a{16}, now b{16}.: --fresh computes them again, --allow"
+    )
+    with pytest.raises(ValueError, match=message):
+        run_grid({"t": table(0.1, 0.3)}, newer, jobs=1, options="", directory=tmp_path)
+    assert ran == [0.1, 0.2] and not (tmp_path / "t.parquet").exists()
+    compute(configs(0.4), newer)  # nothing of it was done by other code
+    mixed = Parts(parts.folder, core="b" * 16, allow_mixed=True)
+    run_grid({"t": table(0.1, 0.3)}, mixed, jobs=1, options="", directory=tmp_path)
+    assert ran == [0.1, 0.2, 0.4, 0.3]
+    assert store.manifest(tmp_path)["t"]["core"] == "a" * 16 + "+" + "b" * 16
+    fresh = Parts(parts.folder, core="b" * 16, fresh=True)
+    run_grid({"t": table(0.1, 0.3)}, fresh, jobs=1, options="", directory=tmp_path)
+    assert ran[-1] == 0.1 and store.manifest(tmp_path)["t"]["core"] == "b" * 16
+
+
+def test_one_that_fails_does_not_stop_the_others(parts, monkeypatch, tmp_path):
+    whole = qbp.run
+
+    def fragile(config):
+        if config.algorithm.beta_0 == 0.2:
+            raise RuntimeError("out of memory")
+        return whole(config)
+
+    monkeypatch.setattr(grid, "run", fragile)
+    failed = run_grid({"t": table(0.1, 0.2), "u": table(0.3)}, parts, jobs=1, options="", directory=tmp_path)
+    assert [str(error) for error in failed.values()] == ["out of memory"]
+    assert list(failed) == [store.command(configs(0.2)[0])]
+    assert [p.name for p in tmp_path.glob("*.parquet")] == ["u.parquet"]
+
+
+def test_processes_give_what_one_gives(parts, tmp_path):
+    compute(configs(0.1, 0.2, 0.3), parts, jobs=2)
+    alone = Parts(tmp_path / "alone", core="a" * 16)
+    compute(configs(0.1, 0.2, 0.3), alone)
+    for config in configs(0.1, 0.2, 0.3):
+        a, b = (grid._read(p.path(config), None) for p in (parts, alone))
+        assert a.equals(b) and a.attrs["command"] == b.attrs["command"]
+
+
+def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
+    """The real program, in a process group of its own as a terminal has it."""
+    words = ["grid", "ablations-curve", "--profile", "quick", "--parts", "parts", "--save", "out"]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "qbp.cli.commands", *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(store.DIRECTORY.parent)},
+    )
+    while not (done := list((tmp_path / "parts").glob("*/*.parquet"))):
+        assert program.poll() is None, program.stderr.read()
+        time.sleep(0.1)
+    os.killpg(program.pid, signal.SIGINT)
+    error = program.communicate(timeout=20)[1]
+    assert program.returncode == 130 and error.splitlines()[-1] == "qbp grid: interrupted"
+    assert all(path.is_file() for path in done)
+    until = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):  # soon nobody is left of the group
+        while time.monotonic() < until:
+            os.killpg(program.pid, 0)
+            time.sleep(0.05)
+
+
+def test_the_quick_profile_is_the_same_grid_made_small():
+    quick = at_profile({"t": table(0.1, 0.2)}, "quick")["t"]
+    assert [(c.seeds, c.steps, c.algorithm.beta_0) for c in quick.configs.values()] == [
+        (2, 20, b) for b in (0.1, 0.2)
+    ]
+    assert list(quick.configs) == [store.key(c) for c in quick.configs.values()]
+    with pytest.raises(ValueError, match="profile must be one of paper, quick, got 'slow'"):
+        at_profile({}, "slow")
+
+
+def test_the_estimate_grows_with_the_work():
+    base = qbp.Experiment("mnist")
+    for changed in ({"seeds": 40}, {"steps": 900}, {"n_hidden": 300}, {"n_layers": 3}, {"record_every": 2}):
+        assert seconds(qbp.Experiment("mnist", **changed)) > seconds(base) > 10
+    text = listing({"t": table(0.1, 0.2)}, jobs=2)
+    assert [line.split()[:3] for line in text.splitlines()[:2]] == [
+        ["table", "configs", "runs"],
+        ["t", "2", "4"],
+    ]
+
+
+def test_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("qbp.studies.perceptron_studies.tables", lambda: {"t": table(0.1), "u": table(0.2)})
+    said = Said("grid", "--list")
+    assert said.status == 0 and "t  " in said.out and not list(tmp_path.iterdir())
+    said = Said("grid", "curve")
+    assert (said.status, said.out) == (2, "") and "TABLE must be one of t, u, got 'curve'" in said.err
+    assert Said("grid", "--jobs", "0").status == 2
+    said = Said("grid", "t", "--jobs", "1", "--profile", "quick")
+    assert said.status == 0 and said.out == "", said.err
+    lines = said.err.splitlines()
+    assert lines[0].startswith("[1/1] about 0 min left: curve --methods two-stage") and len(lines) == 2
+    assert store.manifest(tmp_path / "_build/quick")["t"]["command"] == "qbp grid t --profile quick"
+    again = Said("grid", "t", "--jobs", "1", "--profile", "quick")
+    assert again.err.startswith("wrote ") and again.err.count("\n") == 1

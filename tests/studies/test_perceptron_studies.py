@@ -1,0 +1,82 @@
+"""The grid as data: every study resolves, compares what it names, and finds its rows again."""
+
+import shlex
+
+import numpy as np
+import pytest
+
+import qbp
+from qbp.cli.arguments import parser
+from qbp.cli.commands import _configs
+from qbp.results import store
+from qbp.studies import perceptron_studies
+from qbp.studies.perceptron_studies import NOT_MEASURED, STUDIES, study, tables
+from qbp.studies.study import TASKS, Row, Study, Table
+
+ASKED = [(s, task) for s in STUDIES for task in s.tasks]
+
+
+@pytest.mark.parametrize(("s", "task"), ASKED, ids=[f"{s.name}-{task}" for s, task in ASKED])
+def test_a_study_compares_rows_that_are_there_and_differ(s, task):
+    configs = s.configs(task)
+    assert (
+        list(configs) == [row.label for row in s.on(task)] and set(s.tasks) <= TASKS.keys()
+    )  # labels are unique
+    keys = {label: store.key(config) for label, config in configs.items()}
+    assert len(set(keys.values())) == len(keys), "two labels, one configuration"
+    assert any(row.against for row in s.rows)
+    for row in s.on(task):
+        assert not row.against or (row.against in configs and row.against != row.label)
+        if row.against:
+            a, b = configs[row.label], configs[row.against]
+            assert (a.experiment, a.steps, a.reading) == (b.experiment, b.steps, b.reading)
+
+
+def test_every_row_is_in_one_table_and_every_command_makes_its_row():
+    homes = {}
+    for name, table in tables().items():
+        for key, config in table.configs.items():
+            assert homes.setdefault(key, name) == name and key == store.key(config)
+            _, *words = shlex.split(store.command(config))
+            assert _configs(parser().parse_args(words)) == [config]
+    for s, task in ASKED:
+        for config in s.configs(task).values():
+            home = tables()[homes[store.key(config)]]
+            assert home.configs[store.key(config)].seeds >= config.seeds
+    assert list(tables())[:6] and set(store.MAIN) <= tables().keys()
+
+
+def test_every_ambiguity_is_measured_or_says_why_not():
+    measured = {number for s in STUDIES for number in s.ambiguities}
+    assert measured | NOT_MEASURED.keys() == set(range(1, 24)) and not measured & NOT_MEASURED.keys()
+
+
+def test_a_study_is_found_by_name():
+    assert study("components").rows[1].against == "no-init"
+    with pytest.raises(ValueError, match=r"study must be one of components, .*, got 'part'"):
+        study("part")
+    with pytest.raises(ValueError, match="task must be one of telecom, mnist, got 'curve'"):
+        study("data").configs("curve")
+
+
+def test_rows_come_back_by_label_on_the_same_seeds(tmp_path, monkeypatch):
+    def tiny(method, **options):
+        return Row(method, {"method": method, "n_hidden": 4, "steps": 3, **options})
+
+    small = Study("small", "?", (tiny("no-init"), tiny("two-stage")), seeds={"curve": 2})
+    monkeypatch.setattr(perceptron_studies, "STUDIES", (small,))
+    first, second = small.configs("curve").values()
+    done = [qbp.run(c) for c in (qbp.Experiment("curve", "no-init", n_hidden=4, steps=3, seeds=3,
+                                                record_every=50), second)]  # fmt: skip
+    assert store.key(done[0].config) == store.key(first)
+    chosen = {name: Table("", {store.key(r.config): r.config}) for name, r in zip("ab", done, strict=True)}
+    monkeypatch.setattr(perceptron_studies, "tables", lambda: chosen)
+    store.save("a", done[:1], command="", target="", directory=tmp_path)
+    with pytest.raises(ValueError, match=r"name must be a table in .*got 'b'"):
+        perceptron_studies.load("small", "curve", tmp_path)
+    store.save("b", done[1:], command="", target="", directory=tmp_path)
+    back = perceptron_studies.load("small", "curve", tmp_path)
+    assert list(back) == ["no-init", "two-stage"]
+    assert [r.config.run_seeds for r in back.values()] == [range(2), range(2)]
+    np.testing.assert_array_equal(back["no-init"].final("val_loss"), done[0].final("val_loss")[:2])
+    assert qbp.paired(back["two-stage"], back["no-init"], "val_loss").n == 2
