@@ -3,6 +3,8 @@
 Checks of shape and type are free and always run.  Checks of *values* read the tensor (on a GPU they wait for
 it), so they skip tensors that hold no values (meta, fake, inside ``torch.func``) and are switched off inside
 :func:`trusted`, which a loop enters once it has checked its start.
+
+Torch is imported where a tensor is looked at: what has none, such as the Pauli walks, does without.
 """
 
 import contextlib
@@ -11,10 +13,11 @@ import math
 import numbers
 from collections.abc import Collection, Iterator
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 _trusted: contextvars.ContextVar[bool] = contextvars.ContextVar("trusted", default=False)
 
@@ -34,34 +37,40 @@ def option(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
 
 
-def has_values(tensor: Tensor) -> bool:
+def has_values(tensor: "Tensor") -> bool:
     """Whether the numbers of `tensor` can be read: not of meta or fake tensors, nor in ``torch.func``."""
+    import torch
+
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    return type(tensor) in (Tensor, torch.nn.Parameter) and not tensor.is_meta and not wrapped
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter) and not tensor.is_meta and not wrapped
 
 
-def reverse_mode_only(*tensors: Tensor) -> bool:
+def reverse_mode_only(*tensors: "Tensor") -> bool:
     """Whether no derivative is taken of these tensors but by autograd, backward; they also hold values."""
+    import torch
+
     tangents = (torch.autograd.forward_ad.unpack_dual(tensor).tangent for tensor in tensors)
     func = torch._C._are_functorch_transforms_active()
     return not func and all(map(has_values, tensors)) and all(tangent is None for tangent in tangents)
 
 
-def finite(name: str, tensor: Tensor) -> None:
+def finite(name: str, tensor: "Tensor") -> None:
     """Raise ValueError if `tensor` holds NaN or an infinity."""
     if _trusted.get() or not has_values(tensor):
         return
     if math.isfinite(tensor.detach().sum()):  # one number to read; a sum that overflows is looked at below
         return
-    bad = ~torch.isfinite(tensor)
+    bad = ~tensor.isfinite()
     if bad.any():
         raise ValueError(
             f"{name} must be finite, got {int(bad.sum())} of {bad.numel()} entries NaN or infinite"
         )
 
 
-def theta(value: Tensor, n_params: int, name: str = "theta") -> None:
+def theta(value: "Tensor", n_params: int, name: str = "theta") -> None:
     """Raise unless `value` is a real tensor of shape (..., n_params) with finite entries."""
+    from torch import Tensor
+
     if not isinstance(value, Tensor) or not value.is_floating_point():
         raise TypeError(f"{name} must be a real floating-point tensor, got {_kind(value)}")
     if value.ndim == 0 or value.shape[-1] != n_params:
@@ -90,8 +99,10 @@ def number(
     return float(value)
 
 
-def device(name: str, value: str | torch.device) -> torch.device:
+def device(name: str, value: "str | torch.device") -> "torch.device":
     """Return `value` as a device this machine has; "auto" means CUDA where there is one."""
+    import torch
+
     if value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -112,6 +123,8 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
 
 
 def _kind(value: Any) -> str:
+    from torch import Tensor
+
     return f"a tensor of {value.dtype}" if isinstance(value, Tensor) else repr(type(value).__name__)
 
 

@@ -7,10 +7,12 @@ the CPU or on a GPU, with one worker or eight.  Draws are made on the CPU and mo
 
 import zlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def stream(seed: int, purpose: str, step: int = 0) -> np.random.Generator:
@@ -32,16 +34,22 @@ def stream(seed: int, purpose: str, step: int = 0) -> np.random.Generator:
 
 def uniform(
     seeds: Sequence[int], purpose: str, size: int, *, low: float = 0.0, high: float = 1.0, step: int = 0
-) -> Tensor:
+) -> "Tensor":
     """Draw uniform numbers in [low, high), (runs, size) float64 on the CPU: row r from ``seeds[r]``."""
+    import torch  # not at the top: a stream needs numpy alone
+
     return torch.from_numpy(np.stack([stream(s, purpose, step).uniform(low, high, size) for s in seeds]))
 
 
-def normal(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> Tensor:
+def normal(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "Tensor":
     """Draw standard normal numbers, shape (runs, size), float64 on the CPU: row r from ``seeds[r]``."""
+    import torch  # not at the top: a stream needs numpy alone
+
     return torch.from_numpy(np.stack([stream(s, purpose, step).standard_normal(size) for s in seeds]))
 
 
-def permutations(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> Tensor:
+def permutations(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "Tensor":
     """Draw permutations of ``range(size)``, shape (runs, size), int64 on the CPU: row r from ``seeds[r]``."""
+    import torch  # not at the top: a stream needs numpy alone
+
     return torch.from_numpy(np.stack([stream(s, purpose, step).permutation(size) for s in seeds]))

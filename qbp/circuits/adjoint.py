@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp.circuits.gates import Entangler, Program
 from qbp.circuits.kernel import evolution as native
 from qbp.circuits.layers import as_layers, run, undo
-from qbp.circuits.statevector import Entangler, Program, entangle, evolve, flip, product_state
+from qbp.circuits.statevector import entangle, evolve, flip, product_state
 
 if TYPE_CHECKING:
     from qbp.circuits.observables import Observable
@@ -51,7 +52,7 @@ def expectations(
 
     Example:
         >>> from qbp.circuits.observables import PauliSum
-        >>> from qbp.circuits.statevector import Rotation
+        >>> from qbp.circuits.gates import Rotation
         >>> theta, zero = torch.tensor([torch.pi / 2], requires_grad=True), torch.tensor([1.0, 0.0])
         >>> expectations((Rotation("Y", 0),), theta, zero, [PauliSum({"Z": 1.0})]).sum().backward()
         >>> theta.grad.round()  # of <Z> = cos(theta)

@@ -14,18 +14,10 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp.circuits import adjoint
+from qbp.circuits.gates import Entangler, Program, Rotation, Start, start_qubits
 from qbp.circuits.kernel import evolution
 from qbp.circuits.observables import Observable, pauli_string
-from qbp.circuits.statevector import (
-    Entangler,
-    Program,
-    Rotation,
-    Start,
-    embed,
-    evolve,
-    product_state,
-    start_qubits,
-)
+from qbp.circuits.statevector import embed, evolve, product_state
 
 
 class Circuit:

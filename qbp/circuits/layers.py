@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp.circuits.statevector import Entangler, Program, entangle, like
+from qbp.circuits.gates import Entangler, Program
+from qbp.circuits.statevector import entangle, like
 
 Word = tuple[tuple[str, int], ...]  # rotations of one qubit, first to last: (axis "X" | "Y" | "Z", parameter)
 BLOCK = 3  # qubits fused, at most
@@ -38,7 +39,7 @@ def as_layers(program: Program, n_qubits: int) -> tuple[Layer, ...] | None:
         n_qubits: number of qubits.
 
     Example:
-        >>> from qbp.circuits.statevector import Rotation
+        >>> from qbp.circuits.gates import Rotation
         >>> as_layers((Rotation("IY", 0), Rotation("IZ", 1)), 2)
         (Layer(words=((), (('Y', 0), ('Z', 1))), entangler=None),)
         >>> as_layers((Rotation("ZZ", 0),), 2) is None
@@ -71,7 +72,7 @@ def run(program: Program, theta: Tensor, state: Tensor) -> Tensor:
         Amplitudes, shape (runs, samples, 2**n).
 
     Example:
-        >>> from qbp.circuits.statevector import Rotation
+        >>> from qbp.circuits.gates import Rotation
         >>> run((Rotation("X", 0),), torch.tensor([[torch.pi]]), torch.eye(2)[None, :1] + 0j).abs().round()
         tensor([[[0., 1.]]])
     """

@@ -2,19 +2,23 @@ r"""Observables: sums of Pauli strings, projectors, and the Hamiltonians of the 
 
 An observable has ``n_qubits``, ``apply(state)``, which is ``H|state>``, and ``expectation(state)``, which is
 ``<state|H|state>``; leading axes are a batch.  Position i of a Pauli string is qubit i.
+
+Torch is imported where a state is met: a sum of Pauli strings that no state meets does without.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from qbp import _checks
-from qbp.circuits.statevector import flip, like, pauli_signs
+from qbp.circuits.gates import pauli_signs
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Observable:
@@ -22,7 +26,7 @@ class Observable:
 
     n_qubits: int
 
-    def expectation(self, state: Tensor) -> Tensor:
+    def expectation(self, state: "Tensor") -> "Tensor":
         """Return ``<state|H|state>``, real, shape (...), for amplitudes `state` of shape (..., 2**n_qubits).
 
         Raises:
@@ -30,7 +34,9 @@ class Observable:
         """
         return (self._checked(state).conj() * self.apply(state)).sum(-1).real
 
-    def _checked(self, state: Tensor) -> Tensor:
+    def _checked(self, state: "Tensor") -> "Tensor":
+        from torch import Tensor
+
         if not isinstance(state, Tensor):
             raise TypeError(f"state must be a tensor of amplitudes, got {type(state).__name__!r}")
         if state.ndim == 0 or state.shape[-1] != 2**self.n_qubits:
@@ -49,6 +55,7 @@ class PauliSum(Observable):
 
     Example:
         >>> H = PauliSum({"ZZ": 1.0, "IX": -0.5})
+        >>> import torch
         >>> H.expectation(torch.tensor([1.0, 0.0, 0.0, 0.0]))
         tensor(1.)
     """
@@ -76,8 +83,10 @@ class PauliSum(Observable):
             groups[mask] = groups.get(mask, 0) + phases
         return {mask: phases if phases.imag.any() else phases.real.copy() for mask, phases in groups.items()}
 
-    def apply(self, state: Tensor) -> Tensor:
+    def apply(self, state: "Tensor") -> "Tensor":
         """Return ``H|state>``, shape (..., 2**n_qubits); as for :meth:`Observable.expectation`."""
+        from qbp.circuits.statevector import flip, like
+
         state = self._checked(state)
         return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self._groups.items())
 
@@ -100,6 +109,7 @@ class Projector(Observable):
     The global observable of Cerezo et al. 2021, the paper's [2].
 
     Example:
+        >>> import torch
         >>> Projector(1).expectation(torch.tensor([0.6, 0.8]))
         tensor(0.3600)
     """
@@ -109,8 +119,10 @@ class Projector(Observable):
     def __post_init__(self):
         _checks.integer("n_qubits", self.n_qubits)
 
-    def apply(self, state: Tensor) -> Tensor:
+    def apply(self, state: "Tensor") -> "Tensor":
         """Return ``<0...0|state> |0...0>``, shape (..., 2**n_qubits); argument and errors as for a sum."""
+        import torch
+
         zeros, rest = self._checked(state).tensor_split([1], dim=-1)
         return torch.cat([zeros, torch.zeros_like(rest)], dim=-1)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.statevector import Rotation
+from qbp.circuits.gates import Rotation
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit

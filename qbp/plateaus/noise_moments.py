@@ -14,8 +14,8 @@ import numpy as np
 
 from qbp import _checks
 from qbp.circuits.ansatz import HardwareEfficient
+from qbp.circuits.gates import Entangler
 from qbp.circuits.observables import PauliSum
-from qbp.circuits.statevector import Entangler
 
 LARGEST = 8  # qubits: 65,536 strings
 ITERATIONS, DIGITS = 5000, 1e-11  # of the power iteration, and where it stops

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp.circuits.gates import Rotation
 from qbp.circuits.observables import Observable
-from qbp.circuits.statevector import Rotation
 from qbp.plateaus.landscape import landscape
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from torch.testing import assert_close
 
 import qbp
 from qbp.circuits import adjoint
+from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.kernel import evolution
 from qbp.circuits.observables import Observable, PauliSum, Projector, local_observables, tfim
 from qbp.circuits.problems import Infidelity
-from qbp.circuits.statevector import Entangler, Rotation, evolve
+from qbp.circuits.statevector import evolve
 
 PRODUCT = [[0.6, 0.8j], [1j, 0], [-0.8, 0.6], [0.5**0.5, -(0.5**0.5)]]
 LAYERED = qbp.HardwareEfficient(3, 2, ["rx", "rz", "ry"], "cnot", "ring", start="plus")

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.layers import Layer, as_layers, run, undo
-from qbp.circuits.statevector import Entangler, Rotation
 
 CZ, CNOT = Entangler("cz", ((0, 1), (1, 2))), Entangler("cnot", ((0, 1), (2, 1)))
 

@@ -7,17 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbp.circuits.statevector import (
-    Entangler,
-    Rotation,
-    embed,
-    entangle,
-    evolve,
-    flip,
-    pauli_signs,
-    product_state,
-    start_qubits,
-)
+from qbp.circuits.gates import Entangler, Rotation, pauli_signs, start_qubits
+from qbp.circuits.statevector import embed, entangle, evolve, flip, product_state
 
 strings = st.text("IXYZ", min_size=1, max_size=5)
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from qbp.book.figures.style import PLAIN, STYLE, add_legend
-from qbp.circuits.statevector import Rotation
+from qbp.circuits.gates import Rotation
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp.circuits.ansatz import Circuit
+from qbp.circuits.gates import Program, Rotation, pauli_signs
 from qbp.circuits.layers import run
 from qbp.circuits.observables import Observable, PauliSum
-from qbp.circuits.statevector import Program, Rotation, pauli_signs
 
 TO_Z = {"X": ("Y", -math.pi / 2), "Y": ("X", math.pi / 2)}  # the rotation that turns this axis to Z
 

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp.circuits.ansatz import Circuit
+from qbp.circuits.gates import Program, Rotation
 from qbp.circuits.layers import as_layers, run
 from qbp.circuits.observables import Observable
-from qbp.circuits.statevector import Program, Rotation, evolve, like, product_state
+from qbp.circuits.statevector import evolve, like, product_state
 
 LARGEST = 6  # qubits of a density matrix: 64 KiB a run
 WHERE = ("layers", "end")

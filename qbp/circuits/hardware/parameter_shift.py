@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from qbp.circuits.gates import Program, Rotation
 from qbp.circuits.hardware.measurement import Setting, amplitudes, overlaps
 from qbp.circuits.hardware.noise import Channel, check_size, evolve_density, layers, trace
 from qbp.circuits.layers import as_layers, run
-from qbp.circuits.statevector import Program, Rotation, entangle, evolve, flip
+from qbp.circuits.statevector import entangle, evolve, flip
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit

@@ -24,7 +24,7 @@ from qbp.circuits.kernel import plan as kernel_plan
 from qbp.circuits.observables import Observable, PauliSum, Projector
 
 if TYPE_CHECKING:
-    from qbp.circuits.statevector import Program
+    from qbp.circuits.gates import Program
 
 TEAM = 13  # qubits from which threads share one state
 SERIAL = 500_000  # vector operations below which other threads do not pay

@@ -14,9 +14,9 @@ from types import ModuleType
 
 import numpy as np
 
+from qbp.circuits.gates import Program, entangler_table, pauli_signs
 from qbp.circuits.layers import as_layers
 from qbp.circuits.observables import Observable, Projector
-from qbp.circuits.statevector import Program, entangler_table, pauli_signs
 
 
 @lru_cache(maxsize=1)

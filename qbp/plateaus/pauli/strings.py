@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qbp.circuits.statevector import Entangler, Program
+from qbp.circuits.gates import Entangler, Program
 
 ONES = np.uint64(2**64 - 1)
 Step = "Turn | Chain"
@@ -43,7 +43,7 @@ def compile_steps(program: Program) -> list[Step]:
     A rotation goes to the first step in which its qubits are free; rotations of the identity do nothing.
 
     Example:
-        >>> from qbp.circuits.statevector import Rotation
+        >>> from qbp.circuits.gates import Rotation
         >>> [turn] = compile_steps((Rotation("XI", 0), Rotation("IZ", 1)))
         >>> turn.qubits.tolist()
         [[0], [1]]

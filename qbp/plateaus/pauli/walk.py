@@ -27,17 +27,19 @@ of them does.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import Circuit
+from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.observables import Observable, PauliSum, Projector
-from qbp.circuits.statevector import Entangler, Rotation
 from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
 from qbp.plateaus.pauli.population import Group, cut_group, gather, split, walk
 from qbp.plateaus.pauli.strings import Turn, compile_steps
+
+if TYPE_CHECKING:
+    from qbp.circuits.ansatz import Circuit
 
 ROUNDS = 32  # independent populations of walks: their spread is the standard error
 FAMILIES = 64  # strings that share a light cone and a population
@@ -87,7 +89,7 @@ class WalkMoments:
 
 
 def walk_moments(
-    circuit: Circuit,
+    circuit: "Circuit",
     H: Observable,
     *,
     walks: int = 2**17,
@@ -156,8 +158,10 @@ def walk_moments(
     return WalkMoments(*(e[:-2] for e in estimates), *cost, *total, problem.cost_mean, 64 * n_words * rounds)
 
 
-def check_walkable(circuit: Circuit, H: Observable) -> None:
+def check_walkable(circuit: "Circuit", H: Observable) -> None:
     """Raise unless the second moment is one over Clifford circuits, with independent angles."""
+    from qbp.circuits.ansatz import Circuit  # brings torch, as the circuit already has
+
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
     if not isinstance(H, PauliSum | Projector):
@@ -188,7 +192,7 @@ class Problem(NamedTuple):
     cost_mean: float
 
 
-def _prepare(circuit: Circuit, H: PauliSum | Projector) -> Problem:
+def _prepare(circuit: "Circuit", H: PauliSum | Projector) -> Problem:
     steps = compile_steps(circuit.program)
     start = start_expectations(circuit.qubits)
     find = sum_families if isinstance(H, PauliSum) else projector_families

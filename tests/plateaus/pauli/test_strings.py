@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbp import HardwareEfficient, PauliRotations, PauliSum, Projector
-from qbp.circuits.statevector import Entangler, Rotation, start_qubits
+from qbp.circuits.gates import Entangler, Rotation, start_qubits
 from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
 from qbp.plateaus.pauli.strings import (
     Chain,

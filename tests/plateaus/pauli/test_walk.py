@@ -10,7 +10,7 @@ import qbp
 from qbp import HardwareEfficient, PauliRotations, PauliSum, Projector
 from qbp.circuits import observables
 from qbp.circuits.ansatz import Circuit
-from qbp.circuits.statevector import Entangler, Rotation
+from qbp.circuits.gates import Entangler, Rotation
 from qbp.plateaus.pauli.walk import walk_moments
 
 ANGLES = 2 * np.pi * (np.arange(3) + 0.2) / 3  # three equally spaced angles integrate frequencies up to two
