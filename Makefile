@@ -62,8 +62,9 @@ browser: $(STAMP)  ## open every built page in Chromium: no script error, no for
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
 	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py
 
-lint: $(STAMP)  ## ruff on modules, tests and notebooks
+lint: $(STAMP)  ## ruff on modules, tests and notebooks; the rules between the folders of qbp
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant to change
 	$(ANY_CPU) $(BIN)/qbp refresh $(REFRESH)
@@ -77,5 +78,5 @@ bench: $(STAMP)  ## measure qbp beside its peers on a quiet machine (installs th
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what was built; .venv stays
-	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find qbp tests book labs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
 
 
 def stream(seed: int, purpose: str, step: int = 0) -> np.random.Generator:
@@ -34,21 +34,21 @@ def stream(seed: int, purpose: str, step: int = 0) -> np.random.Generator:
 
 def uniform(
     seeds: Sequence[int], purpose: str, size: int, *, low: float = 0.0, high: float = 1.0, step: int = 0
-) -> "Tensor":
+) -> "torch.Tensor":
     """Draw uniform numbers in [low, high), (runs, size) float64 on the CPU: row r from ``seeds[r]``."""
     import torch  # not at the top: a stream needs numpy alone
 
     return torch.from_numpy(np.stack([stream(s, purpose, step).uniform(low, high, size) for s in seeds]))
 
 
-def normal(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "Tensor":
+def normal(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "torch.Tensor":
     """Draw standard normal numbers, shape (runs, size), float64 on the CPU: row r from ``seeds[r]``."""
     import torch  # not at the top: a stream needs numpy alone
 
     return torch.from_numpy(np.stack([stream(s, purpose, step).standard_normal(size) for s in seeds]))
 
 
-def permutations(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "Tensor":
+def permutations(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "torch.Tensor":
     """Draw permutations of ``range(size)``, shape (runs, size), int64 on the CPU: row r from ``seeds[r]``."""
     import torch  # not at the top: a stream needs numpy alone
 

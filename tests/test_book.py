@@ -273,6 +273,10 @@ def test_what_readme_computes_is_up_to_date():
     assert readme.filled(PAGES["README.md"]) == PAGES["README.md"]
 
 
+def test_the_page_of_modules_is_up_to_date():
+    assert readme.api() == PAGES["api.md"]
+
+
 def test_readme_links_to_files_that_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", PAGES["README.md"]):
         assert (ROOT / target).exists(), target

@@ -1,5 +1,6 @@
-"""The parts of README.md that are computed: the claims table, the headline figure, the line counts."""
+"""Computed parts of README.md (claims, headline figure, line counts), and the page book/api.md."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,59 +10,70 @@ from qbp.results import store
 from qbp.results.store import ROOT
 
 BLOCK = r"(?s)<!-- \w+ -->\n(.*?)<!-- /\w+ -->"  # what is computed in README
-CORE = {  # floors 0 to 4: what a reader of the algorithm reads
-    "two_stage": "Algorithm 1",
-    "convex": "eq. 1-3: local loss, ridge, switching",
-    "refinement": "eq. 4-7: blend, oscillation, annealing",
-    "sellier": "Sellier's wave packets: the loop, and the form as released",
-    "sellier_waves": "Sellier as described: one wave per weight, and its closure",
-    "wave_packets": "packets on a grid, Gaussians that stand for them",
-    "released": "the released notebook's penalties and random stream",
-    "statevector": "gates, state evolution",
-    "layers": "layers of rotations as few large matrix products",
-    "adjoint": "expectations and their whole gradient, in memory that does not grow with depth",
-    "native": "the same in compiled vectors, on a CPU",
-    "kernel_plan": "programs and observables as tables for it",
-    "_kernel": "its loops and vector instructions: the file to skip",
-    "observables": "Pauli sums, Hamiltonians",
-    "ansatz": "circuits",
-    "mlp": "the perceptrons",
-    "perceptron": "their problems: data, batches, losses",
-    "circuits": "circuits as problems, mean-field targets",
-    "plateau": "variance of gradients over random angles",
-    "angle_samples": "by state vectors, streaming",
-    "pauli_walk": "by random Pauli walks, at any number of qubits",
-    "pauli_population": "the walks themselves, resampled",
-    "pauli_families": "which strings of a sum walk together",
-    "pauli_strings": "strings as bits, light cones",
-    "expressibility": "distance of a circuit's states from Haar's",
-    "landscape": "slices of a cost, spectra of its Hessian",
-    "shifts": "slices along one angle, parameter shift",
-    "saddles": "where runs descend, and what surrounds them",
-    "ensembles": "gradients and expressibility of any set of angles",
-    "two_design": "the variance that deep random circuits come to",
-    "pauli_trace": "one walk, to be looked at",
-    "targets": "what a circuit is asked for",
-    "measurement": "settings, outcomes, the cost of a gradient",
-    "shifted": "the circuits of a parameter-shift gradient, pure or noisy",
-    "shots": "expectations and gradients from finite shots",
-    "noise": "channels: density matrices and trajectories",
-    "noise_moments": "exact moments of noisy gradients",
-    "regression": "the later notebook's circuit",
-    "optimizers": "gradient descent and Adam, row by row",
-    "datasets": "curve, telecom, reduced MNIST",
-    "problem": "what a method is given and gives back",
-    "draws": "random draws keyed by seed, purpose, step",
-}
+CORE = ("", "baseline", "circuits", "perceptrons", "plateaus")  # folders; the first is `qbp` itself
+UNSHOWN = {"qbp.circuits.kernel.loops"}  # compiled loops: a reader may skip them
 
 
-def line_counts() -> str:
+def folders(root: Path = ROOT) -> list[str]:
+    """Return the dotted names of all folders of `qbp`, each before those in it."""
+    found = [path.parent.relative_to(root) for path in (root / "qbp").rglob("__init__.py")]
+    return sorted(".".join(path.parts) for path in found)
+
+
+def modules(folder: str, root: Path = ROOT) -> list[str]:
+    """Return the dotted names of the modules that stand in a folder, without those of a leading underscore.
+
+    Example:
+        >>> modules("qbp.baseline")
+        ['qbp.baseline.loop', 'qbp.baseline.packets', 'qbp.baseline.waves']
+    """
+    paths = sorted(root.joinpath(*folder.split(".")).glob("*.py"))
+    return [f"{folder}.{path.stem}" for path in paths if not path.stem.startswith("_")]
+
+
+def says(name: str, root: Path = ROOT) -> str:
+    """Return the first sentence of the docstring of a module or folder, as Markdown without its full stop."""
+    path = root.joinpath(*name.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    first, *_ = re.split(r"\.\s+(?=[A-Z:`])|\n\n", ast.get_docstring(ast.parse(path.read_text())))
+    text = re.sub(r":\w+:`~?([\w.]+)`", r"`\1`", " ".join(first.split()).removesuffix("."))
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+def line_counts(root: Path = ROOT) -> str:
     """Return the core's modules with their lines, docstrings included, as a Markdown table."""
-    counts = {name: len((ROOT / "qbp" / f"{name}.py").read_text().splitlines()) for name in CORE}
-    rows = [f"| `qbp/{name}.py` | {CORE[name]} | {count} |" for name, count in counts.items()]
-    return "\n".join(
-        ["| module | holds | lines |", "|---|---|---|", *rows, f"| | | {sum(counts.values())} |"]
-    )
+    core = [folder for folder in folders(root) if folder.partition(".")[2].partition(".")[0] in CORE]
+    rows, total = [], 0
+    for name in (name for folder in core for name in modules(folder, root)):
+        path = name.replace(".", "/") + ".py"
+        count = len((root / path).read_text().splitlines())
+        rows, total = [*rows, f"| `{path}` | {says(name, root)} | {count} |"], total + count
+    return "\n".join(["| module | holds | lines |", "|---|---|---|", *rows, f"| | | {total} |"])
+
+
+def api(root: Path = ROOT) -> str:
+    """Return the text of the page that shows every module, folder by folder."""
+    text = """# The package, module by module
+
+The method stands at the top of `qbp`; each folder is a room with its own subject. An import goes from a
+room to one below it, never up: the rules are contracts in `pyproject.toml`, and `make lint` checks them. The
+method, the baseline, circuits, perceptrons and plateaus need torch and numpy alone. Each docstring gives
+shapes, units and its source in the paper. Every function takes leading batch axes.
+
+| folder | holds | modules |
+|---|---|---|
+"""
+    shown = {folder: [n for n in modules(folder, root) if n not in UNSHOWN] for folder in folders(root)}
+    for folder, names in shown.items():
+        what = "Algorithm 1 and its stages" if folder == "qbp" else says(folder, root)
+        leaves = ", ".join(f"`{name.rpartition('.')[2]}`" for name in names)
+        text += f"| `{folder}` | {what} | {leaves} |\n"
+    for folder, names in shown.items():
+        text += f"\n## `{folder}`\n"
+        text += "" if folder == "qbp" else f"\n{says(folder, root)}.\n"
+        for name in names:
+            text += f"\n### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
+    return text
 
 
 def filled(text: str, directory: Path = store.DIRECTORY) -> str:
@@ -76,8 +88,9 @@ def filled(text: str, directory: Path = store.DIRECTORY) -> str:
 
 
 def update(root: Path = ROOT) -> None:
-    """Write README.md and the figure it shows, results/headline.png."""
+    """Write README.md, the figure it shows, results/headline.png, and book/api.md."""
     path = root / "README.md"
     path.write_text(filled(path.read_text()))
+    (root / "book" / "api.md").write_text(api(root))
     figure = training.with_late_steps(store.load("mnist"), "val_loss", unit="nats")
     figure.savefig(root / "results" / "headline.png", dpi=110, metadata={"Software": None})

@@ -18,7 +18,7 @@ from qbp import _checks
 from qbp.circuits.gates import pauli_signs
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
 
 
 class Observable:
@@ -26,7 +26,7 @@ class Observable:
 
     n_qubits: int
 
-    def expectation(self, state: "Tensor") -> "Tensor":
+    def expectation(self, state: "torch.Tensor") -> "torch.Tensor":
         """Return ``<state|H|state>``, real, shape (...), for amplitudes `state` of shape (..., 2**n_qubits).
 
         Raises:
@@ -34,7 +34,7 @@ class Observable:
         """
         return (self._checked(state).conj() * self.apply(state)).sum(-1).real
 
-    def _checked(self, state: "Tensor") -> "Tensor":
+    def _checked(self, state: "torch.Tensor") -> "torch.Tensor":
         from torch import Tensor
 
         if not isinstance(state, Tensor):
@@ -83,7 +83,7 @@ class PauliSum(Observable):
             groups[mask] = groups.get(mask, 0) + phases
         return {mask: phases if phases.imag.any() else phases.real.copy() for mask, phases in groups.items()}
 
-    def apply(self, state: "Tensor") -> "Tensor":
+    def apply(self, state: "torch.Tensor") -> "torch.Tensor":
         """Return ``H|state>``, shape (..., 2**n_qubits); as for :meth:`Observable.expectation`."""
         from qbp.circuits.statevector import flip, like
 
@@ -119,7 +119,7 @@ class Projector(Observable):
     def __post_init__(self):
         _checks.integer("n_qubits", self.n_qubits)
 
-    def apply(self, state: "Tensor") -> "Tensor":
+    def apply(self, state: "torch.Tensor") -> "torch.Tensor":
         """Return ``<0...0|state> |0...0>``, shape (..., 2**n_qubits); argument and errors as for a sum."""
         import torch
 

@@ -21,7 +21,7 @@ def evolve(program: Program, theta: Tensor, state: Tensor) -> Tensor:
     `theta` and `state`, on any device, under ``torch.func``.
 
     Args:
-        program: gates whose parameter indices are below n_params; see :class:`Rotation`, :class:`Entangler`.
+        program: gates whose parameter indices are below n_params; see :mod:`qbp.circuits.gates`.
         theta: angles in radians, real, shape (..., n_params).
         state: amplitudes, shape (..., 2**n); its leading axes broadcast against those of `theta`.
 

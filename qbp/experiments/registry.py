@@ -65,7 +65,7 @@ class Kind:
 
     @property
     def roots(self) -> tuple[str, str]:
-        """Dotted names of the configuration and of what runs it: every number depends on these."""
+        """Dotted names of the configuration and of what runs it, on which every number depends."""
         return tuple(f"{root.__module__}.{root.__qualname__}" for root in (self.config, self.run))
 
 
