@@ -1,4 +1,4 @@
-"""Random draws that depend on what they are for, never on what was drawn before.
+"""Random draws keyed by what they are for, independent of what was drawn before.
 
 Each draw has its own counter-based stream (Philox; Salmon et al. 2011), keyed by the seed of the run, the
 purpose and the step.  So the run with seed 7 draws the same numbers alone or among twenty, first or last, on

@@ -1,4 +1,4 @@
-"""What every method is given, a problem, and what it gives back, a history."""
+"""Problem and history: what every method is given, and what it gives back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Claims of the paper, put to the results."""
+"""Audit of the paper: its claims, measured on the results and judged by rule."""

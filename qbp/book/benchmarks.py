@@ -1,4 +1,4 @@
-"""Times beside those of other libraries: the table of `python -m benchmarks`, read and laid out."""
+"""Timings of qbp beside other libraries, from the table of `python -m benchmarks`."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""A figure over one to three parameters: sliders in the page without a kernel, finer ones live with one."""
+"""Explorers: a figure over one to three parameters, with sliders that work without a kernel and finer ones
+with one."""
 
 import itertools
 import json

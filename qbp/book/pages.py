@@ -1,4 +1,4 @@
-"""What a chapter shows of the package itself: live source, and the paper's listing beside what does it."""
+"""Source of the package as a chapter shows it: live, and the paper's listing beside what implements it."""
 
 import html
 import inspect

@@ -1,4 +1,4 @@
-"""A matplotlib figure as a small image that is the same on another CPU: SVG for pages, PNG for print."""
+"""Images of matplotlib figures that are the same on another CPU: SVG for pages, PNG for print."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Circuits as problems for Algorithm 1: an energy or an infidelity, eq. 1 beside it, and its targets b_i.
+"""Problems on circuits for Algorithm 1: an energy or an infidelity, eq. 1 beside it, and its targets b_i.
 
 The paper never says what the targets are.  For a Hamiltonian we take the expectations of its best product
 state (mean field), for state preparation those of the target itself.

@@ -1,4 +1,4 @@
-r"""What a circuit is asked for: the ground state of a Hamiltonian, or a given state; and the targets b_i.
+r"""Targets of a circuit: the ground state of a Hamiltonian, or a given state; and the local values b_i.
 
 A Hamiltonian may stand in a local Clifford frame, one of the 24 single-qubit Cliffords on each qubit.  Its
 spectrum and its entanglement stay, its strings stay strings, but ``|0...0>`` is no longer close to anything,

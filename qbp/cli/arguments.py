@@ -1,4 +1,4 @@
-"""What each command of `qbp` takes: a function per command, its options built from the fields of the
+"""Arguments of each command of `qbp`: a function per command, its options built from the fields of the
 configurations.  :mod:`qbp.cli.commands` has what the commands do."""
 
 import argparse

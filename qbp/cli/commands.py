@@ -1,4 +1,4 @@
-"""The command line: what `qbp run`, `qbp claims`, `qbp info` ... do.  What they take is in
+"""Commands of `qbp`: what `qbp run`, `qbp claims`, `qbp info` ... do.  Their arguments are in
 :mod:`qbp.cli.arguments`."""
 
 import argparse

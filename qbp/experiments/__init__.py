@@ -1,1 +1,1 @@
-"""Configurations of experiments and what runs them."""
+"""Experiments: their configurations, and the runs they determine."""

@@ -1,4 +1,4 @@
-"""The perceptron experiments as problems for Algorithm 1: data, mini-batches, losses."""
+"""Problems of the perceptron experiments for Algorithm 1: data, mini-batches, losses."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What the released notebook computes in place of the paper's losses, and how it draws its start.
+"""Losses and random stream of the released notebook, in place of the paper's losses and start.
 
 In the notebook (QiML_barrenLandscape.ipynb at commit 49feece) the two-stage method and its baseline minimize
 penalties on the weights alone: no data enter.  Both penalties are taken tensor by tensor (W1, b1, W2, b2).

@@ -1,4 +1,4 @@
-r"""A set of parameter vectors seen as an ensemble: how much of the states it covers, and its gradients.
+r"""Ensembles of parameter vectors: how much of the states they cover, and their gradients.
 
 :func:`qbp.plateaus.expressibility.expressibility` and :func:`qbp.plateaus.variance.gradient_variance` take
 all angles.  Here the angles are given: a box around a point, or the ends of a batch of runs.  In such an

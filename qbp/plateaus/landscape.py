@@ -1,4 +1,4 @@
-r"""The landscape around a point: slices along directions, and the spectrum of the Hessian, both exact.
+r"""Landscape around a point: slices along directions, and the spectrum of the Hessian, both exact.
 
 On a barren plateau slices are flat and the Hessian's eigenvalues vanish with the gradient (Cerezo and Coles
 2021); at a minimum all of them are at least zero, at a saddle they have both signs.

@@ -1,5 +1,4 @@
-r"""How fast noise flattens a circuit, without a state: mean squares of Pauli coefficients under depolarizing
-noise.
+r"""Moments of noisy gradients, without a state: mean squares of Pauli coefficients under depolarizing noise.
 
 Carry the observable back through the circuit.  At independent uniform angles a rotation that anticommutes
 with a string leaves half of its mean square where it is and moves half to the product with its generator; a

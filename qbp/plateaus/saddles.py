@@ -1,4 +1,4 @@
-r"""What kind of point the optimizer is at: a slope, a saddle, a minimum, or a plateau.
+r"""Kinds of points that the optimizer is at: a slope, a saddle, a minimum, or a plateau.
 
 Two numbers without a scale tell them apart.  The share of eigenvalues of the Hessian below zero: none at a
 minimum, some at a saddle, about half of those that are not zero at a random point.  And the slope against

@@ -1,4 +1,4 @@
-r"""One angle at a time: a slice of the landscape is a sine, so three values of the cost know all of it.
+r"""Slices along one angle: each is a sine, so three values of the cost determine it.
 
 A rotation exp(-i theta P / 2) is cos(theta / 2) - i sin(theta / 2) P, and the cost is of second degree in it:
 

@@ -1,4 +1,4 @@
-r"""The variance of a gradient on circuits that are as random as they can be: the value of a 2-design.
+r"""Gradient variance of a 2-design: of circuits that are as random as they can be.
 
 McClean et al. 2018 (the paper's [5]) average a gradient over all unitaries.  A circuit whose parts before and
 behind a rotation have the same first and second moments as the Haar measure, a 2-design each, has the same

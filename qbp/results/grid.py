@@ -1,4 +1,4 @@
-"""Computing the tables: every configuration once, in the background, going on where it stopped.
+"""Computation of the tables: every configuration once, in the background, going on where it stopped.
 
 A finished configuration is a file of its own under the digest of the code that computed it, so nothing that
 is done is lost or mistaken for the work of other code.  A table is put together from these parts.

@@ -1,4 +1,4 @@
-"""A stored result table, checked whole: bytes, columns, keys, seeds, and what the manifest says of it."""
+"""Checks of a stored table, whole: bytes, columns, keys, seeds, and what the manifest says of it."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Result tables: the only file I/O of the package.
+"""Storage of result tables: the only file input and output of the package.
 
 A table is Parquet in long form, one row per recorded value: config, seed, step, metric, value.
 MANIFEST.json says for each table what produced it; a table whose bytes do not match its manifest is refused.

@@ -1,4 +1,4 @@
-"""Whether the committed results are what the code computes: each table checked whole, a sample run again."""
+"""Verification of the committed results: each table checked whole, a sample of its runs computed again."""
 
 import secrets
 from collections.abc import Callable, Collection

@@ -1,4 +1,4 @@
-"""What a loss curve says: how smooth it is, how fast it falls, at which rate something decays.
+"""Properties of loss curves: how smooth they are, how fast they fall, at which rate something decays.
 
 Pure functions of arrays, beside the intervals of :mod:`qbp.statistics.intervals`.
 """

@@ -1,4 +1,4 @@
-"""What training a circuit costs and gives: errors at equal cost, cost to a target, success.  Pure functions.
+"""Costs and gains of training a circuit: errors at equal cost, cost to a target, success.  Pure functions.
 
 A result is one of :mod:`qbp.experiments.circuit_runs`, with `error` and `evaluations` at every record.
 """

@@ -1,4 +1,4 @@
-"""What paired runs can show: size of an effect, an exact test, its correction for many tests, its power.
+"""Evidence of paired runs: size of an effect, an exact test, its correction for many tests, its power.
 
 Pure functions of arrays.  Everything here is about differences between two methods on the same seeds.
 """

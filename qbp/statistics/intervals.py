@@ -1,4 +1,4 @@
-"""How sure we are: bootstrap intervals and paired differences over seeds.
+"""Bootstrap intervals and paired differences over seeds.
 
 Pure functions of arrays; a tensor of any device will do.
 """

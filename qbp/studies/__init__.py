@@ -1,1 +1,1 @@
-"""Studies: which runs are compared, and their tables."""
+"""Studies: the runs that answer one question each, and the tables they stand in."""

@@ -1,4 +1,4 @@
-"""Figures that are no training curves: functions, landscapes with paths, exits, fits, forecasts, digits."""
+"""Diagrams beside the training curves: functions, landscapes with paths, exits, fits, forecasts, digits."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Effects -> Figure: forest plots, a line per effect.  Draws and labels; computes nothing."""
+"""Forest plots of effects, a line per effect; they draw and label, and compute nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING

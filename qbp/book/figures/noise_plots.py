@@ -1,4 +1,4 @@
-"""Gradients under noise as figures: against the number of layers, and layer by layer."""
+"""Figures of gradients under noise: against the number of layers, and layer by layer."""
 
 from collections.abc import Mapping
 from itertools import cycle

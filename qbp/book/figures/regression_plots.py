@@ -1,4 +1,4 @@
-"""The regression circuit -> Figure: every run of every arm, what is learned, errors against depth."""
+"""Figures of the regression circuit: every run of every arm, what is learned, errors against depth."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Gradients where Stage 2 begins, as figures."""
+"""Figures of gradients where Stage 2 begins."""
 
 from typing import TYPE_CHECKING
 

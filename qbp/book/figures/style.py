@@ -1,4 +1,4 @@
-"""The look of every figure: one colour and one dash per method, and how axes and legends are made."""
+"""Style of every figure: one colour and one dash per method, axes, legends."""
 
 from collections.abc import Mapping
 

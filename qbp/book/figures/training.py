@@ -1,4 +1,4 @@
-"""Result -> Figure: training curves.  Draws and labels; every number comes from results or `statistics`."""
+"""Training curves; they draw and label, and every number comes from results or `statistics`."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING

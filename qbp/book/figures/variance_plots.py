@@ -1,4 +1,4 @@
-"""Gradient variances as figures: against qubits, against layers, engine against engine, and one walk."""
+"""Figures of gradient variances: against qubits, against layers, engine against engine, and one walk."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle

@@ -1,4 +1,4 @@
-r"""Measurement settings: how few bases give all observables, and what an outcome is worth to each of them.
+r"""Measurement settings: few bases that give all observables, and the worth of an outcome to each of them.
 
 Pauli strings commute qubit by qubit if they name the same letter on every qubit where both name one; then one
 basis, a letter for each qubit, measures them all.  An observable that is no Pauli sum is taken as a

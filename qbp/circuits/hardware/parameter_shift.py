@@ -1,4 +1,4 @@
-r"""The circuits that a parameter-shift gradient prepares, and how likely the outcomes of each are.
+r"""Parameter-shift circuits and the probabilities of their outcomes.
 
 A shift by +-pi/2 multiplies by ``(1 -+ i P) / sqrt 2``, so the two shifted states of a rotation are
 ``(psi +- t) / sqrt 2`` with t the state that has ``-i P`` after that rotation (t = 2 dpsi/dtheta).  Behind a

@@ -1,4 +1,4 @@
-r"""Finite shots: what a quantum computer would answer, and what the answer costs.
+r"""Expectations and gradients from finite shots, as a quantum computer would answer, and their cost.
 
 A circuit is prepared and measured `shots` times in each measurement setting.  Gradients come from parameter
 shifts (Mitarai et al. 2018; Schuld et al. 2019), ``dE/dtheta = (E(theta + pi/2) - E(theta - pi/2)) / 2`` for

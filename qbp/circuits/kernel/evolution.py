@@ -1,4 +1,4 @@
-"""The native CPU path: a program of gates as tables of the kernel, tensors as its vectors, and back.
+"""Native CPU path: a program of gates as tables of the kernel, tensors as its vectors, and back.
 
 The kernel (``qbp/circuits/kernel/loops.py``) is used where it can be: layers of single-qubit rotations with
 an angle each, Pauli sums and projectors, float32 or float64 on the CPU, numba installed (the extra `fast`).

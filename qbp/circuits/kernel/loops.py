@@ -1,4 +1,4 @@
-"""The native CPU path: one file that a reader may skip.
+"""Compiled loops of the native CPU path; a file that a reader may skip.
 
 The rest of the package reads as equations; this file is where the same equations are made fast.  numba
 compiles the loops; the innermost blocks are written as vector instructions (LLVM IR), which no optimizing

@@ -1,4 +1,4 @@
-r"""Which Pauli strings walk together: the pair check of an observable under a circuit.
+r"""Families of Pauli strings that walk together: the pair check of an observable under a circuit.
 
 The second moment of a sum has a term for each pair of strings ``P_a``, ``P_b``.  A rotation keeps the pair
 only if its generator anticommutes with both or with neither, that is, if it commutes with their product,

@@ -1,4 +1,4 @@
-r"""A population of Pauli walks: cut to its light cone, walked back in rounds, its weights gathered.
+r"""Populations of Pauli walks: cut to their light cone, walked back in rounds, their weights gathered.
 
 See :mod:`qbp.plateaus.pauli.walk` for what is estimated and why.
 """

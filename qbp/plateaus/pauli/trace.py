@@ -1,5 +1,4 @@
-"""One Pauli walk, step by step, to be looked at; :mod:`qbp.plateaus.pauli.walk` makes a hundred thousand at
-once."""
+"""Trace of one Pauli walk, step by step; :mod:`qbp.plateaus.pauli.walk` makes a hundred thousand at once."""
 
 import itertools
 from typing import TYPE_CHECKING
