@@ -139,3 +139,9 @@ def test_a_misspelled_name_is_an_attribute_error():
         qbp.two_stages  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'two_stages' from 'qbp'"):
         from qbp import two_stages  # noqa: F401
+
+
+def test_module_docstrings_begin_with_what_is_inside():
+    questions = {"What", "How", "Which", "Whether", "Where", "When", "Why", "Who"}
+    first = {path: ast.get_docstring(ast.parse(path.read_text())) or "" for path in PACKAGE.rglob("*.py")}
+    assert [str(path) for path, text in first.items() if not text or text.split()[0] in questions] == []

@@ -283,7 +283,8 @@ def test_sellier_on_mnist_stays_at_ln_10_as_released():
     np.testing.assert_allclose(result.minibatch_loss[:, 1:], math.log(10), rtol=1e-6)
     assert (result.minibatch_loss[:, 0] > 2.4).all()
     np.testing.assert_allclose(result.history["val_loss"][:, 1:], math.log(10), rtol=1e-6)
-    np.testing.assert_allclose(result.history["accuracy"][:, 1:], 0.1, rtol=1e-6)
+    # The outputs of a class differ by rounding alone, which decides some ties: another CPU, another digit.
+    np.testing.assert_allclose(result.history["accuracy"][:, 1:], 0.1, atol=0.02)
 
 
 def test_every_experiment_runs_in_both_readings():
