@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbp.audit.effects import METRIC, Effect, Part, corrected, effect
-from qbp.audit.findings import change_words, judged_words
 from qbp.results import store
 from qbp.studies import perceptron_studies
 from qbp.studies.study import TASKS
@@ -147,130 +145,14 @@ def new_default(item: "Ambiguity", found: Iterable[Answer]) -> list[str]:
     return [label for label, steps in moved.items() if steps and min(steps) >= 0 and max(steps) > 0]
 
 
-class Choice:
-    """An ambiguity with its measurements, for a cell's last line: HTML on a page, Markdown as text.
-
-    Args:
-        item: the choice.
-        directory: the results folder.
-    """
-
-    HEAD = ("task", "choice", "two-stage against its baseline", "", "against the default", "", "n")
-
-    def __init__(self, item: "Ambiguity", directory: Path = store.DIRECTORY) -> None:
-        self.item = item
-        self.answers = [a for task in TASKS for a in answers(item, task, directory)]
-
-    @property
-    def tables(self) -> list[str]:
-        """The `qbp grid` tables it reads."""
-        wanted = [c for n in self.item.studies for t in perceptron_studies.study(n).tasks
-                  for c in perceptron_studies.study(n).configs(t).values()]  # fmt: skip
-        keys = {store.key(config) for config in wanted}
-        return [name for name, table in perceptron_studies.tables().items() if keys & table.configs.keys()]
-
-    def sentences(self) -> list[str]:
-        """Return what follows: what depends on the choice, and whether the default should change."""
-        if self.item.not_measured:
-            return [f"Not measured: {self.item.not_measured}."]
-        other = depends(self.answers)
-        named = "; ".join(f"{a.task}, {a.label} ({judged_words(a.conclusion)})" for a in other)
-        count = f"{len(other)} of {sum(not a.usual for a in self.answers)}"
-        said = [f"How two-stage compares with its baseline changes under {count} alternatives: {named}."]
-        if not other:
-            said = ["How two-stage compares with its baseline is the same under every alternative shown."]
-        better = new_default(self.item, self.answers)
-        if self.item.kept:
-            said.append(f"The default stays: {self.item.kept}.")
-        elif better:
-            said.append(f"By the rule the default should change, to one of: {', '.join(better)}.")
-        else:
-            said.append("By the rule the default stays.")
-        return said
-
-    @property
-    def words(self) -> list[str]:
-        """What is unclear, what we start from, and what follows."""
-        return [f"Unclear: {self.item.unclear}", f"We start from: {self.item.start}", *self.sentences()]
-
-    def __repr__(self) -> str:
-        lines = [self.HEAD, ["---"] * len(self.HEAD), *map(_line, self.answers)]
-        table = ["| " + " | ".join(line) + " |" for line in lines] if self.answers else []
-        return "\n".join([*self.words, *table])
-
-    def _repr_html_(self) -> str:
-        split = [text.partition(": ") for text in self.words[:2]]
-        said = "".join(f"<p><strong>{what}.</strong> {escape(text)}</p>" for what, _, text in split)
-        said += "".join(f"<p>{escape(text)}</p>" for text in self.sentences())
-        if not self.answers:
-            return f'<div class="qbp-choice">{said}</div>'
-        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
-        body, before = "", ""
-        for a in self.answers:
-            task, label, *rest = map(escape, _line(a))
-            code = escape((a.change or a.conclusion).command)
-            label += f"<details><summary>command</summary><code>{code}</code></details>"
-            cells = "".join(f"<td>{text}</td>" for text in (label, *rest))
-            body += f'<tr><th scope="row">{task if task != before else ""}</th>{cells}</tr>'
-            before = task
-        command = f"<code>qbp grid {' '.join(self.tables)}</code>"
-        table = f'<table class="qbp-effects"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        return f'<div class="qbp-choice">{said}{table}<p class="qbp-recompute">Recompute: {command}</p></div>'
-
-
-class Overview:
-    """All choices in a table: what depends on each, and whether its default should change.
-
-    Args:
-        choices: measured ones; an item links to the section of its number.
-    """
-
-    HEAD = ("", "choice", "alternatives measured", "change the comparison", "default")
-
-    def __init__(self, choices: Iterable[Choice]) -> None:
-        self.choices = list(choices)
-
-    def _lines(self) -> list[tuple[str, ...]]:
-        lines = []
-        for choice in self.choices:
-            item, shown = choice.item, [a for a in choice.answers if not a.usual]
-            better = new_default(item, choice.answers)
-            default = "should change" if better else "stays"
-            counts = (str(len(shown)), str(len(depends(choice.answers)))) if shown else ("-", "-")
-            lines.append((str(item.number), item.item, *counts, default if shown else "not measured"))
-        return lines
-
-    def __repr__(self) -> str:
-        lines = [self.HEAD, ["---"] * len(self.HEAD), *self._lines()]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-    def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
-        body = ""
-        for number, item, *rest in self._lines():
-            link = f'<a href="#ambiguity-{number}">{escape(item)}</a>'
-            cells = "".join(f"<td>{escape(text)}</td>" for text in rest)
-            body += f'<tr><th scope="row">{number}</th><td>{link}</td>{cells}</tr>'
-        return f'<table class="qbp-effects"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def conclusions(choices: Iterable[Choice]) -> dict[str, list[Effect]]:
+def conclusions(found: Iterable[Answer]) -> dict[str, list[Effect]]:
     """Return {task: how two-stage compares with no-init under every alternative}, each pair of rows once.
 
     Left out are other methods: ridge, and Sellier's as the baseline.
     """
-    found: dict[str, dict[tuple[str, ...], Effect]] = {task: {} for task in TASKS}
-    for choice in choices:
-        for a in choice.answers:
-            c = a.conclusion
-            if c.lacks.startswith("no-init") and "ridge" not in c.has:
-                found[a.task].setdefault((c.command, *map(str, c.ends)), c)
-    return {task: list(some.values()) for task, some in found.items()}
-
-
-def _line(a: Answer) -> tuple[str, ...]:
-    change = ("-", "the default" if a.usual else "not comparable")
-    if a.change:
-        change = change_words(a.change.found), judged_words(a.change)
-    c = a.conclusion
-    return a.task, a.label, change_words(c.found), judged_words(c), *change, str(c.found.n)
+    pairs: dict[str, dict[tuple[str, ...], Effect]] = {task: {} for task in TASKS}
+    for a in found:
+        c = a.conclusion
+        if c.lacks.startswith("no-init") and "ridge" not in c.has:
+            pairs[a.task].setdefault((c.command, *map(str, c.ends)), c)
+    return {task: list(some.values()) for task, some in pairs.items()}

@@ -108,6 +108,11 @@ class Effect:
         return max(abs(self.found.low), abs(self.found.high)) < SMALL
 
     @property
+    def group(self) -> str:
+        """The verdict, or "small" for an effect that was seen and is small."""
+        return "small" if self.small and self.verdict in ("helps", "hurts") else self.verdict
+
+    @property
     def command(self) -> str:
         """The command line that computes the row again."""
         return store.command(self.config)

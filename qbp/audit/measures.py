@@ -7,6 +7,7 @@ is that the first are lower; for "most" and "every" one boolean per run; for "co
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from inspect import isfunction, signature
 from typing import Any, Protocol
 
 import numpy as np
@@ -268,3 +269,10 @@ def _both(results: Results, claim: Asks) -> tuple[Result, Result]:
 def _curve(config: Experiment) -> tuple[MLP, Any]:
     data = load_data(config)
     return MLP(1, config.n_hidden, 1), data
+
+
+MEASURES: dict[str, Measure] = {  # by name: every public function of a claim's results and the claim
+    name: f
+    for name, f in list(globals().items())
+    if name[0] != "_" and isfunction(f) and [*signature(f).parameters] == ["results", "claim"]
+}

@@ -6,7 +6,6 @@ exists, the chapter is in the table of contents and shows the item.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 
 STARTS = {"eq. ": "equation", "line ": "line", "IV.": "experiment", "Fig. ": "figure", "[": "reference"}
 KINDS = tuple(STARTS.values())
@@ -171,36 +170,3 @@ def select(kind: str = "all", items: Iterable[Item] = PAPER_MAP) -> list[Item]:
     if kind not in ("all", *KINDS):
         raise ValueError(f"kind must be one of all, {', '.join(KINDS)}, got {kind!r}")
     return [row for row in items if kind in ("all", row.kind)]
-
-
-class Table:
-    """Rows of the map for a cell's last line: HTML with links on a page, Markdown as text."""
-
-    HEAD = ("the paper", "what it is", "in the package", "test", "chapter")
-
-    def __init__(self, rows: Iterable[Item]) -> None:
-        self.rows = list(rows)
-
-    def __repr__(self) -> str:
-        lines = [self.HEAD, ["---"] * len(self.HEAD)]
-        lines += [(r.item, r.says, r.name, r.test, r.chapter) for r in self.rows]
-        return "\n".join("| " + " | ".join(cell or "-" for cell in line) + " |" for line in lines)
-
-    def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{text}</th>' for text in self.HEAD)
-        body = "".join(map(_html, self.rows))
-        return f'<table class="qbp-map"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _html(row: Item) -> str:
-    """Write a row; long names may break after a dot, an underscore or a colon."""
-
-    def code(text: str) -> str:
-        for mark in ("::", "_", "."):
-            text = text.replace(mark, f"{mark}<wbr>")
-        return f"<code>{text}</code>" if text else "–"
-
-    name = f'<a href="api.html#{row.name}">{code(row.name)}</a>' if row.name else "–"
-    link = f'<a href="{row.chapter}.html">{row.chapter}</a>'
-    cells = "".join(f"<td>{cell}</td>" for cell in (escape(row.says), name, code(row.test), link))
-    return f'<tr><th scope="row">{row.item}</th>{cells}</tr>'

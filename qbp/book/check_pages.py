@@ -1,12 +1,14 @@
 """The numbers that chapters and README print, against the tables they come from."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from qbp.audit import claims
 from qbp.book import readme
 from qbp.book.run import BOOK, chapters
+from qbp.book.tables.claims import paper_says, we_measure
 from qbp.results import store
 from qbp.results.integrity import Mismatch
 from qbp.studies.perceptron_studies import first_seeds
@@ -37,7 +39,7 @@ def check_claims(book: Path = BOOK, directory: Path = store.DIRECTORY) -> tuple[
     few: dict[int, dict[str, str]] = {}
     count, wrong = 0, []
     for notebook in chapters(book):
-        for name, printed in claims.glued(notebook).items():
+        for name, printed in glued(notebook).items():
             count += 1
             row, said = whole.get(name), re.findall(r"\(n = (\d+)\)", printed)
             n = int(said[0]) if said else row.found.n if row else 0
@@ -47,11 +49,11 @@ def check_claims(book: Path = BOOK, directory: Path = store.DIRECTORY) -> tuple[
                 continue
             if n not in few:
                 parts = [{m: first_seeds(r, n) for m, r in table.items()} for table in tables]
-                few[n] = {row.claim.id: row.ours for part in parts for row in claims.measure(part)}
+                few[n] = {row.claim.id: we_measure(row) for part in parts for row in claims.measure(part)}
             live = n < row.found.n
-            computed = few[n].get(name, row.ours) if live else row.ours
+            computed = few[n].get(name, we_measure(row)) if live else we_measure(row)
             if live and not agree(printed, computed, LIVE):  # alone, a run that amplifies rounding is another
-                computed = claims.rerun(row.claim, n, directory).ours
+                computed = we_measure(claims.rerun(row.claim, n, directory))
             if not agree(printed, computed, LIVE if live else 0.0):
                 command = f"papermill book/{notebook.name} out.ipynb" if live else row.command
                 what = f"{name} is not what the tables give"
@@ -105,3 +107,30 @@ def _lines(text: str, anew: str) -> Iterator[Mismatch]:
     for number, (a, b) in enumerate(zip(ours, theirs, strict=True), 1):
         if a != b:
             yield Mismatch("README.md", "readme", f"line {number}", None, a, b, "qbp readme")
+
+
+def glued(notebook: Path) -> dict[str, str]:
+    """Return what a notebook glued under the names of claims, {id: text}."""
+    names = {claim.id for claim in claims.CLAIMS}
+    found = {}
+    for cell in json.loads(notebook.read_text())["cells"]:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name in names:
+                text = next(v for kind, v in output["data"].items() if kind.endswith("text/plain"))
+                found[name] = "".join(text).strip("'")
+    return found
+
+
+def side_by_side(rows: Iterable[claims.Row], notebooks: Iterable[Path]) -> str:
+    """Return the claims in two columns: committed, and just run in these notebooks."""
+    run_now = {name: text for notebook in notebooks for name, text in glued(notebook).items()}
+    table = [("claim", "reading", "paper", "committed", "just run here")]
+    for row in rows:
+        c, ran = row.claim, run_now.get(row.claim.id, "-")
+        table.append((c.claim, c.reading, paper_says(row), we_measure(row), ran))
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    )

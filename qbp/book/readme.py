@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qbp.audit import claims
 from qbp.book.figures import training
+from qbp.book.tables.claims import ClaimsTable
 from qbp.results import store
 from qbp.results.store import ROOT
 
@@ -79,7 +80,7 @@ shapes, units and its source in the paper. Every function takes leading batch ax
 def filled(text: str, directory: Path = store.DIRECTORY) -> str:
     """Return README's text with what stands between its markers computed anew, from the tables there."""
     rows = claims.committed(directory)
-    for name, block in {"claims": repr(claims.Table(rows)), "lines": line_counts()}.items():
+    for name, block in {"claims": repr(ClaimsTable(rows)), "lines": line_counts()}.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         text, found = re.subn(pattern, lambda m, b=block: m[1] + b + "\n" + m[2], text, flags=re.DOTALL)
         if found != 1:

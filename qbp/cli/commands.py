@@ -125,7 +125,7 @@ def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
 
 
 def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
-    from qbp.book.tables import run_json
+    from qbp.book.tables.results import run_json
 
     if args.json:
         print(json.dumps(run_json(results), allow_nan=False), flush=True)
@@ -136,7 +136,7 @@ def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bo
 
 
 def _print_table(results: dict[str, Result]) -> None:
-    from qbp.book.tables import summary
+    from qbp.book.tables.results import summary
 
     first = next(iter(results.values()))
     c = first.config
@@ -199,7 +199,7 @@ def _grid(args: argparse.Namespace) -> int:
 def _variance(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from qbp.book.tables import VARIANCE_HEAD, decay_words, variance_json, variance_line
+    from qbp.book.tables.results import VARIANCE_HEAD, decay_words, variance_json, variance_line
 
     study = Study(**{f.name: v for f in fields(Study) if (v := getattr(args, f.name)) is not None})
     if args.plot:
@@ -227,7 +227,7 @@ def _variance(args: argparse.Namespace) -> int:
 def _terrain(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from qbp.book.tables import run_json, terrain_table
+    from qbp.book.tables.results import run_json, terrain_table
     from qbp.experiments import terrain
     from qbp.results import store as results
 
@@ -249,6 +249,7 @@ def _terrain(args: argparse.Namespace) -> int:
 
 def _claims(args: argparse.Namespace) -> int:
     from qbp.audit import claims
+    from qbp.book.tables.claims import ClaimsTable
 
     chosen = claims.select(args.ids)
     if args.rerun:
@@ -262,7 +263,7 @@ def _claims(args: argparse.Namespace) -> int:
         rows = [row for row in rows if row.claim in chosen] if chosen else rows
     if args.markdown:  # README's
         rows = [row for row in rows if row.claim.main and row.found is not None]
-    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else claims.Table(rows))
+    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else ClaimsTable(rows))
     return 0
 
 
@@ -296,7 +297,8 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
-    from qbp.audit.claims import committed, side_by_side
+    from qbp.audit.claims import committed
+    from qbp.book.check_pages import side_by_side
     from qbp.book.run import reproduce
 
     notebooks = reproduce(Path(args.out), profile=args.profile, jobs=args.jobs)

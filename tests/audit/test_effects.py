@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import qbp
-from qbp.audit import ambiguities, choices, effects, findings
+from qbp.audit import ambiguities, choices, effects
 from qbp.audit.ambiguities import AMBIGUITIES, ambiguity
 from qbp.audit.effects import (
     AT_START,
@@ -21,6 +21,8 @@ from qbp.audit.effects import (
     judged,
 )
 from qbp.book.figures import forest
+from qbp.book.tables.choices import Choice, Overview
+from qbp.book.tables.effects import EffectsTable, Findings, judged_words
 from qbp.experiments.result import Result
 from qbp.statistics.hypothesis_tests import compare_pairs, detectable
 from qbp.studies import perceptron_studies
@@ -111,7 +113,7 @@ def test_what_is_said_of_effects(fake):
     whole = found[0]
     assert whole.verdict == "helps" and whole.found.mean == pytest.approx(-0.2, abs=0.02)
     assert whole.config.method == "two-stage" and whole.command.startswith("qbp run mnist --methods two-st")
-    said = findings.Findings(found, "On digits")
+    said = Findings(found, "On digits")
     assert set(said.groups) <= {"helps", "hurts", "small", "nothing seen"}
     assert sum(map(len, said.groups.values())) == len(found)
     assert repr(said).startswith("On digits\n- Lower with it (") and "the method as a whole (-" in repr(said)
@@ -119,13 +121,13 @@ def test_what_is_said_of_effects(fake):
     small = replace(
         whole, found=compare_pairs(BASE * (1 + 0.001 * np.linspace(1, 2, SEEDS)), BASE), adjusted=0
     )
-    assert findings.judged_group(small) == "small" and findings.judged_words(small) == "hurts (below 1 %)"
-    table = findings.Table(found, tasks=True)
+    assert small.group == "small" and judged_words(small) == "hurts (below 1 %)"
+    table = EffectsTable(found, tasks=True)
     assert "mnist: the oscillation" in repr(table) and len(repr(table).splitlines()) == len(found) + 2
     assert whole.command.replace("'", "&#x27;") in table._repr_html_()
     studies = effects.of_studies(SETTINGS, "curve")
     assert {e.study for e in studies} == set(SETTINGS) - {"annealing"}  # three points are one batch
-    assert "How long should Stage 1 be?" in findings.Table(studies, by_study=True)._repr_html_()
+    assert "How long should Stage 1 be?" in EffectsTable(studies, by_study=True)._repr_html_()
 
 
 def test_forests_draw_every_effect(fake):
@@ -204,15 +206,15 @@ def test_a_default_changes_only_where_the_paper_admits_it_and_gains_by_it():
 
 
 def test_a_choice_says_what_follows(fake):
-    rates, hardware = (choices.Choice(ambiguity(number)) for number in (23, 21))
+    rates, hardware = (Choice(ambiguity(number)) for number in (23, 21))
     assert "the same under every alternative" in repr(rates) and "By the rule the default stays." in repr(
         rates
     )
     assert "| curve | eta = 0.01 |" in repr(rates) and "qbp grid " in rates._repr_html_()
     assert "Not measured: a statement about hardware" in hardware._repr_html_()
-    overview = choices.Overview([rates, hardware])
+    overview = Overview([rates, hardware])
     assert 'href="#ambiguity-23"' in overview._repr_html_() and "not measured" in repr(overview)
-    shown = choices.conclusions([rates, choices.Choice(ambiguity(20))])
+    shown = choices.conclusions([*rates.answers, *Choice(ambiguity(20)).answers])
     assert {task: len(some) for task, some in shown.items()} == dict.fromkeys(TASKS, 3)
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from qbp.audit import paper_map
-from qbp.audit.paper_map import PAPER_MAP, Item, Table, select
+from qbp.audit.paper_map import PAPER_MAP, select
 from qbp.book.run import _files
 
 ROOT = Path(__file__).parents[2]
@@ -118,19 +118,3 @@ def test_rows_of_a_kind():
     assert all(row.kind == "figure" for row in select("figure"))
     with pytest.raises(ValueError, match=r"kind must be one of all, .*, got 'equations'"):
         select("equations")
-
-
-def test_a_table_is_markdown_as_text_and_links_on_a_page():
-    row = Item("eq. 1", "a < b", "qbp.convex.local_loss", "test_convex.py::test_a", "algorithm-1")
-    unused = Item("[7]", "X, not used: why", "", "", "references", key="x")
-    table = Table([row, unused])
-    head, rule, first, second = repr(table).splitlines()
-    assert head == "| the paper | what it is | in the package | test | chapter |"
-    assert re.fullmatch(r"\|( ---+ \|){5}", rule)
-    assert first == "| eq. 1 | a < b | qbp.convex.local_loss | test_convex.py::test_a | algorithm-1 |"
-    assert second == "| [7] | X, not used: why | - | - | references |"
-    page = table._repr_html_()
-    assert page.count("<table") == 1 and page.count("<tr>") == 3 and page.count("<td>") == 8
-    assert "a &lt; b" in page and 'href="api.html#qbp.convex.local_loss"' in page
-    assert 'href="algorithm-1.html"' in page and 'href="references.html"' in page
-    assert "qbp.convex.local_loss" in re.sub(r"<wbr>", "", page)

@@ -32,8 +32,8 @@ CELLS = {  # cells of a notebook -> what the last line of the last one is made f
     ("t = {}\nfor n, x in {'curve': 1}.items():\n    t[n] = store.load(n)", "t"): {"curve"},
     ("import plots\na = store.load('curve')", "plots.draw(a)", "plots.draw(b)"): set(),
     ("def draw(x):\n    return store.load('mnist')", "Explorer(draw)"): {"mnist"},
-    ("claims.Table(claims.committed())",): MAIN,
-    ("claims.Table([r for r in claims.committed() if r.claim.experiment == 'mnist'])",): {
+    ("ClaimsTable(claims.committed())",): MAIN,
+    ("ClaimsTable([r for r in claims.committed() if r.claim.experiment == 'mnist'])",): {
         name for name in MAIN if name.startswith("mnist")
     },
     ("claims.of_tables('pqc/')",): {"pqc", "pqc-depth"},

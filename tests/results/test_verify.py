@@ -13,6 +13,7 @@ from said import Said
 import qbp
 from qbp.audit import claims
 from qbp.book import check_pages, readme
+from qbp.book.tables.claims import we_measure
 from qbp.experiments import perceptrons, registry, terrain
 from qbp.results import integrity, rerun, store
 from qbp.results.rerun import Rerun, recompute, sample, spread
@@ -304,7 +305,7 @@ def book(tmp_path):
     for row in rows:
         output = nbformat.v4.new_output(
             "display_data",
-            {"application/papermill.record/text/plain": f"'{row.ours}'"},
+            {"application/papermill.record/text/plain": f"'{we_measure(row)}'"},
             metadata={"scrapbook": {"name": row.claim.id, "mime_prefix": "application/papermill.record/"}},
         )
         chapter.cells.append(nbformat.v4.new_code_cell("glue", outputs=[output]))
@@ -316,13 +317,16 @@ def book(tmp_path):
 def test_a_glued_claim_that_is_not_the_tables_is_found(book):
     path, rows = book / "only.ipynb", claims.committed()
     assert check_pages.check_claims(book) == (len(rows), [])
-    text, row = path.read_text(), next(row for row in rows if "[" in row.ours)
-    value = row.ours.split(" %")[0]
+    text, row = path.read_text(), next(row for row in rows if "[" in we_measure(row))
+    value = we_measure(row).split(" %")[0]
     other = value[:-1] + str((int(value[-1]) + 1) % 10)
-    path.write_text(text.replace(row.ours, row.ours.replace(value, other, 1)))
+    path.write_text(text.replace(we_measure(row), we_measure(row).replace(value, other, 1)))
     count, (found, *more) = check_pages.check_claims(book)
     assert count == len(rows) and (found.table, found.check) == ("only.ipynb", "claim")
-    assert found.stored.startswith(other) and row.ours in [found.recomputed, *(m.recomputed for m in more)]
+    assert found.stored.startswith(other) and we_measure(row) in [
+        found.recomputed,
+        *(m.recomputed for m in more),
+    ]
     assert found.command.startswith("qbp claims")
     path.write_text(text.replace(f"(n = {row.found.n})", "(n = 999)"))
     assert len(check_pages.check_claims(book)[1]) == len(rows)
@@ -334,9 +338,11 @@ def test_a_chapters_own_few_seeds_are_compared_with_the_first_of_the_table(book)
     row, path = claims.measure(few)[0], book / "only.ipynb"
     whole = next(r for r in claims.committed() if r.claim == row.claim)
     text = path.read_text()
-    path.write_text(text.replace(f"'{whole.ours}'", f"'{row.ours}'", 1))
+    path.write_text(text.replace(f"'{we_measure(whole)}'", f"'{we_measure(row)}'", 1))
     assert check_pages.check_claims(book)[1] == []
-    path.write_text(text.replace(f"'{whole.ours}'", f"'{row.ours.replace('%', '% and more', 1)}'", 1))
+    path.write_text(
+        text.replace(f"'{we_measure(whole)}'", f"'{we_measure(row).replace('%', '% and more', 1)}'", 1)
+    )
     (found,) = check_pages.check_claims(book)[1]
     assert found.command == "papermill book/only.ipynb out.ipynb"
 
@@ -355,7 +361,7 @@ def test_a_number_in_readme_that_is_not_the_tables_is_found(tmp_path):
     count, found = check_pages.check_readme(tmp_path)
     assert count > 20 and found == []
     row = claims.committed()[0]
-    value = row.ours.split(" %")[0]
+    value = we_measure(row).split(" %")[0]
     other = value[:-1] + str((int(value[-1]) + 1) % 10)
     path.write_text(text.replace(value, other, 1))
     (found,) = check_pages.check_readme(tmp_path)[1]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import qbp
-from qbp.book.tables import decay_words, variance_json, variance_line
+from qbp.book.tables.results import decay_words, variance_json, variance_line
 from qbp.studies import variance_studies
 from qbp.studies.variance_studies import OBSERVABLES, Fit, Row, Study, decay, rows
 
@@ -136,7 +136,7 @@ def test_json_has_the_documented_shape_and_no_nan():
 
 
 def test_a_line_of_text_stands_under_its_head():
-    from qbp.book.tables import VARIANCE_HEAD
+    from qbp.book.tables.results import VARIANCE_HEAD
 
     text = variance_line(row(12, -8.5, engine="pauli-walk", samples=131072))
     assert len(text) == len(VARIANCE_HEAD) and text.split()[:5] == ["12", "1", "pauli-walk", "131072", "mean"]

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from qbp.audit.findings import change_words
 from qbp.book.figures.style import STYLE
+from qbp.book.tables.markup import change_words
 
 if TYPE_CHECKING:
     from qbp.audit.effects import Effect

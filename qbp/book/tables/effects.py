@@ -3,16 +3,12 @@
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qbp.audit.claims import percent
 from qbp.audit.effects import SMALL, Effect
+from qbp.book.tables.markup import change_words, html, markdown, percent
 from qbp.studies import perceptron_studies
-
-if TYPE_CHECKING:
-    from qbp.statistics.hypothesis_tests import Comparison
 
 VERDICTS = {  # in the order of a page: what to say of each
     "helps": "Lower with it",
@@ -24,31 +20,19 @@ VERDICTS = {  # in the order of a page: what to say of each
 }
 
 
-def change_words(found: "Comparison") -> str:
-    """Write a change with its interval, as "-1.2 % [-2.0 %, -0.4 %]"."""
-    if not np.isfinite(found.low):
-        return percent(found.mean)
-    return f"{percent(found.mean)} [{percent(found.low)}, {percent(found.high)}]"
-
-
 def visible_words(effect: Effect) -> str:
     """Write the smallest change that these seeds would have shown, "-" where there is no spread."""
     return percent(effect.visible).removeprefix("+") if effect.visible > 0 else "-"
-
-
-def judged_group(effect: Effect) -> str:
-    """Return the key of VERDICTS that an effect falls under: its verdict, or "small" if seen and small."""
-    return "small" if effect.small and effect.verdict in ("helps", "hurts") else effect.verdict
 
 
 def judged_words(effect: Effect) -> str:
     """Write the verdict; with it that the effect is small, or what would have been seen."""
     if effect.verdict == "nothing seen":
         return f"nothing seen (would be from {visible_words(effect)})"
-    return effect.verdict + f" (below {100 * SMALL:.0f} %)" * (judged_group(effect) == "small")
+    return effect.verdict + f" (below {100 * SMALL:.0f} %)" * (effect.group == "small")
 
 
-class Table:
+class EffectsTable:
     """Effects, a line each, for a cell's last line: HTML on a page, Markdown as text.
 
     Args:
@@ -63,8 +47,7 @@ class Table:
         self.effects, self.by_study, self.tasks = list(effects), by_study, tasks
 
     def __repr__(self) -> str:
-        lines = [self.HEAD, ["---"] * len(self.HEAD), *([self._name(e), *_numbers(e)] for e in self.effects)]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return markdown(self.HEAD, ([self._name(e), *_numbers(e)] for e in self.effects))
 
     def _repr_html_(self) -> str:
         if not self.by_study:
@@ -76,9 +59,7 @@ class Table:
         return f'<div class="qbp-studies">{"".join(parts)}</div>'
 
     def _table(self, effects: list[Effect]) -> str:
-        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.HEAD)
-        body = "".join(map(self._row, effects))
-        return f'<table class="qbp-effects"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        return html("qbp-effects", self.HEAD, "".join(map(self._row, effects)))
 
     def _name(self, e: Effect) -> str:
         return f"{e.task}: {e.name}" if self.tasks else e.name
@@ -116,7 +97,7 @@ class Findings:
         """The effects by what is said of them, largest change first; a verdict without effects is not in."""
         found: dict[str, list[Effect]] = {verdict: [] for verdict in VERDICTS}
         for one in self.effects:
-            found[judged_group(one)].append(one)
+            found[one.group].append(one)
         return {verdict: sorted(some, key=_size, reverse=True) for verdict, some in found.items() if some}
 
     def lines(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import qbp
-from qbp.book.tables import (
+from qbp.book.tables.results import (
     convergence_table,
     errors_table,
     own_and_true_table,

@@ -1,0 +1,1 @@
+"""Tables on the pages: results, claims, effects, choices and the paper map."""

@@ -1,0 +1,120 @@
+"""Claims and their measurements as a table "the paper says / we measure", in words and in counts."""
+
+from collections.abc import Iterable
+from html import escape
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qbp.audit.verdicts import VERDICTS
+from qbp.book.tables.markup import change_words, html, markdown, percent
+from qbp.statistics.hypothesis_tests import Comparison, Share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qbp.audit.claims import Row
+
+
+def paper_says(row: "Row") -> str:
+    """Write what the paper gives: its figure, or that it is lower, or said in words."""
+    if row.claim.paper is None:
+        return "lower" if row.claim.rule == "lower" and row.claim.table else "in words"
+    return percent(row.claim.paper)
+
+
+def we_measure(row: "Row") -> str:
+    """Write what we measured, with interval and n, for prose and tables."""
+    if row.found is None:
+        return "not measured"
+    f = row.found
+    if isinstance(f, Share):
+        return f"{f.hits} of {f.n} runs [{100 * f.low:.0f} %, {100 * f.high:.0f} %]"
+    if row.claim.rule == "convex":
+        return f"{f.mean:.3g} above a chord" if f.mean > 0 else f"curvature {-f.mean:.3g} everywhere"
+    return f"{change_words(f)} (n = {f.n})"
+
+
+def evidence(row: "Row") -> str:
+    """Write wins, effect sizes, corrected p and what could have been seen; empty without them."""
+    f, parts = row.found, []
+    if isinstance(f, Comparison) and f.n > 1:
+        parts = [f"lower on {f.wins} of {f.n}", f"d = {f.effect:.2g}, r = {f.ranks:.2g}"]
+    if row.adjusted is not None:
+        parts.append(f"p = {row.adjusted:.1g}")
+    if isinstance(f, Comparison) and np.isfinite(f.detectable):
+        parts.append(f"visible from {percent(f.detectable).removeprefix('+')}")
+    return ", ".join(parts)
+
+
+class ClaimsTable:
+    """ "The paper says / we measure", for a cell's last line: HTML on a page, Markdown as text.
+
+    Args:
+        rows: claims with their measurements.
+        details: whether a page also folds in the paper's words, how we read them, the evidence, the
+            ambiguities a row depends on and the command that measures it again; as text, a last column has
+            the command.
+    """
+
+    HEAD = ("the paper says", "where", "experiment, reading", "paper", "we measure", "verdict")
+
+    def __init__(self, rows: Iterable["Row"], *, details: bool = False) -> None:
+        self.rows, self.details = list(rows), details
+
+    def __repr__(self) -> str:
+        head = (*self.HEAD, "recompute") if self.details else self.HEAD
+        lines = [(*_said(r), *_measured(r), *[r.command or "-"] * self.details) for r in self.rows]
+        return markdown(head, lines)
+
+    def _repr_html_(self) -> str:
+        body = "".join(self._group(list(rows)) for _, rows in groupby(self.rows, _said))
+        return html("qbp-claims", self.HEAD, body)
+
+    def _group(self, rows: list["Row"]) -> str:
+        """Write the rows of one sentence: what it says stands once, at their left."""
+        (says, where), c = _said(rows[0]), rows[0].claim
+        quote = f"The paper: “{c.quote}”. " + (f"We read: {c.read_as}." if c.read_as else "")
+        span = f' rowspan="{len(rows)}"' if len(rows) > 1 else ""
+        first = f"<td{span}>{escape(says)}{self._folded(escape(quote))}</td><td{span}>{escape(where)}</td>"
+        lines = []
+        for row in rows:
+            on, paper, ours, verdict = map(escape, _measured(row))
+            more = [escape(evidence(row)), _depends(row), f"<code>{escape(row.command or '')}</code>"]
+            ours += self._folded("; ".join(filter(None, more))) if row.command else ""
+            lines.append(f'<td>{on}</td><td class="short">{paper}</td><td>{ours}</td><td>{verdict}</td>')
+        return f"<tr>{first}" + "</tr><tr>".join(lines) + "</tr>"
+
+    def _folded(self, text: str) -> str:
+        return f"<details><summary>details</summary>{text}</details>" if self.details else ""
+
+
+def _said(row: "Row") -> tuple[str, str]:
+    return row.claim.claim, row.claim.where
+
+
+def _measured(row: "Row") -> tuple[str, str, str, str]:
+    on = ", ".join(filter(None, [row.claim.experiment, row.claim.reading])) or "-"
+    ours = f"needs {row.needs}" if row.needs else we_measure(row)
+    verdict = row.verdict if row.verdict == row.alone else f"{row.verdict} (alone: {row.alone})"
+    return on, paper_says(row), ours, verdict
+
+
+def _depends(row: "Row") -> str:
+    found = ", ".join(map(str, row.claim.ambiguities))
+    return f"depends on ambiguity {found}" if found else ""
+
+
+def tally(rows: Iterable["Row"]) -> "pd.DataFrame":
+    """Count verdicts by reading: by themselves, then after the correction."""
+    import pandas as pd
+
+    rows = list(rows)
+    kinds = {row: row.claim.reading.split(",")[0] or "no experiment" for row in rows}
+    found = {
+        (kind, when): [sum(kinds[r] == kind and verdict(r) == word for r in rows) for word in VERDICTS]
+        for kind in dict.fromkeys(kinds.values())
+        for when, verdict in (("alone", lambda r: r.alone), ("corrected", lambda r: r.verdict))
+    }
+    return pd.DataFrame(found, index=pd.Index(VERDICTS, name="verdict"))

@@ -1,0 +1,46 @@
+"""Markdown and HTML of tables, and relative changes in words."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from qbp.statistics.intervals import Interval
+
+
+def markdown(head: Sequence[str], lines: Iterable[Iterable[str]]) -> str:
+    """Return a table as text.
+
+    Example:
+        >>> print(markdown(["a", "b"], [["1", "2"]]))
+        | a | b |
+        | --- | --- |
+        | 1 | 2 |
+    """
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
+
+
+def html(style: str, head: Iterable[str], body: str) -> str:
+    """Return a table of a page: its CSS class, the texts of its head, and its rows as HTML."""
+    cells = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    return f'<table class="{style}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def percent(change: float) -> str:
+    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, and from a
+    baseline at 0 as "unbounded"."""
+    if change == np.inf:
+        return "unbounded"
+    if change > 10:
+        return f"{change + 1:.3g} times"
+    digits = 1 if abs(change) >= 0.01 else 2
+    return f"{round(100 * change, digits) + 0.0:+.{digits}f} %"  # + 0.0: no -0.00
+
+
+def change_words(found: "Interval") -> str:
+    """Write a relative change with its interval, as "-1.2 % [-2.0 %, -0.4 %]"."""
+    if not np.isfinite(found.low):
+        return percent(found.mean)
+    return f"{percent(found.mean)} [{percent(found.low)}, {percent(found.high)}]"

@@ -1,0 +1,117 @@
+"""Claims in words, as Markdown, as HTML and counted."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qbp.audit.claims import Claim, Row, committed, corrected, everything
+from qbp.book.tables.claims import ClaimsTable, evidence, paper_says, tally, we_measure
+from qbp.book.tables.markup import percent
+from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, share
+from qbp.statistics.intervals import Interval
+
+ROOT = Path(__file__).parents[3]
+
+
+def claim(**fields):
+    given = {"id": "x", "claim": "a < b & c", "quote": "the <words>", "where": "IV", "read_as": "as & such"}
+    given |= {"experiment": "curve", "reading": "as-written", "table": "curve", "ambiguities": (1, 12)}
+    return Claim(**{**given, **fields})
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (-0.273, "-27.3 %"),
+        (0.0, "+0.00 %"),
+        (-0.00001, "+0.00 %"),
+        (-0.0014, "-0.14 %"),
+        (1.5, "+150.0 %"),
+        (99.0, "100 times"),
+    ],
+)
+def test_percent(change, text):
+    assert percent(change) == text
+
+
+def test_what_a_row_says_by_rule():
+    hits = share(np.array([True] * 19 + [False]))
+    assert we_measure(Row(claim(rule="most"), hits)) == "19 of 20 runs [75 %, 100 %]"
+    assert we_measure(Row(claim(rule="convex", table=""), Interval(4, 4, 4, 1))) == "4 above a chord"
+    flat = Row(claim(rule="convex", table=""), Interval(-0.002, -0.002, -0.002, 1))
+    assert we_measure(flat) == "curvature 0.002 everywhere" and flat.verdict == "supported"
+    assert flat.command == "qbp claims x --rerun --json"
+    assert Row(claim(rule="untestable", table="", needs="a definition")).verdict == "untestable"
+    rng = np.random.default_rng(0)
+    b = rng.normal(10, 1, 20)
+    row = Row(claim(), compare_pairs(b - rng.normal(1, 0.1, 20), b), adjusted=0.012)
+    assert re.fullmatch(
+        r"lower on 20 of 20, d = -\d[\d.]*, r = -1, p = 0.01, visible from 0\.\d+ %", evidence(row)
+    )
+    assert row.command == "qbp claims x --rerun --seeds 20 --json"
+
+
+def test_a_figure_of_the_paper_and_equal_changes_are_written_out():
+    same = Row(claim(paper=-0.273), compare_pairs(np.array([1.0, 2.0]), np.array([4.0, 8.0])))
+    assert we_measure(same) == "-75.0 % [-75.0 %, -75.0 %] (n = 2)" and paper_says(same) == "-27.3 %"
+    assert (paper_says(Row(claim())), paper_says(Row(claim(rule="most")))) == ("lower", "in words")
+    assert we_measure(Row(claim())) == "not measured"
+
+
+def test_a_verdict_that_the_correction_takes_away_is_shown():
+    p = (0.02, 0.9, 0.9, 0.9)
+    weak = corrected(Row(claim(), Comparison(-0.3, -0.4, -0.2, 20, p=value)) for value in p)
+    assert "| not supported (alone: supported) |" in repr(ClaimsTable(weak[:1]))
+
+
+def test_a_table_is_markdown_as_text_and_escaped_html_on_a_page():
+    table = ClaimsTable([Row(claim(), Interval(-0.5, -0.6, -0.4, 3))])
+    head, rule, body = repr(table).splitlines()
+    assert head == "| the paper says | where | experiment, reading | paper | we measure | verdict |"
+    assert re.fullmatch(r"\|( ?---+ ?\|){6}", rule)
+    ours = "-50.0 % [-60.0 %, -40.0 %] (n = 3)"
+    assert body == f"| a < b & c | IV | curve, as-written | lower | {ours} | supported |"
+    page = table._repr_html_()
+    assert "a &lt; b &amp; c" in page and "a < b" not in page
+    assert page.count("<td") == 6 and page.count("<tr") == 2 and page.count("<table") == 1
+
+
+def test_a_table_with_details_folds_them_on_a_page():
+    rows = [Row(claim(), Interval(-0.5, -0.6, -0.4, 3)), Row(claim(table="", needs="a circuit", where="V"))]
+    table = ClaimsTable(rows, details=True)
+    head, _, first, second = repr(table).splitlines()
+    assert head.endswith("| verdict | recompute |") and second.endswith("| needs a circuit | open | - |")
+    assert first.endswith("| supported | " + rows[0].command + " |") and rows[0].command
+    page = table._repr_html_()
+    assert page.count("<td") == 12 and page.count("<details>") == page.count("</details>") == 3
+    assert page.count("<th ") == 6 and f"<code>{rows[0].command}</code>" in page
+    assert "The paper: “the &lt;words&gt;”. We read: as &amp; such." in page
+    assert "depends on ambiguity 1, 12" in page
+    assert "details" not in ClaimsTable(rows)._repr_html_() and "rerun" not in repr(ClaimsTable(rows))
+
+
+def test_what_a_sentence_says_stands_once_for_all_its_readings():
+    one = claim()
+    rows = [Row(replace(one, reading=f"reading {i}"), Interval(0, -1, 1, 3)) for i in range(3)]
+    page = ClaimsTable([*rows, Row(claim(where="V"), Interval(0, -1, 1, 3))])._repr_html_()
+    assert page.count('rowspan="3"') == 2 and page.count("a &lt; b") == 2
+    assert page.count("<tr") == 5 and page.count("<td") == 2 + 3 * 4 + 6
+    assert page.count("<tr>") == page.count("</tr>")
+
+
+def test_readme_shows_the_committed_claims():
+    text = (ROOT / "README.md").read_text()
+    (block,) = re.findall(r"<!-- claims -->\n(.*)\n<!-- /claims -->", text, re.DOTALL)
+    assert block == repr(ClaimsTable(committed()))
+
+
+def test_counts_by_reading():
+    rows = everything()
+    found = tally(rows)
+    assert found.to_numpy().sum() == 2 * len(rows)  # each row alone, and corrected
+    assert found.loc["supported", ("as-written", "alone")] == sum(
+        row.alone == "supported" and row.claim.reading.startswith("as-written") for row in rows
+    )
