@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from qbp.audit.effects import METRIC, Effect, Part, corrected, effect
 from qbp.audit.findings import change_words, judged_words
 from qbp.results import store
+from qbp.results.table import first_seeds
 from qbp.studies import perceptron_studies
 from qbp.studies.study import TASKS
+from qbp.studies.tables import TABLES
 
 if TYPE_CHECKING:
     from qbp.audit.ambiguities import Ambiguity
@@ -66,13 +68,11 @@ def answers(item: "Ambiguity", task: str, directory: Path = store.DIRECTORY) -> 
 
 def _rows(name: str, task: str, directory: Path) -> dict[str, "Result"]:
     """Read a study; where it lacks the method or its baseline, they come from the components, same seeds."""
-    rows = perceptron_studies.load(name, task, directory)
+    rows = perceptron_studies.study(name).load(task, directory)
     if not any(label.startswith("no-init, ") for label in rows):
         seeds = next(iter(rows.values())).config.seeds
-        plain = perceptron_studies.load("components", task, directory)
-        more = {
-            label: perceptron_studies.first_seeds(plain[label], seeds) for label in ("two-stage", "no-init")
-        }
+        plain = perceptron_studies.study("components").load(task, directory)
+        more = {label: first_seeds(plain[label], seeds) for label in ("two-stage", "no-init")}
         rows = {**more, **rows}
     return rows
 
@@ -164,10 +164,9 @@ class Choice:
     @property
     def tables(self) -> list[str]:
         """The `qbp grid` tables it reads."""
-        wanted = [c for n in self.item.studies for t in perceptron_studies.study(n).tasks
-                  for c in perceptron_studies.study(n).configs(t).values()]  # fmt: skip
-        keys = {store.key(config) for config in wanted}
-        return [name for name, table in perceptron_studies.tables().items() if keys & table.configs.keys()]
+        studies = map(perceptron_studies.study, self.item.studies)
+        wanted = {name for study in studies for task in study.tasks for name in study.tables(task)}
+        return [name for name in TABLES if name in wanted]
 
     def sentences(self) -> list[str]:
         """Return what follows: what depends on the choice, and whether the default should change."""

@@ -18,12 +18,10 @@ from qbp.audit.claims import (
     Row,
     Table,
     committed,
-    configs,
     corrected,
     everything,
     glued,
     measure,
-    needed,
     percent,
     rerun,
     select,
@@ -35,7 +33,8 @@ from qbp.experiments import terrain
 from qbp.results import store as tables
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, holm, share
 from qbp.statistics.intervals import Interval
-from qbp.studies import perceptron_studies
+from qbp.studies.tables import resolve
+from qbp.studies.tables import tables as tables_asked
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ["id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "command"]
@@ -180,25 +179,19 @@ def test_main_claims_are_final_changes_in_one_reading():
 
 
 def test_every_table_a_claim_reads_is_one_that_a_command_makes():
-    known = {*perceptron_studies.tables(), *(f"terrain-{task}" for task in ("curve", "telecom", "mnist"))}
     for table in {claim.table for claim in CLAIMS if claim.table}:
-        assert needed(table) and needed(table) <= known
+        assert resolve(table).tables and set(resolve(table).tables) <= tables_asked().keys()
 
 
 @pytest.mark.parametrize("table", sorted({c.table for c in CLAIMS if c.table}))
 def test_the_methods_and_metrics_of_a_claim_are_in_its_table(table):
     """As far as configurations say: what a table would hold, whether it is committed or not."""
-    asked = [claim for claim in CLAIMS if claim.table == table]
-    if "/" in table:
-        names = configs(table).keys()
-    elif table.startswith("terrain-"):
-        names = terrain.METHODS
-    else:
-        runs = perceptron_studies.tables()[table].configs.values()
-        names = {config.method for config in runs}
+    asked, runs = [claim for claim in CLAIMS if claim.table == table], resolve(table).configs
+    names = runs.keys()
+    if "/" not in table:
         for claim in asked:
-            assert {config.experiment for config in runs} == {claim.experiment}
-            assert {config.reading for config in runs} == {claim.reading.split(",")[0]}
+            assert {config.experiment for config in runs.values()} == {claim.experiment}
+            assert {config.reading for config in runs.values()} == {claim.reading.split(",")[0]}
     assert all(set(claim.names) <= set(names) for claim in asked)
 
 
@@ -223,7 +216,9 @@ def test_everything_is_in_the_papers_order_and_corrected_together(all_rows):
 def test_what_is_measured_is_what_the_committed_tables_allow(all_rows):
     there = tables.manifest().keys()
     for row in all_rows:
-        can = row.claim.how is not None and (not row.claim.table or needed(row.claim.table) <= there)
+        can = row.claim.how is not None and (
+            not row.claim.table or set(resolve(row.claim.table).tables) <= set(there)
+        )
         assert (row.found is not None) == can
         assert bool(row.needs) != can
         if row.claim.table in tables.MAIN:
@@ -329,7 +324,7 @@ def test_a_rerun_computes_the_row_again(tmp_path):
 def test_surveys_are_run_again_as_surveys(tmp_path):
     configs = terrain.configs("curve", 2, n_hidden=4, steps=110)
     surveyed = [terrain.survey(config) for config in configs]
-    tables.save("terrain-curve", surveyed, command="c", target="t", directory=tmp_path)
+    tables.save("terrain-curve", surveyed, command="qbp terrain curve", target="t", directory=tmp_path)
     (chosen,) = select(["curve-low-curvature"])
     values = surveyed[0].history["hessian_high"]
     assert rerun(chosen, directory=tmp_path).found.mean == pytest.approx(
