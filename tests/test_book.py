@@ -18,12 +18,17 @@ import yaml
 from qbp.algorithm_1 import TwoStageConfig
 from qbp.book import readme
 from qbp.book.run import chapters, known_parameters
+from qbp.book.sphinx import ALL_CLAIMS, tables_shown
 from qbp.cli import arguments, commands
-from qbp.studies import perceptron_studies
+from qbp.results import store
+from qbp.studies.tables import gridded, resolve
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted(BOOK.glob("*.ipynb"))}
+LOADERS = re.compile(
+    r"\b(?:(?:store|tables|benchmarks)\.load|load_places|load_depths|claims\.(?:committed|everything|of_tables))\("
+)
 GLUED = re.compile(r"\{glue:\w*\}`([^`:]+)(?::[^`]*)?`")
 
 # Numbers that prose may type, because they do not come from a run of ours.
@@ -127,6 +132,23 @@ def test_a_chapter_tells_and_the_package_computes(name):
             assert not isinstance(node, ast.ClassDef)
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 5, f"{node.name} belongs in the package"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_outputs_name_the_committed_tables_they_are_made_from(name):
+    """In the metadata of their cells; what is loaded by a name that can be read off must be among them."""
+    cells = code_cells(name)
+    named = {table for cell in cells for table in cell.metadata.get("tables", ())}
+    assert named <= {*store.manifest(), ALL_CLAIMS}
+    shown = {table for cell in cells for table in tables_shown(cell.metadata)}
+    source = "\n".join(cell.source for cell in cells)
+    assert bool(named) == bool(re.search(LOADERS, source))
+    for cell in cells:
+        *_, last = ast.parse(cell.source).body or [None]
+        if isinstance(last, ast.Expr) and re.search(LOADERS, ast.unparse(last)):
+            assert "tables" in cell.metadata, cell.source
+    for loaded in re.findall(r"\b(?:store|tables)\.load\(\"([^{}\"]+)\"\)", source):
+        assert shown.issuperset(resolve(loaded).tables), loaded
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -245,7 +267,7 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
     elif program == "qbp":
         args = arguments.parser().parse_args(words)  # a wrong one exits
         configs = commands._configs(args) if args.name == "run" else []
-        assert args.name != "grid" or set(args.tables) <= perceptron_studies.tables().keys()
+        assert args.name != "grid" or set(args.tables) <= gridded().keys()
         fast = ("info", "claims", "variance")
         quick = args.name in fast or (configs and len(configs) * configs[0].seeds <= 3)
         if quick and all(config.experiment != "mnist" for config in configs):  # under ten seconds

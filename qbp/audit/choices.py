@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qbp.audit.effects import METRIC, Effect, Part, corrected, effect
 from qbp.results import store
+from qbp.results.table import first_seeds
 from qbp.studies import perceptron_studies
 from qbp.studies.study import TASKS
 
@@ -64,13 +65,11 @@ def answers(item: "Ambiguity", task: str, directory: Path = store.DIRECTORY) -> 
 
 def _rows(name: str, task: str, directory: Path) -> dict[str, "Result"]:
     """Read a study; where it lacks the method or its baseline, they come from the components, same seeds."""
-    rows = perceptron_studies.load(name, task, directory)
+    rows = perceptron_studies.study(name).load(task, directory)
     if not any(label.startswith("no-init, ") for label in rows):
         seeds = next(iter(rows.values())).config.seeds
-        plain = perceptron_studies.load("components", task, directory)
-        more = {
-            label: perceptron_studies.first_seeds(plain[label], seeds) for label in ("two-stage", "no-init")
-        }
+        plain = perceptron_studies.study("components").load(task, directory)
+        more = {label: first_seeds(plain[label], seeds) for label in ("two-stage", "no-init")}
         rows = {**more, **rows}
     return rows
 

@@ -19,7 +19,7 @@ from qbp.experiments.registry import run
 from qbp.results import store as tables
 from qbp.statistics.hypothesis_tests import holm
 from qbp.statistics.intervals import Interval
-from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
+from qbp.studies.tables import load, resolve
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -127,12 +127,12 @@ def everything(directory: Path = tables.DIRECTORY, claims: Sequence[Claim] = CLA
         directory: the results folder.
         claims: those of the paper, or others (:func:`qbp.audit.sentences.read`).
     """
-    there = tables.manifest(directory).keys()
+    there = set(tables.manifest(directory))
     found: dict[str, Interval] = {}
     for table in dict.fromkeys(claim.table for claim in claims):  # each is read once
-        if table and not needed(table) <= there:
+        if table and not there.issuperset(resolve(table).tables):
             continue
-        results = load(table, directory)
+        results = load(table, directory) if table else {}
         asked = [claim for claim in claims if claim.table == table and claim.how]
         found |= {claim.id: measure_one(claim, results) for claim in asked}
     return corrected(Row(claim, found.get(claim.id)) for claim in claims)
@@ -176,49 +176,12 @@ def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIREC
     """
     if claim.how is None:
         raise ValueError(f"claim must be one that is measured, got {claim.id!r}, which needs {claim.needs}")
-    known, fresh = load(claim.table, directory), {}
+    known, fresh = load(claim.table, directory) if claim.table else {}, {}
+    listed = tables.manifest(directory)
     for name in claim.names if claim.table else ():
-        config = known[name].config
-        fresh[name] = run(config if seeds is None else replace(config, seeds=seeds), table=claim.table)
+        config, verb = known[name].config, tables.verb_of(listed[known[name].table]["command"])
+        fresh[name] = run(config if seeds is None else replace(config, seeds=seeds), verb=verb)
     return Row(claim, measure_one(claim, fresh))
-
-
-def load(table: str, directory: Path = tables.DIRECTORY) -> dict[str, "Result"]:
-    """Return the results of a claim's table; none for the empty name."""
-    if table.startswith("starts/"):
-        return start_studies.load(table.removeprefix("starts/"), directory)
-    if table.startswith("pqc/"):
-        rows = regression_studies.load_depths(table.split("/")[-1], directory)
-        return {f"{method}, {layers} layers": result for (method, layers), result in rows.items()}
-    if "/" in table:
-        studies, name, task = _study(table)
-        return studies.load(name, task, directory)
-    return tables.load(table, directory) if table else {}
-
-
-def needed(table: str) -> set[str]:
-    """Return the committed tables that :func:`load` reads."""
-    if "/" not in table:
-        return {table}
-    keys = {tables.key(config) for config in configs(table).values()}
-    return {name for name, content in perceptron_studies.tables().items() if keys & content.configs.keys()}
-
-
-def configs(table: str) -> dict[str, Any]:
-    """Return {label: configuration} of a claim's table that is part of a study, as "study/task"."""
-    if table.startswith("pqc/"):
-        rows = regression_studies.depth_rows(table.split("/")[-1])
-        return {f"{method}, {layers} layers": config for (method, layers), config in rows.items()}
-    if table.startswith("starts/"):
-        return start_studies.configs(table.removeprefix("starts/"))
-    studies, name, task = _study(table)
-    return studies.study(name).configs(task)
-
-
-def _study(table: str) -> tuple[Any, str, str]:
-    """Return the module, study and task of "study/task", or of "vqe/study/task" for one on circuits."""
-    *first, name, task = table.split("/")
-    return circuit_studies if first else perceptron_studies, name, task
 
 
 def select(ids: Iterable[str]) -> list[Claim]:

@@ -209,7 +209,7 @@ def of_parts(task: str, metric: str = METRIC, directory: Path = store.DIRECTORY)
     _checks.choice("task", task, TASKS)
     chosen = [*PARTS, *CONTROLS]
     rows = {
-        name: perceptron_studies.load(name, task, directory)
+        name: perceptron_studies.study(name).load(task, directory)
         for name in dict.fromkeys(p.study for p in chosen)
     }
     return corrected(effect(rows[p.study], p, task, metric, family="parts") for p in chosen)
@@ -229,7 +229,7 @@ def of_studies(
         study = perceptron_studies.study(name)
         if task in study.tasks:
             rows, chosen = (
-                perceptron_studies.load(name, task, directory),
+                study.load(task, directory),
                 [r for r in study.on(task) if r.against],
             )
             found += corrected(

@@ -11,7 +11,7 @@ from qbp.book.run import BOOK, chapters
 from qbp.book.tables.claims import paper_says, we_measure
 from qbp.results import store
 from qbp.results.integrity import Mismatch
-from qbp.studies.perceptron_studies import first_seeds
+from qbp.results.table import first_seeds
 
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 # A chapter that runs a few seeds itself computes them in another batch than the table: then a number may

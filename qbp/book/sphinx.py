@@ -5,6 +5,7 @@ them too.  The page of the result tables lists each with its command and the fil
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from qbp.book.provenance import tables_shown
+from qbp.audit.claims import CLAIMS
 from qbp.results import store
+from qbp.studies.tables import resolve
 
 NO_RESULTS = ("qbp-beside", "qbp-map", "qbp-source")  # source code and indices: nothing that is computed
 PAGE = "result-tables"
+ALL_CLAIMS = "claims"  # in a cell's metadata: every table that a claim is measured on
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -34,12 +37,10 @@ def trace(app: Sphinx, doctree: nodes.document) -> None:
     if source.suffix != ".ipynb":
         return
     cells = nbformat.read(source, as_version=4).cells
-    code = {index: cell.source for index, cell in enumerate(cells) if cell.cell_type == "code"}
-    shown = dict(zip(code, tables_shown(list(code.values()), store.manifest()), strict=True))
     for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") != "cell_code":
             continue
-        rows = sorted(shown.get(cell["cell_index"], ()))
+        rows = tables_shown(cells[cell["cell_index"]].metadata)
         for figure in cell.findall(nodes.figure):
             if rows and (captions := list(figure.findall(nodes.caption))):
                 captions[0] += [nodes.Text(" "), *_rows(rows)]
@@ -49,6 +50,20 @@ def trace(app: Sphinx, doctree: nodes.document) -> None:
             line += [nodes.Text(" "), *_rows(rows)] if rows else []
             line["classes"].append("qbp-trace")
             bundle.parent.insert(bundle.parent.index(bundle) + 1, line)
+
+
+def tables_shown(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the committed tables that a cell's output is made from, as its metadata say under `tables`.
+
+    Example:
+        >>> tables_shown({"tables": ["mnist", "curve"]})
+        ['curve', 'mnist']
+    """
+    named = set(metadata.get("tables", ()))
+    if ALL_CLAIMS in named:
+        judged = {claim.table for claim in CLAIMS if claim.table}
+        named = named - {ALL_CLAIMS} | {name for table in judged for name in resolve(table).tables}
+    return sorted(named & store.manifest().keys())
 
 
 def _is_result(node: nodes.Node) -> bool:

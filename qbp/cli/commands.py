@@ -170,11 +170,12 @@ def _is_option(name: str, value: Any) -> bool:
 
 
 def _grid(args: argparse.Namespace) -> int:
-    from qbp.results.grid import Parts, at_profile, listing, run_grid
-    from qbp.studies.perceptron_studies import tables
+    from qbp.results.grid import Parts, listing, run_grid
+    from qbp.results.table import at_profile
+    from qbp.studies.tables import gridded
 
     _checks.integer("jobs", args.jobs)
-    known = tables()
+    known = gridded()
     if unknown := [name for name in args.tables if name not in known]:
         raise ValueError(f"TABLE must be one of {', '.join(known)}, got {unknown[0]!r}")
     chosen = {name: known[name] for name in args.tables or known}
@@ -239,7 +240,7 @@ def _terrain(args: argparse.Namespace) -> int:
             found[config.method] = terrain.survey(config, bar.update)
     if args.save:
         name = f"terrain-{args.experiment}"
-        command = f"{results.command(configs[0], name)} --save {args.save}"
+        command = f"{results.command(configs[0], 'terrain')} --save {args.save}"
         target, folder = "I, III.B, IV.D", Path(args.save)
         path = results.save(name, found.values(), command=command, target=target, directory=folder)
         print(f"wrote {path}", file=sys.stderr)

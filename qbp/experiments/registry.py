@@ -101,15 +101,15 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def of(experiment: str, table: str = "") -> Kind:
-    """Return the kind of an experiment; in a table named terrain-... it is a survey.
+def of(experiment: str, verb: str = "run") -> Kind:
+    """Return the kind of an experiment that a subcommand of `qbp` runs: a survey for that of surveys.
 
     Raises:
         ValueError: there is none of this name.
     """
     if experiment not in KINDS:
         raise ValueError(f"experiment must be one of {', '.join(KINDS)}, got {experiment!r}")
-    return SURVEYS if table.startswith("terrain-") else KINDS[experiment]
+    return SURVEYS if verb == SURVEYS.verb else KINDS[experiment]
 
 
 def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
@@ -126,9 +126,8 @@ def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
     return of(plain.get("experiment", "")).config(**plain, **more)
 
 
-def run(config: Any, progress: Callable[[int], Any] | None = None, table: str = "") -> Result:
-    """Run a configuration of any kind, as the rows of a table need it; see
-    :func:`qbp.experiments.perceptrons.run`.
+def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "run") -> Result:
+    """Run a configuration of any kind, as a subcommand does; see :func:`qbp.experiments.perceptrons.run`.
 
     Raises:
         TypeError: `config` is no configuration.
@@ -140,4 +139,4 @@ def run(config: Any, progress: Callable[[int], Any] | None = None, table: str = 
     """
     if not hasattr(config, "experiment"):
         raise TypeError(f"config must be a configuration such as qbp.Experiment('curve'), got {config!r}")
-    return of(config.experiment, table).run(config, progress)
+    return of(config.experiment, verb).run(config, progress)

@@ -23,6 +23,7 @@ class Result:
         minibatch_loss: the method's own loss at every step, (runs, steps + 1); None if loaded from a table.
         diverged: (runs,), true where a value was not finite; its metrics keep their last finite value.
         seconds: wall-clock time.
+        table: name of the committed table it is loaded from; empty for a run.
     """
 
     config: Any
@@ -32,6 +33,7 @@ class Result:
     minibatch_loss: np.ndarray | None
     diverged: np.ndarray
     seconds: float
+    table: str = ""
 
     def final(self, metric: str) -> np.ndarray:
         """Return a metric after the last step, (runs,)."""

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -26,36 +26,14 @@ from qbp.experiments import registry
 from qbp.experiments.registry import run
 from qbp.perceptrons.mlp import MLP
 from qbp.results import store
+from qbp.results.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from qbp.experiments.perceptron_configs import Experiment
-    from qbp.studies import study
 
-PROFILES: dict[str, dict[str, int]] = {"paper": {}, "quick": {"seeds": 2, "steps": 20}}
 SHAPES = {"curve": (1, 1, 3, 2), "telecom": (12, 1, 1024, 256), "mnist": (784, 10, 2000, 3000)}  # in, out, n
-
-
-def at_profile(
-    tables: Mapping[str, "study.Table"], profile: str, seeds: int | None = None
-) -> dict[str, "study.Table"]:
-    """Return the tables with a profile's number of seeds and steps.
-
-    Args:
-        tables: {name: table}, as from :func:`qbp.studies.perceptron_studies.tables`.
-        profile: "paper", as they are; "quick", two seeds and twenty steps, to see that everything runs.
-        seeds: number of runs of every configuration, whatever the profile says.
-    """
-    changed = PROFILES[_checks.choice("profile", profile, PROFILES)]
-    if seeds is not None:
-        changed = changed | {"seeds": _checks.integer("seeds", seeds)}
-
-    def content(table: "study.Table") -> dict[str, "Experiment"]:
-        configs = [replace(config, **changed) for config in table.configs.values()]
-        return {store.key(config): config for config in configs}
-
-    return {name: replace(table, configs=content(table)) for name, table in tables.items()}
 
 
 def seconds(config: "Experiment") -> float:
@@ -204,7 +182,7 @@ def _attempt(config: "Experiment", path: Path) -> Exception | None:
     return None
 
 
-def assemble(name: str, table: "study.Table", parts: Parts, *, command: str, directory: Path) -> Path | None:
+def assemble(name: str, table: Table, parts: Parts, *, command: str, directory: Path) -> Path | None:
     """Put a table together from its parts and write it; None if a part is not there yet."""
     paths = [parts.find(config) for config in table.configs.values()]
     if not all(paths):
@@ -225,7 +203,7 @@ def _read(path: Path, metrics: tuple[str, ...] | None) -> "pd.DataFrame":
 
 
 def run_grid(
-    tables: Mapping[str, "study.Table"],
+    tables: Mapping[str, Table],
     parts: Parts,
     *,
     jobs: int,
@@ -298,7 +276,7 @@ class _Progress:
             self._bar.update(seconds(config))
 
 
-def listing(tables: Mapping[str, "study.Table"], jobs: int) -> str:
+def listing(tables: Mapping[str, Table], jobs: int) -> str:
     """Return what there is to compute, a line per table: configurations, runs, estimated minutes."""
     lines, whole = [("table", "configs", "runs", "minutes", "target")], 0.0
     for name, table in tables.items():

@@ -64,6 +64,7 @@ class Checked:
         rows: number of rows, None for a file that cannot be read.
         core: digest of the code that made the rows of runs; None for a table of another kind.
         now: digest of the present code for these rows.
+        verb: the subcommand that runs them.
         frame: rows that can be run again, None if there are none.
         mismatches: what is not as it should be.
     """
@@ -71,6 +72,7 @@ class Checked:
     rows: int | None = None
     core: str | None = None
     now: str | None = None
+    verb: str = "run"
     frame: "pd.DataFrame | None" = None
     mismatches: list[Mismatch] = field(default_factory=list)
 
@@ -118,6 +120,7 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
     if (digest := hashlib.sha256(raw).hexdigest()) != entry.get("sha256"):
         wrong("sha256", "not the bytes of the manifest", stored=str(entry.get("sha256")), recomputed=digest)
     of_runs = name not in OTHER_KINDS
+    found.verb = store.verb_of(entry.get("command"))
     for message in _entry(entry, frame, of_runs=of_runs):
         wrong("manifest", message)
     if not of_runs:
@@ -129,10 +132,10 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
     found.core = "+".join(sorted(frame["core"].unique()))
     if found.core != entry.get("core"):
         wrong("core", "the rows are of another", stored=str(entry.get("core")), recomputed=found.core)
-    good, others = _configs(name, frame, entry)
+    good, others = _configs(frame, entry, found.verb)
     found.mismatches += [replace(m, table=name) for m in (*_rows(frame), *others)]
     if good:
-        found.now = store.core_of(_config(good[0], frame[frame["key"] == good[0]]), name)
+        found.now = store.core_of(_config(good[0], frame[frame["key"] == good[0]]), found.verb)
     found.frame = frame[frame["key"].isin(good)].reset_index(drop=True)
     return found
 
@@ -175,7 +178,7 @@ def _rows(frame: "pd.DataFrame") -> Iterator[Mismatch]:
             yield Mismatch("", "schema", f"{words(row)} {what}{more}", named(row))
 
 
-def _configs(name: str, frame: "pd.DataFrame", entry: Mapping[str, Any]) -> tuple[list[str], list[Mismatch]]:
+def _configs(frame: "pd.DataFrame", entry: Mapping[str, Any], verb: str) -> tuple[list[str], list[Mismatch]]:
     """Return the keys whose rows can be run again, and what is wrong with configurations and seeds."""
     good, wrong = [], []
     commands = entry["configs"] if isinstance(entry.get("configs"), dict) else {}
@@ -188,14 +191,14 @@ def _configs(name: str, frame: "pd.DataFrame", entry: Mapping[str, Any]) -> tupl
             wrong.append(Mismatch("", "config", f"of {key}: {error}"))
             continue
         good.append(str(key))
-        command = store.command(config, name)
+        command = store.command(config, verb)
         said = re.sub(r" --device \S+", "", str(commands.get(key)))  # where it ran is no part of it
         if absent := sorted(set(config.run_seeds) - set(part["seed"])):
             wrong.append(Mismatch("", "seeds", f"{key} lacks {absent}", command=command))
         elif commands and said != command:
             what = f"of {key}: the manifest's command is not that of the rows"
             wrong.append(Mismatch("", "config", what, stored=said, recomputed=command))
-        steps = registry.of(config.experiment, name).records(config)
+        steps = registry.of(config.experiment, verb).records(config)
         wrong += _records(part, set(steps), command)
     return good, wrong
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -32,13 +33,12 @@ SPREAD = 200
 
 
 class Rerun(NamedTuple):
-    """A run to do again: its configuration, and {table: (the table's rows of it, labels of those drawn)}.
-
-    The tables are of one kind: what runs the configuration for one of them does for all.
-    """
+    """A run to do again: its configuration, {table: (the table's rows of it, labels of those drawn)}, and the
+    subcommand that runs it."""
 
     config: Any
     parts: "dict[str, tuple[pd.DataFrame, list[int]]]"
+    verb: str = "run"
 
 
 @dataclass
@@ -58,13 +58,19 @@ class Outcome:
     mismatches: list[Mismatch] = field(default_factory=list)
 
 
-def sample(frames: "Mapping[str, pd.DataFrame]", rows: int, seed: int) -> list[Rerun]:
+def sample(
+    frames: "Mapping[str, pd.DataFrame]",
+    rows: int,
+    seed: int,
+    verbs: Mapping[str, str] = MappingProxyType({}),
+) -> list[Rerun]:
     """Draw rows, as many from each table as from the others, and gather those of one run.
 
     Args:
         frames: {table: its rows}, each with a default index.
         rows: how many; with fewer rows than tables, the tables are drawn, too.
         seed: of the draw.
+        verbs: {table: subcommand that runs its rows}, where it is not "run".
 
     Returns:
         The runs that compute these rows again, in the order of the tables.
@@ -78,10 +84,10 @@ def sample(frames: "Mapping[str, pd.DataFrame]", rows: int, seed: int) -> list[R
         for at in sorted(drawn.choice(len(frame), count, replace=False)):
             row = frame.loc[at]
             plain, seed_of = json.loads(row["config"]), int(row["seed"])
-            one = row["key"], seed_of, registry.of(plain["experiment"], name).verb
+            one = row["key"], seed_of, registry.of(plain["experiment"], verbs.get(name, "run")).verb
             if one not in found:
                 config = registry.configuration(plain, seed=seed_of, seeds=1, device="cpu")
-                found[one] = Rerun(config, {})
+                found[one] = Rerun(config, {}, one[2])
             if name not in found[one].parts:
                 found[one].parts[name] = frame[(frame["key"] == one[0]) & (frame["seed"] == one[1])], []
             found[one].parts[name][1].append(int(at))
@@ -90,10 +96,9 @@ def sample(frames: "Mapping[str, pd.DataFrame]", rows: int, seed: int) -> list[R
 
 def recompute(again: Rerun) -> Outcome:
     """Run a configuration again, alone, and compare every stored row of this run."""
-    found, table = Outcome(), next(iter(again.parts))
-    command = store.command(again.config, table) + " --json"
+    found, command = Outcome(), store.command(again.config, again.verb) + " --json"
     try:
-        done = run(again.config, table=table)
+        done = run(again.config, verb=again.verb)
     except Exception as error:  # whatever it is, the row cannot be computed
         what = f"cannot be computed: {error}"
         found.mismatches = [Mismatch(table, "value", what, command=command) for table in again.parts]
@@ -105,7 +110,7 @@ def recompute(again: Rerun) -> Outcome:
         allowed, largest = tolerance(part, again.config.dtype)
         off = _excess(stored, new, allowed)
         if np.isfinite(off).all() and (over := off > 1).any():
-            looser = allowed + SPREAD * spread(done, part["step"].to_numpy(), table) * largest
+            looser = allowed + SPREAD * spread(done, part["step"].to_numpy(), again.verb) * largest
             off = _excess(stored, new, looser)
             found.loose += int((over & (off <= 1)).sum())
         found.compared += len(part)
@@ -137,24 +142,24 @@ def tolerance(part: "pd.DataFrame", dtype: str) -> tuple[np.ndarray, np.ndarray]
     return RELATIVE[dtype] * size.to_numpy() + OF_RANGE[dtype] * largest, largest
 
 
-def spread(alone: "Result", steps: np.ndarray, table: str = "") -> np.ndarray:
+def spread(alone: "Result", steps: np.ndarray, verb: str = "run") -> np.ndarray:
     """Return how far a run is from itself with other rounding: among others, where sums are in another order,
     and, if it is of single precision, in double precision.
 
     Args:
         alone: result of one seed.
         steps: recorded steps, (rows,).
-        table: where it stands.
+        verb: the subcommand that runs it.
 
     Returns:
         The largest difference up to each of these steps, as a share of a metric's range, over all metrics.
     """
-    others = [replace(alone.config, seeds=registry.of(alone.config.experiment, table).among)]
+    others = [replace(alone.config, seeds=registry.of(alone.config.experiment, verb).among)]
     if alone.config.dtype == "float32":
         others.append(replace(alone.config, dtype="float64"))
     far = np.zeros(len(alone.step))
     for other in others:
-        history = run(other, table=table).history
+        history = run(other, verb=verb).history
         for metric, (values,) in alone.history.items():
             largest = np.abs(values).max()
             far = np.maximum(far, np.abs(values - history[metric][0]) / (largest if largest > 0 else 1.0))

@@ -53,8 +53,18 @@ def key_of(config: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def command(config: Any, table: str = "") -> str:
-    """Return the command line that runs exactly this configuration, as the rows of a table need it.
+def verb_of(command: Any) -> str:
+    """Return the subcommand of `qbp` that a table's command has, which says what its rows are.
+
+    Example:
+        >>> verb_of("qbp terrain curve --seeds 20")
+        'terrain'
+    """
+    return [*str(command).split(), "", ""][1]
+
+
+def command(config: Any, verb: str = "run") -> str:
+    """Return the command line that runs exactly this configuration, by a kind's subcommand.
 
     Example:
         >>> from qbp.experiments.perceptron_configs import Experiment
@@ -63,7 +73,7 @@ def command(config: Any, table: str = "") -> str:
     """
     named = ("experiment", "method", "reading")
     plain = type(config)(**{name: getattr(config, name) for name in named if hasattr(config, name)})
-    words = [f"qbp {registry.of(config.experiment, table).verb} {config.experiment}"]
+    words = [f"qbp {registry.of(config.experiment, verb).verb} {config.experiment}"]
     said = {"method", "seeds", "algorithm"}
     if words == [f"qbp run {config.experiment}"]:
         words += [f"--methods {config.method}"]
@@ -81,8 +91,7 @@ def command(config: Any, table: str = "") -> str:
 
 
 def core_digest(kind: Kind = PERCEPTRONS) -> str:
-    """Return the digest of the code that a kind's numbers rest on (:mod:`qbp.results.digest`), 16 hex
-    digits."""
+    """Return the digest of the code that a kind's numbers rest on, 16 digits (:mod:`qbp.results.digest`)."""
     return _digest(kind.roots, kind.apart)
 
 
@@ -91,12 +100,12 @@ def _digest(roots: tuple[str, ...], apart: frozenset[str]) -> str:
     return Code(apart=apart).digest(roots)
 
 
-def core_of(config: Any, table: str = "") -> str:
-    """Return the digest of the code that computes the rows of a configuration in a table."""
-    return core_digest(registry.of(config.experiment, table))
+def core_of(config: Any, verb: str = "run") -> str:
+    """Return the digest of the code by which a subcommand computes a configuration."""
+    return core_digest(registry.of(config.experiment, verb))
 
 
-def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.DataFrame":
+def to_frame(result: Result, core: str | None = None, verb: str = "run") -> "pd.DataFrame":
     """Return a result in long form: key, config, core, seed, step, metric, value.
 
     `diverged` is stored as a metric of the last step.  A value that is not finite is stored as the last
@@ -106,7 +115,7 @@ def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.Da
     Args:
         result: what to write down.
         core: digest of the code that computed it (default :func:`core_of`).
-        table: where it will stand.
+        verb: the subcommand that runs it.
     """
     import pandas as pd
 
@@ -119,10 +128,10 @@ def to_frame(result: Result, core: str | None = None, table: str = "") -> "pd.Da
     )
     frame = pd.concat([frame, ended], ignore_index=True)
     text = json.dumps(config_dict(result.config), sort_keys=True)
-    frame = frame.assign(key=key(result.config), config=text, core=core or core_of(result.config, table))[
+    frame = frame.assign(key=key(result.config), config=text, core=core or core_of(result.config, verb))[
         ["key", "config", "core", "seed", "step", "metric", "value"]
     ]
-    frame.attrs = {"seconds": result.seconds, "command": command(result.config, table)}
+    frame.attrs = {"seconds": result.seconds, "command": command(result.config, verb)}
     return frame
 
 
@@ -140,14 +149,14 @@ def save(
     Args:
         name: the table is `name`.parquet.
         results: what to store.
-        command: the command that makes the table again.
+        command: the command that makes the table again; its subcommand says what its rows are.
         target: the item of the paper it speaks to.
         directory: the results folder.
 
     Returns:
         The table's path.
     """
-    frames = (to_frame(result, table=name) for result in results)
+    frames = (to_frame(result, verb=verb_of(command)) for result in results)
     return save_frames(name, frames, command=command, target=target, directory=directory)
 
 
@@ -237,7 +246,7 @@ def load_keys(
         ValueError: there is no such table, or its bytes are not those of the manifest.
     """
     groups = read_table(name, directory).groupby("key", observed=True, sort=False)
-    return {str(key): _from_frame(part) for key, part in groups if keys is None or key in keys}
+    return {str(key): _from_frame(part, name) for key, part in groups if keys is None or key in keys}
 
 
 def read_table(name: str, directory: Path = DIRECTORY) -> "pd.DataFrame":
@@ -267,7 +276,7 @@ def _frame(path: Path, sha256: str, changed: int) -> "pd.DataFrame":
     return pd.read_parquet(io.BytesIO(raw))
 
 
-def _from_frame(part: "pd.DataFrame") -> Result:
+def _from_frame(part: "pd.DataFrame", table: str) -> Result:
     config = json.loads(part["config"].iloc[0])
     seeds = np.sort(part["seed"].unique())
     config = registry.configuration(config, seed=int(seeds[0]), seeds=len(seeds))
@@ -278,7 +287,7 @@ def _from_frame(part: "pd.DataFrame") -> Result:
             diverged = square.to_numpy()[:, -1] > 0
         else:
             history[str(metric)], steps = square.to_numpy(), square.columns.to_numpy()
-    return Result(config, None, steps, history, None, diverged, seconds=float("nan"))
+    return Result(config, None, steps, history, None, diverged, seconds=float("nan"), table=table)
 
 
 def write(path: Path, content: bytes) -> None:

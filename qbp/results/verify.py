@@ -100,7 +100,7 @@ def verify(
         raise ValueError(f"no result tables in {directory}: run `make results` in a checkout of the book")
     for name in tables or ():
         _checks.choice("tables", name, names)
-    report, frames = Report(seed=seed, mismatches=wrong), {}
+    report, frames, verbs = Report(seed=seed, mismatches=wrong), {}, {}
     for name in names if tables is None else dict.fromkeys(tables):
         entry = manifest.get(name)
         found = check(name, entry, directory)
@@ -108,13 +108,13 @@ def verify(
         if found.rows is not None:
             report.tables[name] = found.rows
         if found.frame is not None:
-            frames[name] = found.frame
+            frames[name], verbs[name] = found.frame, found.verb
         if found.now and found.core != found.now:
             report.older[name] = found.core
             if not allow_older:
                 what = f"made by other code: core {found.core}, now {found.now}"
                 report.mismatches.append(Mismatch(name, "core", what, command=str(entry.get("command"))))
-    todo = sample(frames, rows, seed)
+    todo = sample(frames, rows, seed, verbs)
     for number, again in enumerate(todo):
         progress(number, len(todo), " ".join(again.parts))
         done = recompute(again)

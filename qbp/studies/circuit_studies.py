@@ -6,17 +6,12 @@ frame, except where a task says plain.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbp import _checks
 from qbp.experiments.circuit_configs import CircuitExperiment
-from qbp.results import store
-from qbp.studies.study import Table, read
-
-if TYPE_CHECKING:
-    from qbp.experiments.result import Result
+from qbp.studies.study import Study
 
 FRAMED = {"frame": "clifford"}
 TASKS: dict[str, dict[str, Any]] = {
@@ -37,12 +32,10 @@ KEPT += ("target_information", "product_error", "snr", "noisy_energy")
 
 
 @dataclass(frozen=True)
-class CircuitStudy:
+class CircuitStudy(Study):
     """A question on circuits and the rows that answer it.
 
     Attributes:
-        name: short name.
-        question: what it asks.
         rows: {label: options of :class:`~qbp.experiments.circuit_configs.CircuitExperiment`}, baselines
             first.
         tasks: where it is asked, of TASKS.
@@ -50,8 +43,6 @@ class CircuitStudy:
         table: file of the results.
     """
 
-    name: str
-    question: str
     rows: Mapping[str, Mapping[str, Any]]
     tasks: tuple[str, ...]
     table: str
@@ -64,6 +55,14 @@ class CircuitStudy:
             label: CircuitExperiment(**{**TASKS[task], **self.shared, **options})
             for label, options in self.rows.items()
         }
+
+    def home(self, config: CircuitExperiment) -> str:
+        """Return the study's table."""
+        return self.table
+
+    def called(self, task: str) -> str:
+        """Return the name with "vqe" before it."""
+        return f"vqe/{self.name}/{task}"
 
 
 def each(what: str, choices: Mapping[Any, Mapping[str, Any]], methods: Mapping[str, Any] = TWO) -> dict:
@@ -171,39 +170,8 @@ STUDIES: tuple[CircuitStudy, ...] = (
         {"qubits": 4, "layers": 4},
     ),
 )
-TARGETS = {
-    "vqe": "title, III: on circuits",
-    "vqe-8": "title, III: on eight qubits",
-    "vqe-shots": "abstract: noise of shots",
-    "vqe-plateau": "title, III: on a plateau",
-    "vqe-noise": "abstract: noise channels",
-}
 
 
 def study(name: str) -> CircuitStudy:
     """Return a study by its name; raise ValueError if there is none."""
     return {s.name: s for s in STUDIES}[_checks.choice("study", name, [s.name for s in STUDIES])]
-
-
-def tables() -> dict[str, Table]:
-    """Return every table, {name: table}."""
-    found: dict[str, dict[str, CircuitExperiment]] = {name: {} for name in TARGETS}
-    for s in STUDIES:
-        for task in s.tasks:
-            found[s.table] |= {store.key(c): c for c in s.configs(task).values()}
-    return {name: Table(TARGETS[name], configs, KEPT) for name, configs in found.items()}
-
-
-def load(name: str, task: str, directory: Path = store.DIRECTORY) -> dict[str, "Result"]:
-    """Read a study's rows on one task: {label: Result}, all on the same seeds.
-
-    Args:
-        name: of the study.
-        task: one of its tasks.
-        directory: the results folder.
-
-    Raises:
-        ValueError: there is no such study, or its table or a row is not there.
-    """
-    s = study(name)
-    return read(s.configs(task), [s.table], directory, what=f"{name} on {task}")

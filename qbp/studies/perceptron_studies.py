@@ -1,76 +1,53 @@
 """What is run beside the paper's own comparisons, as data: studies of one question each, and their tables.
 
-A :class:`~qbp.studies.study.Study` has rows; a row is a configuration on each task and the row it is compared
-with, on the same seeds.  A configuration is computed once, stored in one table, and may stand in many
-studies.
+A study has rows; a row is a configuration on each task and the row it is compared with, on the same seeds.
+A configuration is computed once, stored in one table, and may stand in many studies.
 """
 
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-
 from qbp import _checks
-from qbp.results import store
-from qbp.studies import circuit_studies, regression_studies, start_studies
 from qbp.studies.study import (
     BATCHED,
-    COMPARISONS,
     EPOCH,
-    FEW,
     FEWER,
     MAIN_EVERY,
-    MAIN_KEYS,
+    PerceptronStudy,
     Row,
-    Study,
-    Table,
     pair,
     pairs,
-    read,
+    row,
     setting,
     sweep,
-    two_stage,
 )
 
-if TYPE_CHECKING:
-    from qbp.experiments.perceptron_configs import Experiment
-    from qbp.experiments.result import Result
-
-STUDIES: tuple[Study, ...] = (
-    Study(
+STUDIES: tuple[PerceptronStudy, ...] = (
+    PerceptronStudy(
         "components",
         "What does each part of the method do?",
         (
-            Row("no-init", {"method": "no-init"}),
-            Row("two-stage", two_stage(), against="no-init"),
-            Row("Stage 1 only", two_stage(stage_1_steps=501), against="two-stage"),
-            Row("Stage 2 only", two_stage(stage_1_steps=0), against="two-stage"),
-            Row("beta = 0", two_stage(beta_0=0.0), against="two-stage"),
-            Row("lam = 0", two_stage(lambda_0=0.0), against="two-stage"),
-            Row("lam = beta = 0", two_stage(lambda_0=0.0, beta_0=0.0), against="two-stage"),
-            Row("no annealing", two_stage(lambda_decay=1.0, beta_decay=1.0), against="two-stage"),
-            Row("Stage 2 only, lam = 0", two_stage(stage_1_steps=0, lambda_0=0.0), against="no-init"),
+            row("no-init", "no-init"),
+            row("two-stage", "two-stage", "no-init"),
+            row("Stage 1 only", "two-stage", "two-stage", stage_1_steps=501),
+            row("Stage 2 only", "two-stage", "two-stage", stage_1_steps=0),
+            row("beta = 0", "two-stage", "two-stage", beta_0=0.0),
+            row("lam = 0", "two-stage", "two-stage", lambda_0=0.0),
+            row("lam = beta = 0", "two-stage", "two-stage", lambda_0=0.0, beta_0=0.0),
+            row("no annealing", "two-stage", "two-stage", lambda_decay=1.0, beta_decay=1.0),
+            row("Stage 2 only, lam = 0", "two-stage", "no-init", stage_1_steps=0, lambda_0=0.0),
         ),
         ambiguities=(12,),
     ),
-    Study(
+    PerceptronStudy(
         "stage-1",
         "Gradient steps or ridge regression as Stage 1?",
         (
-            Row("no-init", {"method": "no-init"}),
-            Row("two-stage", two_stage(), against="no-init"),
-            Row("two-stage-ridge", {"method": "two-stage-ridge"}, against="two-stage"),
-            Row(
-                "ridge, then the task alone",
-                {"method": "two-stage-ridge", **setting(lambda_0=0.0, beta_0=0.0)},
-                against="two-stage-ridge",
-            ),
+            row("no-init", "no-init"),
+            row("two-stage", "two-stage", "no-init"),
+            row("two-stage-ridge", "two-stage-ridge", "two-stage"),
+            row("ridge, then the task alone", "two-stage-ridge", "two-stage-ridge", lambda_0=0.0, beta_0=0.0),
         ),
         ambiguities=(5,),
     ),
-    Study(
+    PerceptronStudy(
         "ridge-strength",
         "How strong should the ridge of eq. 2 be?",
         sweep(
@@ -79,13 +56,13 @@ STUDIES: tuple[Study, ...] = (
         ),
         ambiguities=(6,),
     ),
-    Study(
+    PerceptronStudy(
         "stage-1-length",
         "How long should Stage 1 be?",
         sweep({f"{n} steps": setting(stage_1_steps=n) for n in (0, 25, 50, 102, 200, 400)}),
         ambiguities=(9,),
     ),
-    Study(
+    PerceptronStudy(
         "switching",
         "When does eq. 3 end Stage 1?",
         sweep(
@@ -102,23 +79,21 @@ STUDIES: tuple[Study, ...] = (
         ambiguities=(7, 8),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "blend",
         "What do lambda_0 and its annealing do?",
-        (
-            *sweep(
+        sweep(
                 {
                     **{f"lambda_0 = {v:g}": setting(lambda_0=v) for v in (0.0, 0.3, 0.5, 1.0)},
                     "lambda decays by 0.9": setting(lambda_decay=0.9),
                     "lambda constant": setting(lambda_decay=1.0),
                     "released no-init on the data": setting(stage_1_steps=0, lambda_0=0.3),
                 }
-            ),
         ),
         ambiguities=(10, 11),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "oscillation",
         "What do amplitude, frequency, phase and annealing of R_osc do?",
         sweep(
@@ -134,7 +109,7 @@ STUDIES: tuple[Study, ...] = (
         ambiguities=(13,),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "annealing",
         "Does it matter when lambda and beta are annealed?",
         (
@@ -153,7 +128,7 @@ STUDIES: tuple[Study, ...] = (
         ambiguities=(14,),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "optimizer",
         "Does the optimizer decide?",
         pairs(
@@ -167,37 +142,33 @@ STUDIES: tuple[Study, ...] = (
         ambiguities=(15,),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "rates",
         "Do the step sizes eta_c and eta_n decide?",
         pairs({f"eta = {v:g}": setting(eta_c=v, eta_n=v) for v in (1e-4, 1e-3, 1e-2)}),
         ambiguities=(23,),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "weight-decay",
         "Does plain weight decay do what the oscillation is said to do?",
         (
-            Row("no-init", {"method": "no-init"}),
+            row("no-init", "no-init"),
             *(
-                Row(
-                    f"no-init, weight decay {v:g}",
-                    {"method": "no-init", **setting(weight_decay=v)},
-                    against="no-init",
-                )
+                row(f"no-init, weight decay {v:g}", "no-init", "no-init", weight_decay=v)
                 for v in (0.0, 0.1, 1.0)
             ),
-            Row("two-stage", two_stage(), against="no-init"),
-            Row("two-stage, weight decay 0", two_stage(weight_decay=0.0), against="two-stage"),
+            row("two-stage", "two-stage", "no-init"),
+            row("two-stage, weight decay 0", "two-stage", "two-stage", weight_decay=0.0),
         ),
         ambiguities=(15,),
     ),
-    Study(
+    PerceptronStudy(
         "early-stopping",
         "Does early stopping on a fifth of the training set do as well, at an equal budget?",
         (
-            Row("no-init", {"method": "no-init"}),
-            Row("two-stage", two_stage(), against="no-init"),
+            row("no-init", "no-init"),
+            row("two-stage", "two-stage", "no-init"),
             *(  # to be read with qbp.statistics.curves.stopped_early, beside the two that train on everything
                 Row(
                     f"{method}, a fifth held out",
@@ -208,13 +179,13 @@ STUDIES: tuple[Study, ...] = (
             ),
         ),
     ),
-    Study(
+    PerceptronStudy(
         "width",
         "Does the number of hidden units decide?",
         pairs({f"{n} hidden units": {"n_hidden": n} for n in (16, 64, 256)}),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "depth",
         "Does it hold across depths?",
         pairs(
@@ -223,21 +194,21 @@ STUDIES: tuple[Study, ...] = (
         ),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "batch",
         "Does the size of a mini-batch decide?",
         pairs({f"batches of {n}": {"batch_size": n} for n in (4, 16, 64)}),
         tasks=BATCHED,
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "budget",
         "Does it hold with more steps?",
         pairs({"500 steps": {}, "1000 steps": {"steps": 1000}, "2000 steps": {"steps": 2000}}),
         tasks=("curve", "curve-64", "telecom"),
         ambiguities=(22,),
     ),
-    Study(
+    PerceptronStudy(
         "budget-mnist",
         "Does it hold with more steps on MNIST?",
         pairs({"500 steps": {}, "1000 steps": {"steps": 1000}}),
@@ -245,35 +216,35 @@ STUDIES: tuple[Study, ...] = (
         ambiguities=(22,),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "data",
         "Does it hold on another noise, other digits?",
         pairs({f"data seed {n}": {"data_seed": n} for n in (0, 1, 2)}),
         tasks=("telecom", "mnist"),
         seeds=FEWER,
     ),
-    Study(
+    PerceptronStudy(
         "points",
         "What do three training points say?",
         pairs({"3 points": {}, **{f"{n} points": {"points": n} for n in (8, 16, 64)}}),
         tasks=("curve",),
         ambiguities=(18,),
     ),
-    Study(
+    PerceptronStudy(
         "digits",
         "Does it hold with more digits per class?",
         pairs({"200 per class": {}, "400 per class": {"per_class": 400}}),
         tasks=("mnist",),
         ambiguities=(16,),
     ),
-    Study(
+    PerceptronStudy(
         "telecom-data",
         "Does the released telecom target, one step skipped, change the outcome?",
         pairs({"one step ahead": {}, "as released": {"data": "as-released"}}),
         tasks=("telecom",),
         ambiguities=(17,),
     ),
-    Study(
+    PerceptronStudy(
         "readings",
         "Does training on the released penalties instead of the data change the outcome?",
         (
@@ -282,48 +253,24 @@ STUDIES: tuple[Study, ...] = (
         ),
         ambiguities=(1,),
     ),
-    Study(
+    PerceptronStudy(
         "sellier",
         "Is Sellier's plateau the method's or the released variant's?",
         (
-            Row("no-init", {"method": "no-init"}),
-            Row("sellier", {"method": "sellier"}, against="no-init"),
-            Row("sellier, as released, shared start", {"method": "sellier-released"}, against="sellier"),
-            Row(
-                "sellier, Gaussians",
-                {"method": "sellier", **setting(form="closure")},
-                against="sellier",
-                tasks=("curve", "curve-64", "telecom"),  # on MNIST it is the default
-            ),
-            Row(
-                "Gaussians, no Hartree term",
-                {"method": "sellier", **setting(form="closure", kappa=0.0)},
-                against="sellier",
-            ),
-            Row(
-                "Gaussians, imaginary time",
-                {"method": "sellier", **setting(form="closure", time="imaginary")},
-                against="sellier",
-            ),
-            Row(
-                "Gaussians, dt = 0.4",
-                {"method": "sellier", **setting(form="closure", dt=0.4)},
-                against="sellier",
-            ),
-            Row("heavy ball", {"method": "heavy-ball"}, against="sellier"),
+            row("no-init", "no-init"),
+            row("sellier", "sellier", "no-init"),
+            row("sellier, as released, shared start", "sellier-released", "sellier"),
+            # On MNIST the closure, Gaussians, is the default.
+            row("sellier, Gaussians", "sellier", "sellier", ("curve", "curve-64", "telecom"), form="closure"),
+            row("Gaussians, no Hartree term", "sellier", "sellier", form="closure", kappa=0.0),
+            row("Gaussians, imaginary time", "sellier", "sellier", form="closure", time="imaginary"),
+            row("Gaussians, dt = 0.4", "sellier", "sellier", form="closure", dt=0.4),
+            row("heavy ball", "heavy-ball", "sellier"),
             *(
-                Row(
-                    f"heavy ball, friction {v:g}",
-                    {"method": "heavy-ball", **setting(friction=v)},
-                    against="heavy ball",
-                )
+                row(f"heavy ball, friction {v:g}", "heavy-ball", "heavy ball", friction=v)
                 for v in (0.01, 0.03, 0.1)
             ),
-            Row(
-                "heavy ball, friction 0.1, step 0.01",
-                {"method": "heavy-ball", **setting(friction=0.1, eta_n=0.01)},
-                against="no-init",
-            ),
+            row("heavy ball, friction 0.1, step 0.01", "heavy-ball", "no-init", friction=0.1, eta_n=0.01),
         ),
         ambiguities=(20,),
         seeds=FEWER,
@@ -340,55 +287,6 @@ NOT_MEASURED = {  # rows of the chapter on ambiguities that no study here measur
 }
 
 
-def study(name: str) -> Study:
+def study(name: str) -> PerceptronStudy:
     """Return a study by its name; raise ValueError if there is none."""
     return {s.name: s for s in STUDIES}[_checks.choice("study", name, [s.name for s in STUDIES])]
-
-
-@cache
-def tables() -> dict[str, Table]:
-    """Return every table, {name: table}: the comparisons, then what else the studies need, by task."""
-    found: dict[str, Table] = dict(COMPARISONS)
-    extra: dict[str, dict[str, Experiment]] = {}
-    for s in STUDIES:
-        for task in s.tasks:
-            name = "sellier-variants" if s.name == "sellier" else f"ablations-{task}"
-            for config in s.configs(task).values():
-                key = store.key(config)
-                if key in MAIN_KEYS:
-                    continue
-                own = extra.setdefault(name, {})
-                kept = next((table for table in extra.values() if key in table), own)
-                if key not in kept or kept[key].seeds < config.seeds:
-                    kept[key] = config
-    targets = {"sellier-variants": "IV, [6]"}
-    for name in sorted(filter(extra.get, extra)):
-        found[name] = Table(targets.get(name, "III, IV: every choice"), extra[name], FEW)
-    found |= regression_studies.tables() | circuit_studies.tables() | start_studies.tables()
-    return found
-
-
-def load(name: str, task: str, directory: Path = store.DIRECTORY) -> dict[str, "Result"]:
-    """Read a study's rows on one task: {label: Result}, all on the same, its fewest, seeds per reading.
-
-    Args:
-        name: of the study.
-        task: one of its tasks.
-        directory: the results folder.
-
-    Raises:
-        ValueError: there is no such study, or a table it needs is not there.
-    """
-    configs = study(name).configs(task)
-    keys = {store.key(c) for c in configs.values()}
-    holding = [table for table, content in tables().items() if keys & content.configs.keys()]
-    found = read(configs, holding, directory, what=f"{name} on {task}")
-    fewest = min(result.config.seeds for result in found.values())
-    return {label: first_seeds(result, fewest) for label, result in found.items()}
-
-
-def first_seeds(result: "Result", count: int) -> "Result":
-    """Return a result with its first `count` runs alone."""
-    history = {metric: values[:count] for metric, values in result.history.items()}
-    config = replace(result.config, seeds=min(count, result.config.seeds))
-    return replace(result, config=config, history=history, diverged=np.asarray(result.diverged)[:count])

@@ -8,7 +8,7 @@ from qbp import _checks
 from qbp.experiments.regression import RegressionExperiment
 from qbp.results import store
 from qbp.statistics.intervals import paired
-from qbp.studies.study import Table, read
+from qbp.studies.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,25 +69,31 @@ def depth_rows(output: str = "plain") -> dict[tuple[str, int], RegressionExperim
     return found
 
 
-def tables() -> dict[str, Table]:
-    """Return both tables, {name: table}."""
-    main = {store.key(c): c for c in rows().values()}
-    deep = [c for output in ("plain", "affine") for c in depth_rows(output).values()]
-    depth = {key: c for c in deep if (key := store.key(c)) not in main}
-    return {
-        "pqc": Table("the later notebook", main, METRICS),
-        "pqc-depth": Table("the abstract: across varying circuit depths", depth, METRICS),
-    }
+class RegressionStudy(Study):
+    """The regression: its `arms`, and both methods across depths with each kind of output."""
+
+    tasks = ("arms", "depth/plain", "depth/affine")
+
+    def configs(self, task: str) -> dict[str, RegressionExperiment]:
+        """Return {label: configuration} of one task."""
+        _checks.choice("task", task, self.tasks)
+        if task == "arms":
+            return rows()
+        found = depth_rows(task.removeprefix("depth/"))
+        return {f"{method}, {layers} layers": config for (method, layers), config in found.items()}
+
+    def home(self, config: RegressionExperiment) -> str:
+        """Return `pqc` for the notebook's three layers."""
+        return "pqc" if config.layers == 3 else "pqc-depth"
 
 
-def load(directory: Path = store.DIRECTORY) -> dict[str, "Result"]:
-    """Read table `pqc`, {label: Result}."""
-    return read(rows(), ["pqc"], directory, what="the regression")
+STUDY = RegressionStudy("pqc", "What does Stage 1 do to the regression of the later notebook?")
 
 
 def load_depths(output: str = "plain", directory: Path = store.DIRECTORY) -> dict[tuple[str, int], "Result"]:
     """Read {(method, layers): Result} from both tables."""
-    return read(depth_rows(output), ["pqc", "pqc-depth"], directory, what="the regression across depths")
+    found = STUDY.load(f"depth/{output}", directory)
+    return dict(zip(depth_rows(output), found.values(), strict=True))
 
 
 def compared(

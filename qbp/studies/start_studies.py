@@ -20,7 +20,7 @@ from qbp.statistics.gains import factor_words
 from qbp.statistics.intervals import band, relative_change
 from qbp.studies.start_ensembles import ALGORITHM, TARGETS, WHENS
 from qbp.studies.start_gradients import QUANTITIES, RELATIVE, end_of_stage_1, escape, squared
-from qbp.studies.study import Table, read
+from qbp.studies.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,51 +93,48 @@ def places(study: str) -> list[Place]:
     return [Place(target, depth, n, paulis) for target in TARGETS for n in SIZES]
 
 
-def configs(study: str) -> dict[str, CircuitExperiment]:
-    """Return {label: configuration} as the claims call them: of a depth, of "Z", or of "switching".
+def _label(place: Place, when: str, study: str) -> str:
+    """Return what a claim calls a place before or after Stage 1."""
+    more = f" of {place.target_layers} layers" if study == "target-layers" else ""
+    return f"{place.qubits} qubits, {place.target}{more}, {when}"
+
+
+class StartStudy(Study):
+    """Where Stage 2 begins: the places of each depth and kind, and what ends Stage 1 by a rule.
 
     Example:
-        >>> list(configs("n"))[:2]
+        >>> list(STUDY.configs("n"))[:2]
         ['4 qubits, product, random start', '4 qubits, product, start of Stage 2']
     """
-    if study == "switching":
-        return {f"{target}, {rule}": Place(target).switched(rule) for rule in SWITCHING for target in TARGETS}
-    _checks.choice("study", study, (*DEPTHS, "Z"))
-    return {
-        f"{place.qubits} qubits, {place.target}, {when}": config
-        for place in places(study)
-        for when, config in place.configs().items()
-    }
+
+    tasks = (*STUDIES, "switching")
+
+    def configs(self, task: str) -> dict[str, CircuitExperiment]:
+        """Return {label: configuration} of one task."""
+        _checks.choice("task", task, self.tasks)
+        if task == "switching":
+            return {
+                f"{target}, {rule}": Place(target).switched(rule) for rule in SWITCHING for target in TARGETS
+            }
+        return {
+            _label(place, when, task): config
+            for place in places(task)
+            for when, config in place.configs().items()
+        }
+
+    def home(self, config: CircuitExperiment) -> str:
+        """Return the table of the rules that end Stage 1, or that of all places."""
+        return "starts" if config.algorithm.switching == "steps" else "starts-switching"
 
 
-def tables() -> dict[str, Table]:
-    """Return both tables, {name: table}."""
-    every = [c for study in STUDIES for place in places(study) for c in place.configs().values()]
-    switching = configs("switching").values()
-    says = "abstract, III: gradients where Stage 2 begins"
-    return {
-        "starts": Table(says, {store.key(c): c for c in every}, METRICS),
-        "starts-switching": Table(
-            "III.A, eq. 3", {store.key(c): c for c in switching}, ("stage", "task_grad_rms", "error")
-        ),
-    }
-
-
-def load(study: str, directory: Path = store.DIRECTORY) -> dict[str, Result]:
-    """Read the configurations of :func:`configs`, {label: Result}."""
-    table = "starts-switching" if study == "switching" else "starts"
-    return read(configs(study), [table], directory, what=study)
-
-
+STUDY = StartStudy("starts", "How large are the gradients where Stage 2 begins?")
 Pairs = Mapping[Place, Mapping[str, Result]]
 
 
 def load_places(study: str, directory: Path = store.DIRECTORY) -> dict[Place, dict[str, Result]]:
-    """Read a study, {place: {"random start", "start of Stage 2": Result}}."""
-    pairs = {place: place.configs() for place in places(study)}
-    flat = {(place, when): c for place, pair in pairs.items() for when, c in pair.items()}
-    found = read(flat, ["starts"], directory, what=study)
-    return {place: {when: found[place, when] for when in pair} for place, pair in pairs.items()}
+    """Read the places of a study, {place: {"random start", "start of Stage 2": Result}}."""
+    found = STUDY.load(study, directory)
+    return {place: {when: found[_label(place, when, study)] for when in WHENS} for place in places(study)}
 
 
 def variances(pairs: Pairs) -> "pd.DataFrame":

@@ -1,6 +1,6 @@
-"""What a study is: one question, and the rows that answer it; and the tables of the paper's own comparisons.
+"""Studies: one question each, and the rows that answer it; and how those on perceptrons are written down.
 
-The studies themselves are data in :mod:`qbp.studies.perceptron_studies`.
+The studies themselves are data, and :mod:`qbp.studies.tables` lists them all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +12,85 @@ from typing import TYPE_CHECKING, Any
 from qbp import _checks
 from qbp.experiments.perceptron_configs import Experiment
 from qbp.results import store
+from qbp.results.table import Table, first_seeds, read
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question and the configurations that answer it, the same for every kind of experiment.
+
+    A kind has `tasks`, the names of where the question is asked, and says `configs` and `home`.
+
+    Attributes:
+        name: short name.
+        question: what it asks.
+    """
+
+    name: str
+    question: str
+
+    def configs(self, task: str) -> dict[str, Any]:
+        """Return {label: configuration} of one task."""
+        raise NotImplementedError
+
+    def home(self, config: Any) -> str:
+        """Return the name of the table that holds a configuration."""
+        raise NotImplementedError
+
+    def called(self, task: str) -> str:
+        """Return what claims and chapters call its rows on a task."""
+        return f"{self.name}/{task}"
+
+    def tables(self, task: str) -> tuple[str, ...]:
+        """Return the names of the committed tables that hold the rows of one task."""
+        return tuple(dict.fromkeys(map(self.home, self.configs(task).values())))
+
+    def load(self, task: str, directory: Path = store.DIRECTORY) -> dict[str, "Result"]:
+        """Read the rows of one task: {label: Result}, all on the same, the fewest, seeds.
+
+        Raises:
+            ValueError: there is no such task, or a table or a row is not there.
+        """
+        found = read(self.configs(task), self.tables(task), directory, what=f"{self.name} on {task}")
+        fewest = min(result.config.seeds for result in found.values())
+        return {label: first_seeds(result, fewest) for label, result in found.items()}
+
+
+@dataclass(frozen=True)
+class Whole(Study):
+    """Tables with a row per method, each read whole: its tasks are the names of the tables.
+
+    Attributes:
+        held: {name: table}.
+    """
+
+    held: Mapping[str, Table]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tables."""
+        return tuple(self.held)
+
+    def configs(self, task: str) -> dict[str, Any]:
+        """Return {method: configuration} of a table."""
+        _checks.choice("task", task, self.held)
+        return {config.method: config for config in self.held[task].configs.values()}
+
+    def called(self, task: str) -> str:
+        """Return the table's own name."""
+        return task
+
+    def home(self, config: Any) -> str:
+        """Return the name of the table that has a configuration."""
+        return next(name for name, table in self.held.items() if store.key(config) in table.configs)
+
+    def load(self, task: str, directory: Path = store.DIRECTORY) -> dict[str, "Result"]:
+        """Read a table: {method: Result}, whatever its configurations."""
+        return store.load(task, directory)
+
 
 TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more than three points
     "curve": {"experiment": "curve"},
@@ -51,20 +127,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A question and the rows that answer it.
+class PerceptronStudy(Study):
+    """A question on perceptrons and the rows that answer it.
 
     Attributes:
-        name: short name.
-        question: what it asks.
         rows: the lines of its table, baselines first.
         tasks: where it is asked, of TASKS.
         ambiguities: rows of the chapter on ambiguities that it measures.
         seeds: {task: runs} where that is not 20.
     """
 
-    name: str
-    question: str
     rows: tuple[Row, ...]
     tasks: tuple[str, ...] = tuple(TASKS)
     ambiguities: tuple[int, ...] = ()
@@ -83,20 +155,13 @@ class Study:
             found[row.label] = configure(seeds=self.seeds.get(task, 20), **options)
         return found
 
-
-@dataclass(frozen=True)
-class Table:
-    """A file of results.
-
-    Attributes:
-        target: the item of the paper it speaks to.
-        configs: {key: configuration}.
-        metrics: what is stored of the histories; None is everything.
-    """
-
-    target: str
-    configs: Mapping[str, Experiment]
-    metrics: tuple[str, ...] | None = None
+    def home(self, config: Experiment) -> str:
+        """Return the comparison that has the configuration, else the table of further rows."""
+        if table := MAIN_KEYS.get(store.key(config)):
+            return table
+        if config.method.startswith(("sellier", "heavy-ball")):
+            return "sellier-variants"
+        return f"ablations-{config.experiment}" + "-64" * (config.points == 64)
 
 
 def configure(**options: Any) -> Experiment:
@@ -108,9 +173,9 @@ def configure(**options: Any) -> Experiment:
     return Experiment(record_every=EVERY, **options)
 
 
-def two_stage(**algorithm: Any) -> dict[str, Any]:
-    """Return the options of Algorithm 1 with these settings."""
-    return {"method": "two-stage", "algorithm": algorithm}
+def row(label: str, method: str, against: str = "", tasks: tuple[str, ...] = (), **algorithm: Any) -> Row:
+    """Return a row of a method with these settings of its algorithm."""
+    return Row(label, {"method": method, "algorithm": algorithm}, against, tasks=tasks)
 
 
 def pair(
@@ -173,31 +238,8 @@ def _comparison(name: str) -> Table:
     reading = "as-released" if name.endswith("as-released") else "as-written"
     chosen = {"record_every": MAIN_EVERY, "reading": reading, **options}
     configs = [Experiment(method=method, **chosen) for method in methods]
-    return Table(target, {store.key(c): c for c in configs}, metrics)
+    return Table(target, {store.key(c): c for c in configs}, metrics, "comparisons")
 
 
 COMPARISONS = {name: _comparison(name) for name in _COMPARISONS}
-MAIN_KEYS = {key for table in COMPARISONS.values() for key in table.configs}
-
-
-def read(
-    configs: Mapping[Any, Any], tables: Iterable[str], directory: Path = store.DIRECTORY, *, what: str
-) -> dict[Any, "Result"]:
-    """Read configurations from the tables that hold them, {label: Result}.
-
-    Args:
-        configs: {label: configuration}.
-        tables: names of the tables to look in.
-        directory: the results folder.
-        what: whose rows these are, for the error.
-
-    Raises:
-        ValueError: a table or a row is not there.
-    """
-    wanted, names = {label: store.key(c) for label, c in configs.items()}, list(tables)
-    found: dict[str, Result] = {}
-    for name in names:
-        found |= store.load_keys(name, set(wanted.values()), directory=directory)
-    if lacking := [str(label) for label, key in wanted.items() if key not in found]:
-        raise ValueError(f"{what} lacks {', '.join(lacking)}: run `qbp grid {' '.join(names)}`")
-    return {label: found[key] for label, key in wanted.items()}
+MAIN_KEYS = {key: name for name, table in COMPARISONS.items() for key in table.configs}

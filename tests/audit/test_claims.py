@@ -16,7 +16,6 @@ from qbp.audit.claims import (
     corrected,
     everything,
     measure,
-    needed,
     rerun,
     select,
 )
@@ -26,6 +25,7 @@ from qbp.experiments import terrain
 from qbp.results import store as tables
 from qbp.statistics.hypothesis_tests import Comparison, holm
 from qbp.statistics.intervals import Interval
+from qbp.studies.tables import resolve
 
 GUIDE = ["id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "command"]
 MAIN = [claim for claim in CLAIMS if claim.main]
@@ -113,7 +113,9 @@ def test_everything_is_in_the_papers_order_and_corrected_together(all_rows):
 def test_what_is_measured_is_what_the_committed_tables_allow(all_rows):
     there = tables.manifest().keys()
     for row in all_rows:
-        can = row.claim.how is not None and (not row.claim.table or needed(row.claim.table) <= there)
+        can = row.claim.how is not None and (
+            not row.claim.table or set(resolve(row.claim.table).tables) <= set(there)
+        )
         assert (row.found is not None) == can
         assert bool(row.needs) != can
         if row.claim.table in tables.MAIN:
@@ -201,7 +203,7 @@ def test_a_rerun_computes_the_row_again(tmp_path):
 def test_surveys_are_run_again_as_surveys(tmp_path):
     configs = terrain.configs("curve", 2, n_hidden=4, steps=110)
     surveyed = [terrain.survey(config) for config in configs]
-    tables.save("terrain-curve", surveyed, command="c", target="t", directory=tmp_path)
+    tables.save("terrain-curve", surveyed, command="qbp terrain curve", target="t", directory=tmp_path)
     (chosen,) = select(["curve-low-curvature"])
     values = surveyed[0].history["hessian_high"]
     assert rerun(chosen, directory=tmp_path).found.mean == pytest.approx(

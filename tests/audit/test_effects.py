@@ -27,7 +27,7 @@ from qbp.experiments.result import Result
 from qbp.statistics.hypothesis_tests import compare_pairs, detectable
 from qbp.studies import perceptron_studies
 from qbp.studies.perceptron_studies import NOT_MEASURED, STUDIES
-from qbp.studies.study import TASKS
+from qbp.studies.study import TASKS, PerceptronStudy
 
 SEEDS = 12
 RNG = np.random.default_rng(0)
@@ -96,15 +96,14 @@ def test_every_study_stands_in_one_place_and_every_part_is_two_of_its_rows():
 def fake(monkeypatch):
     """Every row of every study ends a fifth lower than the loss of its baseline; no tables are read."""
 
-    def load(name, task, directory=None):
-        study = perceptron_studies.study(name)
+    def load(study, task, directory=None):
         low = {row.label: 0.8 if row.against else 1.0 for row in study.on(task)}
         return {
             label: result(low[label] * noisy(0.01), replace(config, seeds=SEEDS))
             for label, config in study.configs(task).items()
         }
 
-    monkeypatch.setattr(perceptron_studies, "load", load)
+    monkeypatch.setattr(PerceptronStudy, "load", load)
 
 
 def test_what_is_said_of_effects(fake):

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from qbp.audit import measures
-from qbp.audit.claims import CLAIMS, configs, everything, needed, select
+from qbp.audit.claims import CLAIMS, everything, select
 from qbp.audit.sentences import read
 from qbp.audit.verdicts import RULES, VERDICTS
-from qbp.experiments import terrain
-from qbp.studies import perceptron_studies
+from qbp.studies.tables import resolve, tables
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "qbp/audit/claims.toml").read_text()
@@ -104,23 +103,16 @@ def test_main_claims_are_final_changes_in_one_reading():
 
 
 def test_every_table_a_claim_reads_is_one_that_a_command_makes():
-    known = {*perceptron_studies.tables(), *(f"terrain-{task}" for task in ("curve", "telecom", "mnist"))}
     for table in {claim.table for claim in CLAIMS if claim.table}:
-        assert needed(table) and needed(table) <= known
+        assert resolve(table).tables and set(resolve(table).tables) <= tables().keys()
 
 
 @pytest.mark.parametrize("table", sorted({c.table for c in CLAIMS if c.table}))
 def test_the_methods_and_metrics_of_a_claim_are_in_its_table(table):
     """As far as configurations say: what a table would hold, whether it is committed or not."""
-    asked = [claim for claim in CLAIMS if claim.table == table]
-    if "/" in table:
-        names = configs(table).keys()
-    elif table.startswith("terrain-"):
-        names = terrain.METHODS
-    else:
-        runs = perceptron_studies.tables()[table].configs.values()
-        names = {config.method for config in runs}
+    asked, runs = [claim for claim in CLAIMS if claim.table == table], resolve(table).configs
+    if "/" not in table:
         for claim in asked:
-            assert {config.experiment for config in runs} == {claim.experiment}
-            assert {config.reading for config in runs} == {claim.reading.split(",")[0]}
-    assert all(set(claim.names) <= set(names) for claim in asked)
+            assert {config.experiment for config in runs.values()} == {claim.experiment}
+            assert {config.reading for config in runs.values()} == {claim.reading.split(",")[0]}
+    assert all(set(claim.names) <= set(runs) for claim in asked)

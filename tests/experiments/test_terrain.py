@@ -60,7 +60,9 @@ def test_the_way_without_oscillation_is_another_one(surveyed):
 
 
 def test_a_survey_is_stored_and_read_like_a_run(surveyed, tmp_path):
-    store.save("terrain-curve", surveyed.values(), command="c", target="t", directory=tmp_path)
+    store.save(
+        "terrain-curve", surveyed.values(), command="qbp terrain curve", target="t", directory=tmp_path
+    )
     again = store.load("terrain-curve", tmp_path)
     for method, found in surveyed.items():
         assert again[method].config == found.config and again[method].step.tolist() == [0, 100, 130]
@@ -75,10 +77,7 @@ def test_progress_adds_up_to_the_work():
 
 
 def test_who_makes_which_table():
-    assert (
-        registry.of("mnist", "terrain-mnist").run is terrain.survey
-        and registry.of("mnist", "mnist").run is run
-    )
+    assert registry.of("mnist", "terrain").run is terrain.survey and registry.of("mnist").run is run
 
 
 @pytest.mark.parametrize(

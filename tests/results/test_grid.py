@@ -12,8 +12,8 @@ from said import Said
 
 import qbp
 from qbp.results import grid, store
-from qbp.results.grid import Parts, at_profile, compute, listing, run_grid, seconds
-from qbp.studies.study import Table
+from qbp.results.grid import Parts, compute, listing, run_grid, seconds
+from qbp.results.table import Table, at_profile
 
 OPTIONS = {"n_hidden": 4, "steps": 6, "record_every": 3, "seeds": 2, "device": "cpu"}
 
@@ -174,7 +174,7 @@ def test_the_estimate_grows_with_the_work():
 
 def test_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("qbp.studies.perceptron_studies.tables", lambda: {"t": table(0.1), "u": table(0.2)})
+    monkeypatch.setattr("qbp.studies.tables.gridded", lambda: {"t": table(0.1), "u": table(0.2)})
     said = Said("grid", "--list")
     assert said.status == 0 and "t  " in said.out and not list(tmp_path.iterdir())
     said = Said("grid", "curve")

@@ -11,12 +11,10 @@ import pytest
 import qbp
 from qbp.cli.arguments import parser
 from qbp.cli.commands import _configs
-from qbp.experiments import terrain
 from qbp.results import store
 from qbp.results.integrity import OTHER_KINDS
 from qbp.results.store import core_digest, key, load, manifest, save, to_frame
-from qbp.studies.perceptron_studies import tables
-from qbp.studies.study import Table
+from qbp.studies.tables import tables
 
 OPTIONS = {"device": "cpu", "n_hidden": 5, "points": 6, "batch_size": 4, "steps": 7, "record_every": 3}
 WRITTEN = {"command": "qbp run curve --steps 7", "target": "IV.B, Fig. 1a"}
@@ -200,8 +198,7 @@ def test_a_table_with_several_configurations_of_a_method_is_read_by_key(made, tm
 
 def test_committed_tables_and_manifest_are_the_same_set():
     names = {path.stem for path in store.DIRECTORY.glob("*.parquet")}
-    surveys = {f"terrain-{task}" for task in ("curve", "telecom", "mnist")}
-    assert names == manifest().keys() == {*tables(), *surveys, *OTHER_KINDS}
+    assert names == manifest().keys() == {*tables(), *OTHER_KINDS}
     assert sum(path.stat().st_size for path in store.DIRECTORY.iterdir()) < 10e6
 
 
@@ -210,17 +207,15 @@ def test_a_committed_table_is_what_its_manifest_says_and_its_command_makes(name)
     entry, found = manifest()[name], store.load_keys(name)  # this compares the bytes with the hash
     assert entry.keys() >= {"target", "command", "sha256", "rows", "seeds", "configs", "core", "packages"}
     assert len(entry["core"]) == 16 and set(entry["core"]) <= set("0123456789abcdef")
-    if name in tables():
-        table, command = tables()[name], f"qbp grid {name}"
-    else:
-        task = name.removeprefix("terrain-")
-        table = Table("I, III.B, IV.D", {key(c): c for c in terrain.configs(task)})
-        command = f"qbp terrain {task} --seeds 20 --save results"
-    assert entry["command"] == command
+    table = tables()[name]
+    assert entry["command"] == (table.command or f"qbp grid {name}")
     assert entry["target"] == table.target and list(found) == list(entry["configs"]) == list(table.configs)
     for one, config in table.configs.items():
         result = found[one]
-        assert entry["configs"][one] == store.command(config, name) and key(config) == one
+        assert (
+            entry["configs"][one] == store.command(config, store.verb_of(entry["command"]))
+            and key(config) == one
+        )
         assert key(result.config) == one and result.config.run_seeds == config.run_seeds
         assert result.step[0] == 0 and result.step[-1] == config.steps
         assert all(np.isfinite(values).all() for values in result.history.values())

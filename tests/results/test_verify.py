@@ -236,7 +236,8 @@ def test_a_sample_hits_every_table_and_repeats_by_its_seed(whole):
 
 def test_surveys_are_surveyed_again_and_rest_on_code_of_their_own(tmp_path):
     small = terrain.configs("curve", 1, n_hidden=4, points=4, steps=101)
-    store.save("terrain-curve", map(terrain.survey, small), directory=tmp_path, **WRITTEN)
+    store.save("terrain-curve", map(terrain.survey, small), directory=tmp_path, command="qbp terrain curve",
+               target="I")  # fmt: skip
     report = verify(tmp_path, rows=4)  # by the seed that conftest fixes, of both runs
     assert report.mismatches == [] and report.older == {} and report.runs == 2 and report.sampled == 4
     assert store.manifest(tmp_path)["terrain-curve"]["core"] == store.core_digest(registry.SURVEYS)
@@ -250,7 +251,7 @@ def test_surveys_are_surveyed_again_and_rest_on_code_of_their_own(tmp_path):
 
 def test_rows_of_one_run_are_computed_once(whole, monkeypatch):
     ran = []
-    monkeypatch.setattr(rerun, "run", lambda config, table: ran.append(config) or perceptrons.run(config))
+    monkeypatch.setattr(rerun, "run", lambda config, verb: ran.append(config) or perceptrons.run(config))
     frame = _table(whole)
     one = frame[(frame["key"] == frame["key"][0]) & (frame["seed"] == 5)].reset_index(drop=True)
     report = [recompute(again) for again in sample({"a": one, "b": one}, 12, 0)]
@@ -263,7 +264,7 @@ def test_a_run_that_repeats_less_well_is_held_to_what_it_repeats(whole, monkeypa
     (again,) = sample({"small": frame[frame["key"] == frame["key"][0]].reset_index(drop=True)}, 1, 0)
     ((part, labels),) = again.parts.values()
 
-    def chaotic(config, table):
+    def chaotic(config, verb):
         done = perceptrons.run(config)
         if config.seeds > 1:
             growth = np.where(done.step > 3, 1e-4, 0.0)
@@ -286,7 +287,7 @@ def test_a_run_that_repeats_less_well_is_held_to_what_it_repeats(whole, monkeypa
 
 
 def test_code_that_cannot_compute_a_row_any_more_is_a_mismatch(whole, monkeypatch):
-    def broken(config, table):
+    def broken(config, verb):
         raise RuntimeError("gone")
 
     monkeypatch.setattr(rerun, "run", broken)

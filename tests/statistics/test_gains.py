@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import qbp
-from qbp.audit import claims, measures
+from qbp.audit import measures
 from qbp.audit.sentences import CLAIMS
 from qbp.experiments.circuit_configs import CircuitExperiment
 from qbp.experiments.registry import run
 from qbp.results import store
 from qbp.statistics.gains import CUT, error_within, evaluations_to, factor_of, gain, gains, successes, table
-from qbp.studies import circuit_studies, perceptron_studies
-from qbp.studies.circuit_studies import STUDIES, load, study, tables
+from qbp.studies import circuit_studies
+from qbp.studies.circuit_studies import STUDIES, study
+from qbp.studies.tables import gridded, resolve
 
 
 def result(error, evaluations, **history):
@@ -71,10 +72,8 @@ def test_a_gain_by_hand():
 
 
 def test_studies_are_whole():
-    found = tables()
-    assert (
-        len({s.name for s in STUDIES}) == len(STUDIES) and found.keys() <= perceptron_studies.tables().keys()
-    )
+    found = gridded()
+    assert len({s.name for s in STUDIES}) == len(STUDIES)
     for s in STUDIES:
         for task in s.tasks:
             configs = s.configs(task)
@@ -91,18 +90,17 @@ def test_claims_name_rows_that_exist():
         if claim.table.startswith("vqe/"):
             _, name, task = claim.table.split("/")
             assert set(claim.names) <= study(name).configs(task).keys(), claim.id
-            assert claims.needed(claim.table) == {study(name).table}
-    assert claims.needed("pqc/depth/plain") == {"pqc", "pqc-depth"}
+            assert resolve(claim.table) == (study(name), task)
+    assert set(resolve("pqc/depth/plain").tables) == {"pqc", "pqc-depth"}
 
 
-def test_a_study_is_read_back(tmp_path, monkeypatch):
+def test_a_study_is_read_back(tmp_path):
     small = {"qubits": 2, "layers": 1, "steps": 2, "seeds": 2, "device": "cpu"}
     one = circuit_studies.CircuitStudy("one", "?", circuit_studies.TWO, ("random",), "vqe", small)
-    monkeypatch.setattr(circuit_studies, "STUDIES", (one,))
     configs = one.configs("random")
     done = [run(c) for c in configs.values()]
     store.save("vqe", done[:1], command="x", target="t", directory=tmp_path)
     with pytest.raises(ValueError, match="one on random lacks two-stage: run `qbp grid vqe`"):
-        load("one", "random", tmp_path)
+        one.load("random", tmp_path)
     store.save("vqe", done, command="x", target="t", directory=tmp_path)
-    assert [r.config.method for r in load("one", "random", tmp_path).values()] == list(configs)
+    assert [r.config.method for r in one.load("random", tmp_path).values()] == list(configs)

@@ -9,9 +9,9 @@ import qbp
 from qbp.cli.arguments import parser
 from qbp.cli.commands import _configs
 from qbp.results import store
-from qbp.studies import perceptron_studies
-from qbp.studies.perceptron_studies import NOT_MEASURED, STUDIES, study, tables
-from qbp.studies.study import TASKS, Row, Study, Table
+from qbp.studies.perceptron_studies import NOT_MEASURED, STUDIES, study
+from qbp.studies.study import TASKS, PerceptronStudy, Row
+from qbp.studies.tables import gridded
 
 ASKED = [(s, task) for s in STUDIES for task in s.tasks]
 
@@ -34,16 +34,16 @@ def test_a_study_compares_rows_that_are_there_and_differ(s, task):
 
 def test_every_row_is_in_one_table_and_every_command_makes_its_row():
     homes = {}
-    for name, table in tables().items():
+    for name, table in gridded().items():
         for key, config in table.configs.items():
             assert homes.setdefault(key, name) == name and key == store.key(config)
             _, *words = shlex.split(store.command(config))
             assert _configs(parser().parse_args(words)) == [config]
     for s, task in ASKED:
         for config in s.configs(task).values():
-            home = tables()[homes[store.key(config)]]
+            home = gridded()[homes[store.key(config)]]
             assert home.configs[store.key(config)].seeds >= config.seeds
-    assert list(tables())[:6] and set(store.MAIN) <= tables().keys()
+    assert set(store.MAIN) <= gridded().keys()
 
 
 def test_every_ambiguity_is_measured_or_says_why_not():
@@ -63,19 +63,19 @@ def test_rows_come_back_by_label_on_the_same_seeds(tmp_path, monkeypatch):
     def tiny(method, **options):
         return Row(method, {"method": method, "n_hidden": 4, "steps": 3, **options})
 
-    small = Study("small", "?", (tiny("no-init"), tiny("two-stage")), seeds={"curve": 2})
-    monkeypatch.setattr(perceptron_studies, "STUDIES", (small,))
+    small = PerceptronStudy("small", "?", (tiny("no-init"), tiny("two-stage")), seeds={"curve": 2})
+    homes = {"no-init": "a", "two-stage": "b"}
+    monkeypatch.setattr(PerceptronStudy, "home", lambda self, config: homes[config.method])
     first, second = small.configs("curve").values()
     done = [qbp.run(c) for c in (qbp.Experiment("curve", "no-init", n_hidden=4, steps=3, seeds=3,
                                                 record_every=50), second)]  # fmt: skip
-    assert store.key(done[0].config) == store.key(first)
-    chosen = {name: Table("", {store.key(r.config): r.config}) for name, r in zip("ab", done, strict=True)}
-    monkeypatch.setattr(perceptron_studies, "tables", lambda: chosen)
+    assert store.key(done[0].config) == store.key(first) and small.tables("curve") == ("a", "b")
     store.save("a", done[:1], command="", target="", directory=tmp_path)
     with pytest.raises(ValueError, match=r"name must be a table in .*got 'b'"):
-        perceptron_studies.load("small", "curve", tmp_path)
+        small.load("curve", tmp_path)
     store.save("b", done[1:], command="", target="", directory=tmp_path)
-    back = perceptron_studies.load("small", "curve", tmp_path)
+    back = small.load("curve", tmp_path)
+    assert [r.table for r in back.values()] == ["a", "b"]
     assert list(back) == ["no-init", "two-stage"]
     assert [r.config.run_seeds for r in back.values()] == [range(2), range(2)]
     np.testing.assert_array_equal(back["no-init"].final("val_loss"), done[0].final("val_loss")[:2])

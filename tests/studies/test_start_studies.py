@@ -12,10 +12,11 @@ from qbp.convex import local_loss
 from qbp.experiments import registry
 from qbp.experiments.result import Result
 from qbp.results import store
-from qbp.studies import perceptron_studies, start_studies
+from qbp.studies import start_studies
 from qbp.studies.start_ensembles import WHENS, ensemble
 from qbp.studies.start_gradients import bits_per_qubit, end_of_stage_1, escape, squared
 from qbp.studies.start_studies import Place
+from qbp.studies.tables import gridded
 
 
 def made_up(config, rms, error, **more):
@@ -120,11 +121,10 @@ def test_both_configurations_of_a_place_share_start_target_and_loss():
 
 
 def test_tables_are_among_those_of_the_grid_and_no_configuration_is_in_two():
-    mine = start_studies.tables()
-    assert mine.keys() <= perceptron_studies.tables().keys()
+    mine = gridded()
     assert not mine["starts"].configs.keys() & mine["starts-switching"].configs.keys()
-    for study in (*start_studies.DEPTHS, "Z", "switching"):
-        wanted = {store.key(config) for config in start_studies.configs(study).values()}
+    for study in start_studies.STUDY.tasks:
+        wanted = {store.key(config) for config in start_studies.STUDY.configs(study).values()}
         assert wanted <= mine["starts"].configs.keys() | mine["starts-switching"].configs.keys()
 
 
@@ -147,7 +147,7 @@ def test_a_stored_table_is_read_by_place_and_by_label(run, tmp_path, monkeypatch
     store.save("starts", run.values(), command="qbp grid starts", target="here", directory=tmp_path)
     pairs = start_studies.load_places("1", tmp_path)
     assert list(pairs) == [place] and list(pairs[place]) == list(WHENS)
-    labelled = start_studies.load("1", tmp_path)
+    labelled = start_studies.STUDY.load("1", tmp_path)
     np.testing.assert_array_equal(
         labelled["3 qubits, circuit, start of Stage 2"].final("error"), run["start of Stage 2"].final("error")
     )

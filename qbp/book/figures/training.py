@@ -180,7 +180,7 @@ def study_curves(
     stand two by two.
 
     Args:
-        studies: {task: {label: Result}}, as from :func:`qbp.studies.perceptron_studies.load`.
+        studies: {task: {label: Result}}, as from :func:`qbp.studies.tables.load`.
         metric: a loss in the histories.
         columns: of the legend.
 

@@ -11,6 +11,7 @@ from qbp.book.tables.markup import change_words, html, markdown
 from qbp.results import store
 from qbp.studies import perceptron_studies
 from qbp.studies.study import TASKS
+from qbp.studies.tables import TABLES
 
 if TYPE_CHECKING:
     from qbp.audit.ambiguities import Ambiguity
@@ -33,10 +34,9 @@ class Choice:
     @property
     def tables(self) -> list[str]:
         """The `qbp grid` tables it reads."""
-        wanted = [c for n in self.item.studies for t in perceptron_studies.study(n).tasks
-                  for c in perceptron_studies.study(n).configs(t).values()]  # fmt: skip
-        keys = {store.key(config) for config in wanted}
-        return [name for name, table in perceptron_studies.tables().items() if keys & table.configs.keys()]
+        studies = map(perceptron_studies.study, self.item.studies)
+        wanted = {name for study in studies for task in study.tasks for name in study.tables(task)}
+        return [name for name in TABLES if name in wanted]
 
     def sentences(self) -> list[str]:
         """Return what follows: what depends on the choice, and whether the default should change."""

@@ -70,7 +70,7 @@ def plateau_table(
     """Return where training losses stay late in training and how much they move there.
 
     Args:
-        studies: {task: {label: Result}}, as from :func:`qbp.studies.perceptron_studies.load`, on the same
+        studies: {task: {label: Result}}, as from :func:`qbp.studies.tables.load`, on the same
             seeds.
         baseline: row that the others are compared with.
         start: first step that counts as late; of the records, only steps that all rows have are used.

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from qbp.book.tables.variance import decay_table, engine_table, row_table
 from qbp.studies.variance_studies import Row, Study, rows
-from qbp.studies.variance_tables import decay_table, engine_table, row_table
 
 
 def row(n, bits, engine="pauli-walk", stderr=0.0):

@@ -1,0 +1,85 @@
+"""Tables as they are asked for: what one is to hold, which command makes it, and its rows read by label."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qbp import _checks
+from qbp.results import store
+
+if TYPE_CHECKING:
+    from qbp.experiments.result import Result
+
+
+PROFILES: dict[str, dict[str, int]] = {"paper": {}, "quick": {"seeds": 2, "steps": 20}}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of results.
+
+    Attributes:
+        target: the item of the paper it speaks to.
+        configs: {key: configuration}.
+        metrics: what is stored of the histories; None is everything.
+        kind: comparisons, studies, regression, starts or surveys.
+        command: what makes it, where that is not `qbp grid` with its name.
+    """
+
+    target: str
+    configs: Mapping[str, Any]
+    metrics: tuple[str, ...] | None = None
+    kind: str = "studies"
+    command: str = ""
+
+
+def at_profile(tables: Mapping[str, Table], profile: str, seeds: int | None = None) -> dict[str, Table]:
+    """Return the tables with a profile's number of seeds and steps.
+
+    Args:
+        tables: {name: table}, as from :func:`qbp.studies.tables.gridded`.
+        profile: "paper", as they are; "quick", two seeds and twenty steps, to see that everything runs.
+        seeds: number of runs of every configuration, whatever the profile says.
+    """
+    changed = PROFILES[_checks.choice("profile", profile, PROFILES)]
+    if seeds is not None:
+        changed = changed | {"seeds": _checks.integer("seeds", seeds)}
+
+    def content(table: Table) -> dict[str, Any]:
+        configs = [replace(config, **changed) for config in table.configs.values()]
+        return {store.key(config): config for config in configs}
+
+    return {name: replace(table, configs=content(table)) for name, table in tables.items()}
+
+
+def read(
+    configs: Mapping[Any, Any], tables: Iterable[str], directory: Path = store.DIRECTORY, *, what: str
+) -> dict[Any, "Result"]:
+    """Read configurations from the tables that hold them, {label: Result}.
+
+    Args:
+        configs: {label: configuration}.
+        tables: names of the tables to look in.
+        directory: the results folder.
+        what: whose rows these are, for the error.
+
+    Raises:
+        ValueError: a table or a row is not there.
+    """
+    wanted, names = {label: store.key(c) for label, c in configs.items()}, list(tables)
+    found: dict[str, Result] = {}
+    for name in names:
+        found |= store.load_keys(name, set(wanted.values()), directory=directory)
+    if lacking := [str(label) for label, key in wanted.items() if key not in found]:
+        raise ValueError(f"{what} lacks {', '.join(lacking)}: run `qbp grid {' '.join(names)}`")
+    return {label: found[key] for label, key in wanted.items()}
+
+
+def first_seeds(result: "Result", count: int) -> "Result":
+    """Return a result with its first `count` runs alone."""
+    history = {metric: values[:count] for metric, values in result.history.items()}
+    config = replace(result.config, seeds=min(count, result.config.seeds))
+    return replace(result, config=config, history=history, diverged=np.asarray(result.diverged)[:count])

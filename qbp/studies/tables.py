@@ -1,0 +1,119 @@
+"""The committed tables and the studies whose rows they hold, each listed once.
+
+A table is an entry of `TABLES`, a study one of `STUDIES`; what `qbp grid` computes, what a claim is measured
+on and what a chapter loads is looked up here.
+"""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qbp import _checks
+from qbp.experiments import terrain
+from qbp.experiments.perceptron_configs import EXPERIMENTS
+from qbp.results import store
+from qbp.results.table import Table
+from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
+from qbp.studies.study import COMPARISONS, FEW, TASKS, Study, Whole
+
+if TYPE_CHECKING:
+    from qbp.experiments.result import Result
+
+SURVEYS = {
+    f"terrain-{experiment}": Table(
+        "I, III.B, IV.D",
+        {store.key(config): config for config in terrain.configs(experiment)},
+        kind="surveys",
+        command=f"qbp terrain {experiment} --seeds 20 --save results",
+    )
+    for experiment in EXPERIMENTS
+}
+_CHOICES, _GRADIENTS = "III, IV: every choice", "abstract, III: gradients where Stage 2 begins"
+_DEPTHS = "the abstract: across varying circuit depths"
+_CIRCUITS, _REGRESSION = circuit_studies.KEPT, regression_studies.METRICS
+TABLES: dict[str, Table] = {  # those without configurations of their own are filled by the studies
+    **COMPARISONS,
+    **{f"ablations-{task}": Table(_CHOICES, {}, FEW) for task in sorted(TASKS)},
+    "sellier-variants": Table("IV, [6]", {}, FEW),
+    "pqc": Table("the later notebook", {}, _REGRESSION, "regression"),
+    "pqc-depth": Table(_DEPTHS, {}, _REGRESSION, "regression"),
+    "vqe": Table("title, III: on circuits", {}, _CIRCUITS),
+    "vqe-8": Table("title, III: on eight qubits", {}, _CIRCUITS),
+    "vqe-shots": Table("abstract: noise of shots", {}, _CIRCUITS),
+    "vqe-plateau": Table("title, III: on a plateau", {}, _CIRCUITS),
+    "vqe-noise": Table("abstract: noise channels", {}, _CIRCUITS),
+    "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
+    "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
+    **SURVEYS,
+}
+STUDIES: tuple[Study, ...] = (
+    *perceptron_studies.STUDIES,
+    *circuit_studies.STUDIES,
+    regression_studies.STUDY,
+    start_studies.STUDY,
+    Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
+    Whole("surveys", "What terrain does a method walk?", SURVEYS),
+)
+
+
+class Source(NamedTuple):
+    """A study on one of its tasks: what a name of a claim stands for."""
+
+    study: Study
+    task: str
+
+    @property
+    def configs(self) -> dict[str, Any]:
+        """{label: configuration}."""
+        return self.study.configs(self.task)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the committed tables that it reads."""
+        return self.study.tables(self.task)
+
+    def load(self, directory: Path = store.DIRECTORY) -> "dict[str, Result]":
+        """Read its rows, {label: Result}."""
+        return self.study.load(self.task, directory)
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Return every table with all its configurations, {name: table}."""
+    held = {name: dict(table.configs) for name, table in TABLES.items()}
+    for study in STUDIES:
+        for config in (c for task in study.tasks for c in study.configs(task).values()):
+            rows, key = held[study.home(config)], store.key(config)
+            if key not in rows or rows[key].seeds < config.seeds:
+                rows[key] = config
+    return {name: replace(table, configs=held[name]) for name, table in TABLES.items()}
+
+
+def gridded() -> dict[str, Table]:
+    """Return the tables that `qbp grid` makes: all but those with a command of their own."""
+    return {name: table for name, table in tables().items() if not table.command}
+
+
+@cache
+def _sources() -> dict[str, Source]:
+    return {study.called(task): Source(study, task) for study in STUDIES for task in study.tasks}
+
+
+def resolve(name: str) -> Source:
+    """Return what a name stands for: a table with a row per method, or a study on a task.
+
+    Example:
+        >>> resolve("vqe/noise/tfim").tables, resolve("curve").tables
+        (('vqe-noise',), ('curve',))
+    """
+    return _sources()[_checks.choice("name", name, _sources())]
+
+
+def load(name: str, directory: Path = store.DIRECTORY) -> "dict[str, Result]":
+    """Read what a name stands for, {label: Result}.
+
+    Raises:
+        ValueError: there is no such name, or a table or a row is not there.
+    """
+    return resolve(name).load(directory)
