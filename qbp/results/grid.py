@@ -30,7 +30,7 @@ from qbp.results import store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from qbp.experiments.perceptron_configs import Experiment
+    from qbp.experiments.perceptrons import Experiment
     from qbp.studies import study
 
 PROFILES: dict[str, dict[str, int]] = {"paper": {}, "quick": {"seeds": 2, "steps": 20}}

@@ -1,6 +1,6 @@
 """What training a circuit costs and gives: errors at equal cost, cost to a target, success.  Pure functions.
 
-A result is one of :mod:`qbp.experiments.circuit_runs`, with `error` and `evaluations` at every record.
+A result is one of :mod:`qbp.experiments.circuits`, with `error` and `evaluations` at every record.
 """
 
 from collections.abc import Callable, Mapping

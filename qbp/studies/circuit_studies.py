@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qbp import _checks
-from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.circuits import CircuitExperiment
 from qbp.results import store
 from qbp.studies.study import Table, read
 
@@ -43,7 +43,7 @@ class CircuitStudy:
     Attributes:
         name: short name.
         question: what it asks.
-        rows: {label: options of :class:`~qbp.experiments.circuit_configs.CircuitExperiment`}, baselines
+        rows: {label: options of :class:`~qbp.experiments.circuits.CircuitExperiment`}, baselines
             first.
         tasks: where it is asked, of TASKS.
         shared: options of all its rows.

@@ -35,7 +35,7 @@ from qbp.studies.study import (
 )
 
 if TYPE_CHECKING:
-    from qbp.experiments.perceptron_configs import Experiment
+    from qbp.experiments.perceptrons import Experiment
     from qbp.experiments.result import Result
 
 STUDIES: tuple[Study, ...] = (
