@@ -15,10 +15,9 @@ if TYPE_CHECKING:  # the table below, for whoever reads types; a test holds the 
     from qbp.circuits.observables import PauliSum, Projector, heisenberg, local_observables, maxcut, tfim
     from qbp.circuits.targets import ground_energy
     from qbp.convex import gradient_norm, local_loss, ridge, should_switch
-    from qbp.experiments.circuit_configs import CircuitExperiment
-    from qbp.experiments.perceptron_configs import Experiment
-    from qbp.experiments.perceptrons import compare
-    from qbp.experiments.registry import run
+    from qbp.experiments.circuits import CircuitExperiment
+    from qbp.experiments.perceptrons import Experiment
+    from qbp.experiments.registry import compare, run
     from qbp.experiments.regression import RegressionExperiment
     from qbp.experiments.result import Result
     from qbp.perceptrons.mlp import MLP
@@ -45,10 +44,9 @@ _NAMES = {  # module: its public names
     ),
     "qbp.circuits.targets": ("ground_energy",),
     "qbp.convex": ("gradient_norm", "local_loss", "ridge", "should_switch"),
-    "qbp.experiments.circuit_configs": ("CircuitExperiment",),
-    "qbp.experiments.perceptron_configs": ("Experiment",),
-    "qbp.experiments.perceptrons": ("compare",),
-    "qbp.experiments.registry": ("run",),
+    "qbp.experiments.circuits": ("CircuitExperiment",),
+    "qbp.experiments.perceptrons": ("Experiment",),
+    "qbp.experiments.registry": ("compare", "run"),
     "qbp.experiments.regression": ("RegressionExperiment",),
     "qbp.experiments.result": ("Result",),
     "qbp.perceptrons.mlp": ("MLP",),

@@ -119,12 +119,11 @@ def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor |
     for step in range(c.steps + 1):  # lines 3, 7: one budget; a mask says in which loop a run is
         batch = problem.batches(step)
         theta = theta.detach().requires_grad_()
-        convex = problem.convex(theta, batch)                                # line 4: L_convex, eq. 1
+        energy, convex = problem.losses(theta, batch, **_terms(step, c))     # line 4: L_convex; line 9: <H>
         stage_1 = stage_1 & ~_is_over(norms, convex, theta, step, c)         # lines 3, 6: eq. 3
         lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "before"), c)
         lam_t, beta_t = torch.where(stage_1, 1, lam), torch.where(stage_1, 0, beta)  # Stage 1 is 1, 0
         osc = c.amplitude * oscillatory_regularizer(theta, omega=c.omega, phi=phi)   # line 8: eq. 5
-        energy = problem.energy(theta, batch)                                # line 9: <H>, or the data loss
         loss = refinement_loss(energy, convex, osc, lam_t, beta_t)           # line 9: L_refine, eq. 4
         (grad,) = torch.autograd.grad(loss.sum(), theta)  # the sum, so each run has its own gradient
         alive = log.watch(loss, grad.sum(-1))             # a diverged run goes back one step and stays
@@ -147,6 +146,13 @@ def _update(c: TwoStageConfig) -> Callable:
     """Return one step of the chosen optimizer."""
     own = {"friction": c.friction} if c.optimizer == "heavy-ball" else {}
     return partial(OPTIMIZERS[c.optimizer], weight_decay=c.weight_decay, **own)
+
+
+def _terms(step: int, c: TwoStageConfig) -> dict[str, bool]:
+    """Return which terms the loss of some run may have: Stage 1 has no task, Stage 2 L_convex by lambda."""
+    by_rule = c.switching != "steps"
+    longest = c.stage_1_cap if by_rule else c.stage_1_steps
+    return {"task": by_rule or step >= longest, "convex": step < longest or c.lambda_0 > 0}
 
 
 def _is_over(norms: list[Tensor], convex: Tensor, theta: Tensor, step: int, c: TwoStageConfig) -> Tensor:

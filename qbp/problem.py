@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def no_loss(theta: Tensor, batch: Any) -> Tensor:
+    """Return zero, (...): a term that a problem does not have."""
+    return 0 * theta.sum(-1)
+
+
 @dataclass(frozen=True)
 class Problem:
     """What Algorithm 1 needs to know of a circuit or a perceptron.
@@ -18,12 +23,32 @@ class Problem:
         convex: (theta, batch) -> (...): L_convex, eq. 1 or a quadratic surrogate.
         batches: step -> batch, whatever `energy` and `convex` take; None where there are no data.
         evaluate: theta -> {metric: (...)}: what to record beside the terms of the loss.
+        both: (theta, batch, whether the loss has the task, whether it has L_convex) -> the two, in place of
+            `energy` and `convex`, where measuring costs: a term that the loss does not have may be zero, and
+            `evaluate` records both.
     """
 
-    energy: Callable[[Tensor, Any], Tensor]
-    convex: Callable[[Tensor, Any], Tensor]
+    energy: Callable[[Tensor, Any], Tensor] = no_loss
+    convex: Callable[[Tensor, Any], Tensor] = no_loss
     batches: Callable[[int], Any] = lambda step: None
     evaluate: Callable[[Tensor], dict[str, Tensor]] = lambda theta: {}
+    both: Callable[[Tensor, Any, bool, bool], tuple[Tensor, Tensor]] | None = None
+
+    def losses(
+        self, theta: Tensor, batch: Any, *, task: bool = True, convex: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Return the task and L_convex at once, each (...).
+
+        Args:
+            theta: parameters, (..., n_params).
+            batch: from `batches`.
+            task, convex: whether some run's loss has the term; without `both` each is computed all the same,
+                for the record.
+        """
+        if self.both is not None:
+            return self.both(theta, batch, task, convex)
+        local = self.convex(theta, batch)  # first, as in Algorithm 1: the order decides the last digit
+        return self.energy(theta, batch), local
 
 
 @dataclass(frozen=True)

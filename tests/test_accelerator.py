@@ -16,8 +16,8 @@ from qbp.algorithm_1 import TwoStageConfig, two_stage
 from qbp.book.explorer import Explorer
 from qbp.circuits import problems
 from qbp.convex import SWITCHING
-from qbp.experiments.circuit_configs import CircuitExperiment
-from qbp.experiments.perceptron_configs import METHODS, Experiment
+from qbp.experiments.circuits import CircuitExperiment
+from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.experiments.regression import RegressionExperiment
 from qbp.optimizers import OPTIMIZERS
 from qbp.perceptrons import datasets

@@ -2,8 +2,10 @@
 
 import math
 
+import pytest
 import torch
 
+from qbp.algorithm_1 import TwoStageConfig, two_stage
 from qbp.problem import Problem, Recorder
 
 NAN, INF = math.nan, math.inf
@@ -12,6 +14,36 @@ NAN, INF = math.nan, math.inf
 def test_problem_defaults():
     problem = Problem(energy=lambda theta, batch: theta.sum(-1), convex=lambda theta, batch: theta.sum(-1))
     assert problem.batches(3) is None and problem.evaluate(torch.zeros(1)) == {}
+
+
+def test_a_term_left_out_is_zero():
+    theta = torch.ones(2, 3, requires_grad=True)
+    energy, convex = Problem(energy=lambda theta, batch: theta.sum(-1)).losses(theta, None)
+    assert energy.tolist() == [3.0, 3.0] and convex.tolist() == [0.0, 0.0]
+    assert Problem(convex=lambda theta, batch: theta.sum(-1)).losses(theta, None)[1].tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "task", "convex"),
+    [
+        ({}, [2, 3, 4], [0, 1, 2, 3, 4]),
+        ({"lambda_0": 0.0}, [2, 3, 4], [0, 1]),
+        ({"switching": "threshold", "tau_g": 0.0, "stage_1_cap": 3}, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
+        ({"switching": "threshold", "lambda_0": 0.0, "stage_1_cap": 3}, [0, 1, 2, 3, 4], [0, 1, 2]),
+    ],
+)
+def test_algorithm_1_asks_once_a_step_for_what_the_loss_has(options, task, convex):
+    asked = []
+
+    def both(theta, step, task, convex):
+        asked.append((step, task, convex))
+        return theta.square().sum(-1) * task, theta.square().sum(-1) * convex
+
+    config = TwoStageConfig(steps=4, stage_1_steps=2, **{"tau_g": 0.1, **options})
+    two_stage(Problem(batches=lambda step: step, both=both), config, torch.ones(2, 3))
+    assert [step for step, _, _ in asked] == [0, 1, 2, 3, 4]
+    assert [step for step, has, _ in asked if has] == task
+    assert [step for step, _, has in asked if has] == convex
 
 
 def test_first_and_last_step_are_always_due():

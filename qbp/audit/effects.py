@@ -14,7 +14,7 @@ import numpy as np
 
 from qbp import _checks
 from qbp.audit.verdicts import LEVEL
-from qbp.experiments.perceptron_configs import METHODS, Experiment
+from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.results import store
 from qbp.statistics.curves import stopped_early
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, detectable, holm

@@ -17,8 +17,7 @@ from qbp.audit.verdicts import BARRIER, ESCAPED, FLAT, LATE, OSCILLATES, WINDOW
 from qbp.circuits.ansatz import PauliRotations
 from qbp.circuits.observables import local_observables
 from qbp.convex import local_loss, midpoint_gap, ridge_hessian
-from qbp.experiments.perceptron_configs import Experiment
-from qbp.experiments.perceptrons import load_data
+from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.result import Result
 from qbp.perceptrons.mlp import MLP, mean_squared_error
 from qbp.statistics.curves import common_target, rises, rising_share, smoothness

@@ -11,8 +11,8 @@ from qbp import __version__
 from qbp.algorithm_1 import TwoStageConfig
 from qbp.baseline.loop import SellierConfig
 from qbp.baseline.waves import WaveConfig
-from qbp.experiments import circuit_configs, registry, regression
-from qbp.experiments.perceptron_configs import EXPERIMENTS, METHODS, Algorithm, Experiment
+from qbp.experiments import circuits, registry, regression
+from qbp.experiments.perceptrons import EXPERIMENTS, METHODS, Algorithm, Experiment
 from qbp.studies.variance_studies import Study
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
@@ -108,7 +108,7 @@ def _run(commands: Any) -> None:
         "--methods",
         metavar="A,B",
         default="two-stage,no-init",
-        help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuit_configs.METHODS)}; for pqc "
+        help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
         f"{', '.join(regression.METHODS)}; random is another name of no-init (default two-stage,no-init)",
     )
     shown = _fields(own, Experiment)

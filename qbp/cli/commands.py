@@ -6,17 +6,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from qbp import _checks
 from qbp.cli import arguments
 from qbp.experiments import registry
-from qbp.experiments.perceptron_configs import Experiment
-from qbp.experiments.perceptrons import load_data
+from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.registry import run
 from qbp.experiments.result import Result, resolve_device
 from qbp.studies.variance_studies import Row, Study, decay, rows
@@ -76,14 +75,12 @@ def _configs(args: argparse.Namespace) -> list[Any]:
             )
     options = {name: given[name] for name in takes & given.keys()}
     algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
-    return kind.configurations(args.experiment, args.methods.split(","), algorithm=algorithm, **options)
+    return registry.configurations(args.experiment, args.methods.split(","), algorithm, **options)
 
 
 def _takes(config: type) -> tuple[set[str], set[str]]:
     """Return the options of a configuration, and those of the algorithms it may have."""
-    own = {f.name: f.type for f in fields(config)}
-    algorithms = [kind for kind in get_args(own["algorithm"]) if is_dataclass(kind)]
-    return own.keys() - set(arguments.OWN), {f.name for kind in algorithms for f in fields(kind)}
+    return {f.name for f in fields(config)} - set(arguments.OWN), config.algorithm_options()
 
 
 def _run(args: argparse.Namespace) -> int:

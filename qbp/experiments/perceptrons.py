@@ -1,26 +1,25 @@
-"""Running an experiment: `run(config) -> Result`, and several methods on one footing with `compare`.
+"""Experiments of the paper with perceptrons (Section IV), in two readings.
 
+"as-released" is what the released notebook computes: penalties on the weights for its first two methods, its
+start and batches, float32.  "as-written" is what the text says: the data loss as the task of every method.
 Whatever a method minimizes, every method is also measured on the data: `train_loss`, `val_loss`, `accuracy`.
 """
 
-import contextlib
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import draws
-from qbp.algorithm_1 import TwoStageConfig, two_stage
-from qbp.baseline.loop import sellier
+from qbp import _checks
+from qbp._checks import option
+from qbp.algorithm_1 import TwoStageConfig
+from qbp.baseline.loop import SellierConfig, sellier
 from qbp.baseline.waves import WaveConfig
-from qbp.convex import default_threshold, gradient_norm
-from qbp.experiments.perceptron_configs import Algorithm, Experiment, configurations
-from qbp.experiments.result import Result, resolve_device
+from qbp.experiments.runner import Training
+from qbp.experiments.settings import NO_STAGE_1, TASK_ALONE, Recipe, Settings
 from qbp.perceptrons import datasets
 from qbp.perceptrons.mlp import MLP
 from qbp.perceptrons.problems import MiniBatches, perceptron_problem, ridge_start
@@ -36,146 +35,229 @@ if TYPE_CHECKING:
     from qbp.perceptrons.datasets import Dataset
     from qbp.problem import History, Problem
 
-THRESHOLD_STARTS = 100  # random starts behind the default tau_g
 CHUNK_BYTES = 2**22  # state of the runs that go through a step together: small enough to stay in the cache
 SMALL_BYTES = 2**20  # below this much theta in a step, one thread is faster than two
 
+READINGS = ("as-written", "as-released")
+WAVES = WaveConfig()
+NEWTON = {"eta_n": (WAVES.kinetic * WAVES.dt) ** 2}  # the step of a packet's mean per unit of force
+RELEASED = {"amplitude": 0.1, "anneal": "before"}
+METHODS: dict[str, dict[str, Recipe]] = {  # method -> reading -> recipe
+    "two-stage": {
+        "as-written": Recipe(),
+        "as-released": Recipe({"stage_1_steps": 102, **RELEASED}),
+    },
+    "two-stage-ridge": {"as-written": Recipe(NO_STAGE_1)},
+    "no-init": {
+        "as-written": Recipe(TASK_ALONE),
+        "as-released": Recipe({**NO_STAGE_1, "lambda_0": 0.3, **RELEASED}),
+    },
+    "heavy-ball": {"as-written": Recipe({**TASK_ALONE, "optimizer": "heavy-ball"}, NEWTON)},
+    # the notebook's packets from the shared start, in float64
+    "sellier-released": {"as-written": Recipe(algorithm=SellierConfig)},
+    "sellier": {
+        "as-written": Recipe(algorithm=WaveConfig),
+        "as-released": Recipe(algorithm=SellierConfig),
+    },
+}
+Algorithm = TwoStageConfig | WaveConfig | SellierConfig
 
-def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Result:
-    """Train all runs of a configuration.
 
-    Args:
-        config: what to run.
-        progress: called with the number of run-steps just done, for a progress bar; their total is seeds *
-            (steps + 1).
+def _curve(config: "Experiment") -> "Dataset":
+    return datasets.curve(config.points)
 
-    Returns:
-        The result; a run that diverged is marked in it, never dropped.
 
-    Raises:
-        ValueError: the device is not there, or the MNIST folder does not hold the files.
+def _telecom(config: "Experiment") -> "Dataset":
+    # the notebook's noise has seed 42 for every run: one data set
+    noise = replay_start("telecom")[1] if config.reading == "as-released" else None
+    return datasets.telecom(noise, seed=config.data_seed, as_released=config.data == "as-released")
+
+
+def _mnist(config: "Experiment") -> "Dataset":
+    return datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set to train on.
+
+    Attributes:
+        load: configuration -> data set, float64 on the CPU.
+        n_hidden: hidden units (Section IV.B-D).
+        where: its place in the paper.
+        record_every: metrics are kept each so many steps.
+        waves: own defaults of the waves.
     """
-    began = time.perf_counter()
-    device, dtype = resolve_device(config.device), getattr(torch, config.dtype)
-    data = load_data(config).to(device, dtype)
-    model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs, config.n_layers)
-    algorithm = _algorithm(config, data, model)
-    row_bytes = (
-        model.n_params
-        * dtype.itemsize
-        * (algorithm.floats_per_weight if isinstance(algorithm, WaveConfig) else 1)
-    )
-    rows = min(config.seeds, max(1, CHUNK_BYTES // row_bytes))
-    chunks = [config.run_seeds[i : i + rows] for i in range(0, config.seeds, rows)]
-    with _threads(1 if rows * row_bytes < SMALL_BYTES else torch.get_num_threads()):
-        done = [_run_chunk(config, algorithm, seeds, data, model, progress) for seeds in chunks]
-    thetas, histories = zip(*done, strict=True)
-    history = {m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics}
-    if algorithm != config.algorithm:  # the paper gives no threshold: keep the one that was taken
-        history["tau_g"] = np.full_like(history["loss"], algorithm.tau_g)
-    return Result(
-        config=config,
-        theta=torch.cat(thetas),
-        step=np.array(histories[0].step),
-        history=history,
-        minibatch_loss=_rows(h.minibatch_loss for h in histories),
-        diverged=np.concatenate([h.diverged.cpu().numpy() for h in histories]),
-        seconds=time.perf_counter() - began,
-    )
+
+    load: Callable[["Experiment"], "Dataset"]
+    n_hidden: int
+    where: str
+    record_every: int = 10
+    waves: Mapping[str, Any] = field(default_factory=dict)
 
 
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Use so many threads inside: waking a second one costs small tensors more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+EXPERIMENTS = {
+    "curve": Task(_curve, 250, "IV.B, Fig. 1a", record_every=1),
+    "telecom": Task(_telecom, 250, "IV.C, Fig. 1b"),
+    "mnist": Task(
+        _mnist, 128, "IV.D, Fig. 1c", waves={"form": "closure"}
+    ),  # too many weights for a wave each
+}
 
 
-def compare(
-    experiment: str, methods: Iterable[str], progress: Callable[[int], Any] | None = None, **options: Any
-) -> dict[str, Result]:
-    """Run several methods on the same seeds, data, batches and budget: {method: Result}.
+@dataclass(frozen=True)
+class Experiment(Settings):
+    """Everything that determines a run; fields left at None take the value of the experiment and the reading.
 
-    Args:
-        experiment: "curve", "telecom" or "mnist".
-        methods: names of methods.
-        progress: as in :func:`run`.
-        options: fields of :class:`~qbp.experiments.perceptron_configs.Experiment`; `algorithm` here may name
-            fields of any method, each takes those it has and does not fix itself.
+    Example:
+        >>> config = Experiment("curve", method="two-stage", reading="as-released")
+        >>> config.seed, config.dtype, config.algorithm.stage_1_steps
+        (42, 'float32', 102)
     """
-    return {c.method: run(c, progress) for c in configurations(experiment, methods, **options)}
+
+    experiment: str
+    method: str = option("two-stage", "how to train")
+    reading: str = option(
+        "as-written", "as-written: the data loss; as-released: what the released notebook computes"
+    )
+    seeds: int = option(20, "number of runs")
+    seed: int | None = option(
+        None, "seed of the first run; the next ones count up (default 0; 42 as released)"
+    )
+    steps: int = option(500, "training steps of every method")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
+    dtype: str | None = option(None, "float64 or float32 (default float64; float32 as released)")
+    record_every: int | None = option(
+        None, "keep metrics each so many steps (default 1 for curve, 10 otherwise)"
+    )
+    n_hidden: int | None = option(None, "hidden units (default 250; 128 for mnist)")
+    n_layers: int = option(1, "hidden layers")
+    batch_size: int = option(16, "samples in a mini-batch, at most the training set")
+    points: int = option(3, "curve: training points; 3 are the released notebook's")
+    per_class: int | None = option(
+        None, "mnist: training digits per class (default 200; as released 400, or 500 with --mnist)"
+    )
+    mnist: str | None = option(None, "mnist: folder with the four IDX files of the full set")
+    data: str | None = option(
+        None, "telecom: as-written or as-released windows and scale (default those of the reading)"
+    )
+    holdout: float = option(
+        0.0, "share of the training samples kept from training; their loss is recorded as held_loss"
+    )
+    data_seed: int = option(0, "seed of the data: telecom noise, choice of digits; the same for every run")
+    ridge: float = option(1e-3, "two-stage-ridge: strength of eq. 2")
+    phi: float | None = option(
+        None, "phase of R_osc in radians (default uniform on [0, 2 pi) per run; 0 as released)"
+    )
+    algorithm: Algorithm | Mapping[str, Any] | None = None
+
+    experiments, methods = EXPERIMENTS, METHODS
+    counts = (*Settings.counts, "n_hidden", "n_layers", "batch_size")
+    naturals = (*Settings.naturals, "data_seed")
+
+    def training(self) -> "PerceptronTraining":
+        """Return what trains it."""
+        return PerceptronTraining(self)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the method in this reading."""
+        if self.reading not in METHODS[self.method]:
+            raise ValueError(f"method {self.method!r} is not in the released notebook: take it as-written")
+        return METHODS[self.method][self.reading]
+
+    def _usual(self) -> dict[str, Any]:
+        released, task = self.reading == "as-released", EXPERIMENTS[self.experiment]
+        usual = {
+            "seed": 42 if released else 0,
+            "dtype": "float32" if released else "float64",
+            "record_every": task.record_every,
+            "n_hidden": task.n_hidden,
+            "data": self.reading,
+        }
+        if self.experiment == "mnist":
+            usual["per_class"] = (400 if self.mnist is None else 500) if released else 200
+        return usual
+
+    def _check(self) -> None:
+        _checks.choice("reading", self.reading, READINGS)
+        for name, owner in {"points": "curve", "per_class": "mnist", "mnist": "mnist"}.items():
+            value, unset = getattr(self, name), type(self).__dataclass_fields__[name].default
+            if self.experiment != owner and value != unset:
+                raise ValueError(f"{name} is an option of {owner}, got {value!r} for {self.experiment}")
+        _checks.choice("data", self.data, READINGS)
+        if self.data != self.reading and self.experiment != "telecom":
+            raise ValueError(f"data is an option of telecom, got {self.data!r} for {self.experiment}")
+        if self.reading == "as-released" and self.n_layers != 1:
+            raise ValueError(f"n_layers is 1 in the released notebook, got {self.n_layers!r}")
+        if not 0 <= _checks.number("holdout", self.holdout) < 1:
+            raise ValueError(f"holdout must be at least 0 and below 1, got {self.holdout}")
+        if self.per_class is not None:
+            _checks.integer("per_class", self.per_class)
+        _checks.integer("points", self.points, low=2)
+        _checks.number("ridge", self.ridge, low=0, strict=True)
+        if self.phi is not None:
+            _checks.number("phi", self.phi)
+
+    def _own(self) -> Mapping[str, Any]:
+        return EXPERIMENTS[self.experiment].waves if self.recipe.algorithm is WaveConfig else {}
 
 
 def load_data(config: Experiment) -> "Dataset":
     """Return the data set of a configuration, float64 on the CPU."""
-    if config.experiment == "curve":
-        data = datasets.curve(config.points)
-    elif config.experiment == "telecom":  # the notebook's noise has seed 42 for every run: one data set
-        noise = replay_start("telecom")[1] if config.reading == "as-released" else None
-        data = datasets.telecom(noise, seed=config.data_seed, as_released=config.data == "as-released")
-    else:
-        data = datasets.mnist(config.per_class, seed=config.data_seed, path=config.mnist)
+    data = EXPERIMENTS[config.experiment].load(config)
     return datasets.hold_out(data, config.holdout, seed=config.data_seed)
 
 
-def _algorithm(config: Experiment, data: "Dataset", model: MLP) -> Algorithm:
-    """Return the algorithm's configuration, with tau_g filled in where eq. 3 reads it and none was given."""
-    c = config.algorithm
-    if not isinstance(c, TwoStageConfig) or "threshold" not in c.switching or c.tau_g is not None:
-        return c
-    problem = _problem(config, data, model, lambda step: None)
-    whole, norms = torch.arange(len(data.train), device=data.x.device), []
-    for first in range(0, THRESHOLD_STARTS, 10):  # ten at a time: the whole training set goes through each
-        theta = model.xavier(range(first, first + 10), data.x.dtype).to(data.x.device).requires_grad_()
-        (grad,) = torch.autograd.grad(problem.convex(theta, whole).sum(), theta)
-        norms.append(gradient_norm(grad, c.norm))
-    return replace(c, tau_g=default_threshold(torch.cat(norms)))
+class PerceptronTraining(Training):
+    """The perceptrons of a configuration: data set, model, problem and starts."""
 
+    config: Experiment
 
-def _problem(config: Experiment, data: "Dataset", model: MLP, batches: Callable[[int], Any]) -> "Problem":
-    """Return the losses of a method, on the data or, where the notebook has them, on the weights alone."""
-    if config.reading == "as-released" and isinstance(config.algorithm, TwoStageConfig):
-        return perceptron_problem(
-            model, data, batches, (partial(task_penalty, model), partial(convex_penalty, model))
-        )
-    return perceptron_problem(model, data, batches)
+    def __init__(self, config: Experiment) -> None:
+        super().__init__(config)
+        self.released = config.reading == "as-released"
+        self.data = data = load_data(config).to(self.device, self.dtype)
+        self.model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs, config.n_layers)
+        floats = getattr(self.algorithm, "floats_per_weight", 1)
+        row_bytes = self.model.n_params * self.dtype.itemsize * floats
+        self.rows = min(config.seeds, max(1, CHUNK_BYTES // row_bytes))
+        self.threads = 1 if self.rows * row_bytes < SMALL_BYTES else None
+        self.fill_in_threshold(self._convex, 10)  # the whole training set goes through each
 
+    def problem(self, seeds: range) -> "Problem":
+        """Return the losses on the data or, where the notebook has them, on the weights alone."""
+        data, size, model = self.data, self.config.batch_size, self.model
+        if self.released:
+            batches = ReleasedBatches(len(data.train), size, self.device)
+        else:
+            batches = MiniBatches(seeds, len(data.train), size, self.device)
+        penalties = None
+        if self.released and isinstance(self.algorithm, TwoStageConfig):
+            penalties = partial(task_penalty, model), partial(convex_penalty, model)
+        return perceptron_problem(model, data, batches, penalties)
 
-def _run_chunk(
-    config: Experiment,
-    algorithm: Algorithm,
-    seeds: range,
-    data: "Dataset",
-    model: MLP,
-    progress: Callable[[int], Any] | None,
-) -> tuple[Tensor, "History"]:
-    device, dtype, released = data.x.device, data.x.dtype, config.reading == "as-released"
-    theta0 = (replay_starts(config.experiment, seeds) if released else model.xavier(seeds)).to(device, dtype)
-    if released:
-        batches = ReleasedBatches(len(data.train), config.batch_size, device)
-    else:
-        batches = MiniBatches(seeds, len(data.train), config.batch_size, device)
+    def start(self, seeds: range) -> Tensor:
+        """Return the shared starts, or the notebook's; with a readout from eq. 2 for two-stage-ridge."""
+        drawn = replay_starts(self.config.experiment, seeds) if self.released else self.model.xavier(seeds)
+        theta0 = drawn.to(self.data.x)
+        if self.config.method == "two-stage-ridge":
+            theta0 = ridge_start(self.model, self.data, theta0, self.config.ridge)
+        return theta0
 
-    def counted(step: int) -> Tensor:
-        if progress is not None:
-            progress(len(seeds))
-        return batches(step)
+    def phases(self, seeds: range, n_params: int) -> Tensor | float:
+        """Return the phase that was given, 0 as released, or one drawn for each run and weight."""
+        if self.config.phi is not None:
+            return self.config.phi
+        return 0.0 if self.released else super().phases(seeds, n_params)
 
-    problem = _problem(config, data, model, counted)
-    if not isinstance(algorithm, TwoStageConfig):
-        return sellier(problem, algorithm, theta0, model=model)
-    if config.method == "two-stage-ridge":
-        theta0 = ridge_start(model, data, theta0, config.ridge)
-    phi = config.phi
-    if phi is None:
-        drawn = draws.uniform(seeds, "phi", model.n_params, high=2 * np.pi)
-        phi = 0.0 if released else drawn.to(device, dtype)
-    return two_stage(problem, algorithm, theta0, phi=phi)
+    def train(self, seeds: range, problem: "Problem") -> tuple[Tensor, "History"]:
+        """Train some runs by Algorithm 1 or by packets."""
+        if isinstance(self.algorithm, TwoStageConfig):
+            return super().train(seeds, problem)
+        return sellier(problem, self.algorithm, self.start(seeds), model=self.model)
 
-
-def _rows(parts: Iterable[Tensor]) -> np.ndarray:
-    return np.concatenate([part.double().cpu().numpy() for part in parts])
+    def _convex(self, seeds: range) -> tuple[Tensor, Tensor]:
+        theta = self.model.xavier(seeds, self.dtype).to(self.device).requires_grad_()
+        whole = torch.arange(len(self.data.train), device=self.device)
+        return theta, self.problem(seeds).convex(theta, whole)

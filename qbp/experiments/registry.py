@@ -3,21 +3,17 @@
 Whatever stores, lists or recomputes runs asks here, so that a new kind of experiment is one entry.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
-from qbp.experiments import (
-    circuit_configs,
-    circuit_runs,
-    perceptron_configs,
-    perceptrons,
-    regression,
-    terrain,
-)
-from qbp.experiments.circuit_configs import CircuitExperiment
-from qbp.experiments.perceptron_configs import EXPERIMENTS, Experiment
-from qbp.experiments.result import Result
+from qbp.experiments import circuits, regression, runner, terrain
+from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
+from qbp.experiments.settings import ALIASES, chosen_fields
+
+if TYPE_CHECKING:
+    from qbp.experiments.result import Result
+    from qbp.experiments.settings import Settings
 
 # Modules that change no number: checks let a run happen or not, a result is what it leaves behind.
 APART = frozenset({"qbp._checks", "qbp.experiments.result"})
@@ -38,13 +34,12 @@ class Kind:
     """A kind of experiment.
 
     Attributes:
-        config: its frozen configuration; it has `experiment`, `method`, `seeds`, `seed`, `steps`,
-            `record_every`, `device` and `dtype`.
+        config: its frozen configuration, a :class:`~qbp.experiments.settings.Settings`; it has `experiment`,
+            `method`, `seeds`, `seed`, `steps`, `record_every`, `device` and `dtype`.
         run: configuration -> :class:`~qbp.experiments.result.Result`.
         apart: modules whose code no number depends on.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
-        configurations: (experiment, methods, options by name) -> a configuration for each method.
         seconds: configuration -> what it takes on one core, estimated; None for :mod:`qbp.results.grid`'s
             own.
         metrics: what a summary shows, as far as a run has it.
@@ -52,12 +47,11 @@ class Kind:
         among: runs in a batch that adds up its sums in another order than one run alone does.
     """
 
-    config: type
-    run: Callable[..., Result]
+    config: "type[Settings]"
+    run: "Callable[..., Result]" = runner.run
     apart: frozenset[str] = APART
     verb: str = "run"
     records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
-    configurations: Callable[..., list] = field(default_factory=lambda: perceptron_configs.configurations)
     seconds: Callable[[Any], float] | None = None
     metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
     targets: Mapping[str, str] = field(default_factory=dict)
@@ -69,27 +63,19 @@ class Kind:
         return tuple(f"{root.__module__}.{root.__qualname__}" for root in (self.config, self.run))
 
 
-PERCEPTRONS = Kind(
-    Experiment,
-    perceptrons.run,
-    targets={"curve": "IV.B, Fig. 1a", "telecom": "IV.C, Fig. 1b", "mnist": "IV.D, Fig. 1c"},
-)
+PERCEPTRONS = Kind(Experiment, targets={name: task.where for name, task in EXPERIMENTS.items()})
 SURVEYS = Kind(Experiment, terrain.survey, verb="terrain", records=terrain.records)
 CIRCUITS = Kind(
-    CircuitExperiment,
-    circuit_runs.run,
-    APART | PATHS,
-    configurations=circuit_configs.configurations,
-    seconds=circuit_runs.seconds,
+    circuits.CircuitExperiment,
+    apart=APART | PATHS,
+    seconds=circuits.seconds,
     metrics=("energy", "error", "convex", "snr", "evaluations"),
     targets={"vqe": "title, III: Algorithm 1 on circuits"},
     among=20,  # the kernel puts few runs into its vectors as it puts one
 )
 REGRESSION = Kind(
     regression.RegressionExperiment,
-    regression.run,
-    APART | PATHS,
-    configurations=regression.configurations,
+    apart=APART | PATHS,
     seconds=regression.seconds,
     metrics=("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels"),
     targets={"pqc": "the later notebook"},
@@ -126,17 +112,64 @@ def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
     return of(plain.get("experiment", "")).config(**plain, **more)
 
 
-def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "run") -> Result:
-    """Run a configuration of any kind, as a subcommand does; see :func:`qbp.experiments.perceptrons.run`.
+def configurations(
+    experiment: str, methods: Iterable[str], algorithm: Any = None, **options: Any
+) -> "list[Settings]":
+    """Return a configuration for each method; each takes those of the options that it has and does not fix.
+
+    Args:
+        experiment: its name.
+        methods: their names.
+        algorithm: fields of the algorithm of any method, or one as a configuration.
+        options: fields of the configuration.
+
+    Raises:
+        ValueError: an option that none of the methods takes, or takes so.
+    """
+    config, chosen = of(experiment).config, chosen_fields(algorithm)
+    if unknown := chosen.keys() - (takes := config.algorithm_options()):
+        raise ValueError(
+            f"algorithm has no field {min(unknown)!r} for any method; it takes {', '.join(sorted(takes))}"
+        )
+    configs, taken = [], set()
+    for method in dict.fromkeys(ALIASES.get(name, name) for name in methods):
+        own = {k: v for k, v in options.items() if k not in config.foreign(method)}
+        usual = config(experiment, method=method, **own)
+        free = {f.name for f in fields(usual.algorithm)} - usual.recipe.pinned.keys()
+        fits = {k: v for k, v in chosen.items() if k in free}
+        configs.append(config(experiment, method=method, algorithm=fits, **own))
+        taken |= own.keys() | fits.keys()
+    if untaken := (options.keys() | chosen.keys()) - taken:
+        raise ValueError(f"{min(untaken)} is fixed in or foreign to each of the methods asked for")
+    return configs
+
+
+def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "run") -> "Result":
+    """Run a configuration of any kind, as a subcommand does; see :func:`qbp.experiments.runner.run`.
 
     Raises:
         TypeError: `config` is no configuration.
 
     Example:
-        >>> config = circuit_configs.CircuitExperiment(qubits=2, layers=1, seeds=3, steps=1)
+        >>> config = circuits.CircuitExperiment(qubits=2, layers=1, seeds=3, steps=1)
         >>> run(config).final("error").shape
         (3,)
     """
     if not hasattr(config, "experiment"):
         raise TypeError(f"config must be a configuration such as qbp.Experiment('curve'), got {config!r}")
     return of(config.experiment, verb).run(config, progress)
+
+
+def compare(
+    experiment: str, methods: Iterable[str], progress: Callable[[int], Any] | None = None, **options: Any
+) -> "dict[str, Result]":
+    """Run several methods on the same seeds, data, batches and budget: {method: Result}.
+
+    Args:
+        experiment: "curve", "telecom", "mnist", "vqe" or "pqc".
+        methods: names of methods.
+        progress: as in :func:`qbp.experiments.runner.run`.
+        options: fields of the configuration; `algorithm` here may name fields of any method, each takes those
+            it has and does not fix itself.
+    """
+    return {c.method: run(c, progress) for c in configurations(experiment, methods, **options)}

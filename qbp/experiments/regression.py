@@ -4,31 +4,25 @@ Its two methods are Algorithm 1 with the notebook's settings: Stage 1 minimizes 
 squared error with a penalty on the weights; neither blends or oscillates.  A perceptron is the control.
 """
 
-import math
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from qbp import _checks, draws
+from qbp import _checks
 from qbp._checks import option
-from qbp.algorithm_1 import TwoStageConfig, two_stage
+from qbp.algorithm_1 import TwoStageConfig
 from qbp.experiments.regressor import CircuitRegressor, regression_data, regression_problem
-from qbp.experiments.result import Result, resolve_device
-from qbp.experiments.settings import resolved
+from qbp.experiments.runner import Training
+from qbp.experiments.settings import TASK_ALONE, Recipe, Settings
 from qbp.perceptrons.mlp import MLP
 from qbp.perceptrons.problems import MiniBatches, perceptron_problem
 
 if TYPE_CHECKING:
-    from qbp.perceptrons.datasets import Dataset
-    from qbp.problem import History, Problem
+    from qbp.problem import Problem
 
-METHODS = ("two-stage", "no-init", "mlp")
-ALIASES = {"random": "no-init"}
+METHODS = {"two-stage": Recipe(), "no-init": Recipe(TASK_ALONE), "mlp": Recipe(TASK_ALONE)}
 N_TRAIN = 256
 MLP_SHAPE = MLP(1, 32, 1, n_layers=2)  # the control: 1-32-32-1
 NOTEBOOK = {  # settings of Algorithm 1 that are its Stage 1 and Stage 2
@@ -40,14 +34,11 @@ NOTEBOOK = {  # settings of Algorithm 1 that are its Stage 1 and Stage 2
     "norm": "mean-square",
     "tau_g": 1e-4,
 }
-NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps", "lambda_0": 0.0, "beta_0": 0.0}
-PINNED: dict[str, dict[str, Any]] = {"two-stage": {}, "no-init": NO_STAGE_1, "mlp": NO_STAGE_1}
 OF_CIRCUITS = ("qubits", "layers", "output", "spread", "shots", "depolarizing", "damping")
-ROWS = 100  # runs that go through a step together
 
 
 @dataclass(frozen=True)
-class RegressionExperiment:
+class RegressionExperiment(Settings):
     """Everything that determines a run of the four-qubit regression; the defaults are the later notebook's.
 
     Its Stage 1 ends with the first epoch after which the mean of ||grad||**2 / dim is 1e-4 or more, which is
@@ -79,126 +70,74 @@ class RegressionExperiment:
     damping: float = option(0.03, "probability of the amplitude damping channel of val_loss_channels")
     algorithm: TwoStageConfig | Mapping[str, Any] | None = None
 
-    def __post_init__(self) -> None:
-        """Check every field and fill in the algorithm."""
-        object.__setattr__(self, "method", ALIASES.get(self.method, self.method))
-        _checks.choice("experiment", self.experiment, ("pqc",))
-        _checks.choice("method", self.method, METHODS)
-        _checks.choice("dtype", self.dtype, ("float64", "float32"))
-        for name in ("seeds", "record_every", "batch_size", "shots"):
-            _checks.integer(name, getattr(self, name))
-        for name in ("seed", "steps", "data_seed"):
-            _checks.integer(name, getattr(self, name), low=0, high=2**63)
-        for name in ("spread", "penalty"):
-            _checks.number(name, getattr(self, name), low=0)
-        for name in ("depolarizing", "damping"):
-            _checks.number(name, getattr(self, name), low=0, high=1)
-        CircuitRegressor(self.layers, self.qubits, self.output)
-        for name in OF_CIRCUITS if self.method == "mlp" else ():
-            value, unset = getattr(self, name), type(self).__dataclass_fields__[name].default
-            if value != unset:
-                raise ValueError(f"{name} is an option of circuits, got {value!r} for the method mlp")
-        object.__setattr__(self, "algorithm", self._algorithm())
+    experiments, methods = ("pqc",), METHODS
+    counts = (*Settings.counts, "batch_size", "shots")
+    naturals = (*Settings.naturals, "data_seed")
 
-    @property
-    def run_seeds(self) -> range:
-        """The seed of each run, where run r of seed S is the run that seed S + r gives alone."""
-        return range(self.seed, self.seed + self.seeds)
+    def training(self) -> "RegressionTraining":
+        """Return what trains it."""
+        return RegressionTraining(self)
 
     @property
     def model(self) -> CircuitRegressor | MLP:
         """What is trained."""
         return MLP_SHAPE if self.method == "mlp" else CircuitRegressor(self.layers, self.qubits, self.output)
 
-    def _algorithm(self) -> TwoStageConfig:
+    @classmethod
+    def foreign(cls, method: str) -> Collection[str]:
+        """Return the fields that a method does not have."""
+        return OF_CIRCUITS if method == "mlp" else ()
+
+    def _check(self) -> None:
+        for name in ("spread", "penalty"):
+            _checks.number(name, getattr(self, name), low=0)
+        for name in ("depolarizing", "damping"):
+            _checks.number(name, getattr(self, name), low=0, high=1)
+        CircuitRegressor(self.layers, self.qubits, self.output)
+        for name in self.foreign(self.method):
+            value, unset = getattr(self, name), type(self).__dataclass_fields__[name].default
+            if value != unset:
+                raise ValueError(f"{name} is an option of circuits, got {value!r} for the method mlp")
+
+    def _own(self) -> Mapping[str, Any]:
         epoch = N_TRAIN // min(self.batch_size, N_TRAIN)
-        pinned = {**PINNED[self.method], "steps": self.steps, "record_every": self.record_every}
-        own = {**NOTEBOOK, "stage_1_steps": epoch, "stage_1_cap": 10 * epoch}
-        return resolved(self.algorithm, own, pinned, self.method)
+        return {**NOTEBOOK, "stage_1_steps": epoch, "stage_1_cap": 10 * epoch}
 
 
-def configurations(
-    experiment: str, methods: Iterable[str], algorithm: Mapping[str, Any] | None = None, **options: Any
-) -> list[RegressionExperiment]:
-    """Return a configuration per method; each takes those of the options that it has and does not fix.
+class RegressionTraining(Training):
+    """The regression of a configuration: data, problem and starts.
 
-    Raises:
-        ValueError: an option that none of the methods takes, or takes so.
+    Its metrics are those of :func:`qbp.experiments.regressor.regression_problem`.
     """
-    algorithm, configs, taken = algorithm or {}, [], set()
-    for method in dict.fromkeys(ALIASES.get(name, name) for name in methods):
-        _checks.choice("method", method, METHODS)
-        foreign = {*PINNED[method], *(OF_CIRCUITS if method == "mlp" else ())}
-        own = {k: v for k, v in options.items() if k not in foreign}
-        chosen = {k: v for k, v in algorithm.items() if k not in foreign}
-        configs.append(RegressionExperiment(experiment, method=method, algorithm=chosen, **own))
-        taken |= own.keys() | chosen.keys()
-    if untaken := (options.keys() | algorithm.keys()) - taken:
-        raise ValueError(f"{min(untaken)} is fixed in or foreign to each of the methods asked for")
-    return configs
 
+    config: RegressionExperiment
 
-def run(config: RegressionExperiment, progress: Callable[[int], Any] | None = None) -> Result:
-    """Train all runs of a configuration.
+    def __init__(self, config: RegressionExperiment) -> None:
+        super().__init__(config)
+        self.data = regression_data(config.data_seed, N_TRAIN).to(self.device, self.dtype)
 
-    Args:
-        config: what to run.
-        progress: called with the number of run-steps just done; their total is seeds * (steps + 1).
+    def problem(self, seeds: range) -> "Problem":
+        """Return the problem of the circuit, or of the perceptron with the same penalty."""
+        c, data, model = self.config, self.data, self.config.model
+        batches = MiniBatches(seeds, N_TRAIN, c.batch_size, self.device)
+        if isinstance(model, CircuitRegressor):
+            channels = {"depolarizing": c.depolarizing, "damping": c.damping}
+            return regression_problem(model, data, batches, penalty=c.penalty, shots=c.shots, **channels)
+        plain = perceptron_problem(model, data, batches)
 
-    Returns:
-        The result, with the metrics of :func:`qbp.experiments.regressor.regression_problem`.
+        def energy(theta: Tensor, batch: Tensor) -> Tensor:
+            return plain.energy(theta, batch) + c.penalty * theta.square().sum(-1)
 
-    Raises:
-        ValueError: the device is not there.
-    """
-    began = time.perf_counter()
-    data = regression_data(config.data_seed, N_TRAIN).to(
-        resolve_device(config.device), getattr(torch, config.dtype)
-    )
-    chunks = [config.run_seeds[first : first + ROWS] for first in range(0, config.seeds, ROWS)]
-    thetas, histories = zip(*(_run_chunk(config, data, seeds, progress) for seeds in chunks), strict=True)
+        return replace(plain, energy=energy)
 
-    def rows(parts: Iterable[Tensor]) -> np.ndarray:
-        return np.concatenate([part.double().cpu().numpy() for part in parts])
-
-    return Result(
-        config=config,
-        theta=torch.cat(thetas),
-        step=np.array(histories[0].step),
-        history={m: rows(h.metrics[m] for h in histories) for m in histories[0].metrics},
-        minibatch_loss=rows(h.minibatch_loss for h in histories),
-        diverged=np.concatenate([h.diverged.cpu().numpy() for h in histories]),
-        seconds=time.perf_counter() - began,
-    )
+    def start(self, seeds: range) -> Tensor:
+        """Return angles near zero, or Xavier's weights."""
+        model = self.config.model
+        if isinstance(model, MLP):
+            return model.xavier(seeds)
+        return model.start(seeds, self.config.spread)
 
 
 def seconds(config: RegressionExperiment) -> float:
     """Estimate what a configuration takes on one core of a laptop."""
     return 0.3 + config.seeds * (config.steps * 2.2e-5 * (3 + config.layers) + 1e-3)
-
-
-def _run_chunk(
-    config: RegressionExperiment, data: "Dataset", seeds: range, progress: Callable[[int], Any] | None
-) -> tuple[Tensor, "History"]:
-    batches, model = MiniBatches(seeds, N_TRAIN, config.batch_size, data.x.device), config.model
-
-    def counted(step: int) -> Tensor:
-        if progress is not None:
-            progress(len(seeds))
-        return batches(step)
-
-    start = model.xavier(seeds) if config.method == "mlp" else model.start(seeds, config.spread)
-    phi = draws.uniform(seeds, "phi", model.n_params, high=2 * math.pi)  # for who turns eq. 5 on
-    problem = _problem(config, data, counted)
-    return two_stage(problem, config.algorithm, start.to(data.x), phi=phi.to(data.x))
-
-
-def _problem(config: RegressionExperiment, data: "Dataset", batches: Callable[[int], Any]) -> "Problem":
-    model, penalty = config.model, config.penalty
-    if isinstance(model, CircuitRegressor):
-        channels = {"depolarizing": config.depolarizing, "damping": config.damping}
-        return regression_problem(model, data, batches, penalty=penalty, shots=config.shots, **channels)
-    plain = perceptron_problem(model, data, batches)
-    return replace(
-        plain, energy=lambda theta, batch: plain.energy(theta, batch) + penalty * theta.square().sum(-1)
-    )

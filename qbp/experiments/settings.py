@@ -1,40 +1,123 @@
-"""The settings of Algorithm 1 that a configuration of an experiment ends up with."""
+"""Base of the configurations of experiments: common checks, and the algorithm that a method ends up with."""
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar, get_args
 
+from qbp import _checks
 from qbp.algorithm_1 import TwoStageConfig
 
+ALIASES = {"random": "no-init"}
+NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps"}
+TASK_ALONE = {**NO_STAGE_1, "lambda_0": 0.0, "beta_0": 0.0}  # from the same random start
 
-def resolved(
-    chosen: TwoStageConfig | Mapping[str, Any] | None,
-    own: Mapping[str, Any],
-    pinned: Mapping[str, Any],
-    method: str,
-) -> TwoStageConfig:
-    """Return an experiment's own defaults, over them what was chosen, over both what the method fixes.
 
-    Args:
-        chosen: some fields, or all of them as a configuration, of which `steps` and `record_every` are not
-            read: these are fields of the experiment.
-        own: defaults of the experiment.
-        pinned: what the method fixes.
-        method: its name, for the message.
+@dataclass(frozen=True)
+class Recipe:
+    """A method of an experiment as data.
 
-    Raises:
-        ValueError: there is no such field, or the method fixes it at another value.
+    Attributes:
+        pinned: fields of its algorithm that make the method what it is.
+        own: fields that it sets unless told otherwise.
+        algorithm: class of its algorithm.
+    """
+
+    pinned: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: type = TwoStageConfig
+
+
+class Settings:
+    """Base of a frozen dataclass that determines a run; it has no fields, since their names make the keys.
+
+    Attributes:
+        experiments: names that `experiment` may have.
+        methods: {name that `method` may have: its :class:`Recipe`}.
+        counts: fields that are integers from 1 on.
+        naturals: fields that are integers from 0 on.
+    """
+
+    experiments: ClassVar[Collection[str]]
+    methods: ClassVar[Mapping[str, Any]]
+    counts: ClassVar[tuple[str, ...]] = ("seeds", "record_every")
+    naturals: ClassVar[tuple[str, ...]] = ("seed", "steps")
+
+    def __post_init__(self) -> None:
+        """Check every field and fill in those left at None, the algorithm last."""
+        self._set("method", ALIASES.get(self.method, self.method))
+        _checks.choice("experiment", self.experiment, self.experiments)
+        _checks.choice("method", self.method, self.methods)
+        for name, value in self._usual().items():
+            if getattr(self, name) is None:
+                self._set(name, value)
+        _checks.choice("dtype", self.dtype, ("float64", "float32"))
+        for name in self.counts:
+            _checks.integer(name, getattr(self, name))
+        for name in self.naturals:
+            _checks.integer(name, getattr(self, name), low=0, high=2**63)
+        self._check()
+        self._set("algorithm", self._resolved())
+
+    @property
+    def run_seeds(self) -> range:
+        """The seed of each run, where run r of seed S is the run that seed S + r gives alone."""
+        return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the method."""
+        return self.methods[self.method]
+
+    @classmethod
+    def foreign(cls, method: str) -> Collection[str]:
+        """Return the fields that a method does not have."""
+        return ()
+
+    @classmethod
+    def algorithm_options(cls) -> set[str]:
+        """Return the fields of the algorithms that a configuration may have."""
+        hint = next(f.type for f in fields(cls) if f.name == "algorithm")
+        return {f.name for kind in get_args(hint) if is_dataclass(kind) for f in fields(kind)}
+
+    def _usual(self) -> dict[str, Any]:
+        """Return what fields left at None stand for."""
+        return {}
+
+    def _check(self) -> None:
+        """Check the fields that not all configurations have."""
+
+    def _own(self) -> Mapping[str, Any]:
+        """Return the experiment's own defaults of the algorithm."""
+        return {}
+
+    def _resolved(self) -> Any:
+        """Return own defaults, over them what was chosen, over both what the method fixes."""
+        recipe, chosen = self.recipe, chosen_fields(self.algorithm)
+        known = {f.name for f in fields(recipe.algorithm)}
+        pinned = {**recipe.pinned, "steps": self.steps, "record_every": self.record_every}
+        for name, value in chosen.items():
+            if name not in known:
+                takes = ", ".join(sorted(known))
+                raise ValueError(
+                    f"algorithm has no field {name!r} for method {self.method}; it takes {takes}"
+                )
+            if name in pinned and value != pinned[name]:
+                where = " ".join([self.method, getattr(self, "reading", "")]).strip()
+                raise ValueError(f"{name} is {pinned[name]!r} in method {where}, got {value!r}")
+        return recipe.algorithm(**{**self._own(), **recipe.own, **chosen, **pinned})
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+
+def chosen_fields(algorithm: Any) -> dict[str, Any]:
+    """Return some fields of an algorithm, or all as a configuration, without those of the experiment.
 
     Example:
-        >>> resolved({"eta_c": 0.1}, {"eta_c": 0.5, "eta_n": 0.2}, {"steps": 9}, "two-stage").eta_n
-        0.2
+        >>> chosen_fields({"eta_c": 0.1}), chosen_fields(None), "steps" in chosen_fields(TwoStageConfig())
+        ({'eta_c': 0.1}, {}, False)
     """
-    known = {f.name for f in fields(TwoStageConfig)}
-    if isinstance(chosen, TwoStageConfig):
-        chosen = {name: getattr(chosen, name) for name in known - {"steps", "record_every"}}
-    for name, value in (chosen or {}).items():
-        if name not in known:
-            raise ValueError(f"algorithm has no field {name!r}; it takes {', '.join(sorted(known))}")
-        if name in pinned and value != pinned[name]:
-            raise ValueError(f"{name} is {pinned[name]!r} in method {method}, got {value!r}")
-    return TwoStageConfig(**{**own, **(chosen or {}), **pinned})
+    if algorithm is None or isinstance(algorithm, Mapping):
+        return dict(algorithm or {})
+    names = (f.name for f in fields(algorithm))
+    return {name: getattr(algorithm, name) for name in names if name not in ("steps", "record_every")}

@@ -1,7 +1,7 @@
 """The terrain a method walks: curvature and gradients where it starts, where Stage 1 ends and where it ends,
 and the barriers between these points.
 
-:func:`survey` trains as :func:`qbp.experiments.perceptrons.run` does and returns the same kind of result, so
+:func:`survey` trains as :func:`qbp.experiments.runner.run` does and returns the same kind of result, so
 its tables are stored, read and judged like every other.
 """
 
@@ -9,17 +9,20 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from qbp.experiments.perceptron_configs import Experiment
-from qbp.experiments.perceptrons import load_data, run
-from qbp.experiments.result import Result, resolve_device
+from qbp.experiments.perceptrons import Experiment
+from qbp.experiments.result import Result
+from qbp.experiments.runner import run
 from qbp.perceptrons.curvature import hessian_extremes, layer_ratio, line_barrier
-from qbp.perceptrons.mlp import MLP, cross_entropy, mean_squared_error
+from qbp.perceptrons.mlp import cross_entropy, mean_squared_error
+
+if TYPE_CHECKING:
+    from qbp.perceptrons.mlp import MLP
 
 METHODS = ("two-stage", "no-init")
 LANCZOS = 30  # steps
@@ -33,7 +36,7 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
 
     Args:
         config: as-written, of a method with a Stage 1 and a Stage 2.
-        progress: as in :func:`qbp.experiments.perceptrons.run`; the total is :func:`work`.
+        progress: as in :func:`qbp.experiments.runner.run`; the total is :func:`work`.
 
     Returns:
         A result with the records 0, `stage_1_steps` (100 for a method without Stage 1) and `steps`, of
@@ -51,8 +54,8 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
     began, steps = time.perf_counter(), records(config)
     points = [run(replace(config, steps=s, record_every=max(s, 1)), progress) for s in steps]
     thetas = [point.theta for point in points]
-    data = load_data(config).to(resolve_device(config.device), getattr(torch, config.dtype))
-    model = MLP(data.x.shape[-1], config.n_hidden, data.n_outputs, config.n_layers)
+    training = config.training()
+    data, model = training.data, training.model
     task = cross_entropy if data.is_classification else mean_squared_error
 
     def loss(theta: Tensor) -> Tensor:
@@ -112,7 +115,7 @@ def _without_oscillation(config: Experiment) -> Experiment:
     return replace(config, record_every=config.steps, algorithm=algorithm)
 
 
-def _around(loss: Callable[[Tensor], Tensor], model: MLP, theta: Tensor, rows: int) -> dict[str, Tensor]:
+def _around(loss: Callable[[Tensor], Tensor], model: "MLP", theta: Tensor, rows: int) -> dict[str, Tensor]:
     parts = []
     for some in theta.split(rows):
         some = some.detach().requires_grad_()

@@ -189,7 +189,6 @@ def descend(
 
     plain = Problem(
         energy=lambda theta, batch: circuit.expectation(theta, H),
-        convex=lambda theta, batch: 0 * theta.sum(-1),  # no Stage 1, no blend
         evaluate=watch,
     )
     config = TwoStageConfig(

@@ -31,7 +31,7 @@ from qbp.results.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from qbp.experiments.perceptron_configs import Experiment
+    from qbp.experiments.perceptrons import Experiment
 
 SHAPES = {"curve": (1, 1, 3, 2), "telecom": (12, 1, 1024, 256), "mnist": (784, 10, 2000, 3000)}  # in, out, n
 

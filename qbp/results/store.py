@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qbp.experiments import registry
-from qbp.experiments.perceptron_configs import EXPERIMENTS
+from qbp.experiments.perceptrons import EXPERIMENTS
 from qbp.experiments.registry import PERCEPTRONS, Kind
 from qbp.experiments.result import Result
 from qbp.results.digest import Code
@@ -67,7 +67,7 @@ def command(config: Any, verb: str = "run") -> str:
     """Return the command line that runs exactly this configuration, by a kind's subcommand.
 
     Example:
-        >>> from qbp.experiments.perceptron_configs import Experiment
+        >>> from qbp.experiments.perceptrons import Experiment
         >>> command(Experiment("curve", algorithm={"beta_0": 0.0}))
         'qbp run curve --methods two-stage --reading as-written --seeds 20 --beta-0 0.0'
     """

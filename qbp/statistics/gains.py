@@ -1,6 +1,6 @@
 """Costs and gains of training a circuit: errors at equal cost, cost to a target, success.  Pure functions.
 
-A result is one of :mod:`qbp.experiments.circuit_runs`, with `error` and `evaluations` at every record.
+A result is one of :mod:`qbp.experiments.circuits`, with `error` and `evaluations` at every record.
 """
 
 from collections.abc import Callable, Mapping

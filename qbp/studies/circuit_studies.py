@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from qbp import _checks
-from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.circuits import CircuitExperiment
 from qbp.studies.study import Study
 
 FRAMED = {"frame": "clifford"}
@@ -36,7 +36,7 @@ class CircuitStudy(Study):
     """A question on circuits and the rows that answer it.
 
     Attributes:
-        rows: {label: options of :class:`~qbp.experiments.circuit_configs.CircuitExperiment`}, baselines
+        rows: {label: options of :class:`~qbp.experiments.circuits.CircuitExperiment`}, baselines
             first.
         tasks: where it is asked, of TASKS.
         shared: options of all its rows.

@@ -1,7 +1,7 @@
 """What Stage 1 does to many random starts at once: how evenly their states cover the space, how curved the
 task is where they stand, how large its gradient is.
 
-A run of :class:`~qbp.experiments.circuit_configs.CircuitExperiment` has a target of its own; here all starts
+A run of :class:`~qbp.experiments.circuits.CircuitExperiment` has a target of its own; here all starts
 share one, so that what their states have in common afterwards comes from Stage 1 and not from the draw of the
 targets.
 """
@@ -21,7 +21,7 @@ from qbp.circuits.observables import local_observables
 from qbp.circuits.targets import Target
 from qbp.circuits.targets import target as make
 from qbp.convex import local_loss
-from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.result import resolve_device
 from qbp.plateaus.expressibility import frame_potential
 from qbp.plateaus.landscape import hessian_spectrum
@@ -125,10 +125,7 @@ def ensemble(config: CircuitExperiment, starts: int = 100) -> Ensemble:
     circuit, seed = config.circuit, config.seed
     asked = make(config.hamiltonian, circuit, seed, frame=config.frame, layers=config.target_layers)
     local, b = local_observables(circuit.n_qubits, config.paulis), asked.local(config.paulis)
-    problem = Problem(
-        energy=lambda theta, step: theta.new_zeros(len(theta)),  # Stage 1 does not ask for the task
-        convex=lambda theta, step: local_loss(circuit, theta, local, b),
-    )
+    problem = Problem(convex=lambda theta, step: local_loss(circuit, theta, local, b))
     theta0 = draws.uniform(range(seed, seed + starts), "start", circuit.n_params, high=2 * np.pi)
     theta0 = theta0.to(resolve_device(config.device), getattr(torch, config.dtype))
     b = b.to(theta0)

@@ -26,7 +26,7 @@ def squared(result: "Result", quantity: str, record: int = -1) -> np.ndarray:
     r"""Return the mean square component of a gradient in each run, (runs,).
 
     Args:
-        result: of a :class:`~qbp.experiments.circuit_configs.CircuitExperiment`.
+        result: of a :class:`~qbp.experiments.circuits.CircuitExperiment`.
         quantity: "task", "eq. 1"; "eq. 4", the gradient that the record's step follows; or "task / error",
             that of the task over what is left to gain.  Gradient flow lowers an error E at the relative rate
             ``|g|**2 / E``: on a plateau it is as small as the gradient, close to a minimum, where a gradient

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qbp import _checks
-from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.result import Result
 from qbp.results import store
 from qbp.statistics.curves import decay_fit

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qbp import _checks
-from qbp.experiments.perceptron_configs import Experiment
+from qbp.experiments.perceptrons import Experiment
 from qbp.results import store
 from qbp.results.table import Table, first_seeds, read
 
@@ -112,7 +112,7 @@ class Row:
 
     Attributes:
         label: what is changed; unique in the study.
-        options: fields of :class:`~qbp.experiments.perceptron_configs.Experiment`, those of the algorithm
+        options: fields of :class:`~qbp.experiments.perceptrons.Experiment`, those of the algorithm
             under "algorithm".
         against: label of the row it is compared with; empty for a row that is only compared with.
         by_task: further options on one task, {task: options}; they replace `options` name by name.

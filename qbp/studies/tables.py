@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbp import _checks
 from qbp.experiments import terrain
-from qbp.experiments.perceptron_configs import EXPERIMENTS
+from qbp.experiments.perceptrons import EXPERIMENTS
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies

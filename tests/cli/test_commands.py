@@ -16,7 +16,7 @@ import qbp
 from qbp.audit import claims
 from qbp.baseline.loop import SellierConfig
 from qbp.cli import arguments, commands
-from qbp.experiments import perceptron_configs, registry
+from qbp.experiments import perceptrons, registry
 from qbp.experiments.result import resolve_device
 from qbp.results import store
 from qbp.studies import variance_studies
@@ -66,7 +66,7 @@ BAD = {
     "vqe --shots 10 --channel damping --qubits 7": "channel trains density matrices of at most 6 qubits",
     "vqe --qubits 0": "qubits must be at least 1, got 0",
     "vqe --qubits 40": "qubits must be at most 20 to train on state vectors, got 40",
-    "vqe --methods random --beta-0 0.1": "beta_0 is fixed in each of the methods",
+    "vqe --methods random --beta-0 0.1": "beta_0 is fixed in or foreign to each of the methods",
     "curve --save a-file": "--save must be a folder, got 'a-file'",
     "curve --save a-file/below": "--save must be a folder, got 'a-file/below'",
 }
@@ -280,7 +280,7 @@ def test_help_names_every_command_and_every_field(monkeypatch):
         for field in fields(kind):
             if field.name not in ("experiment", "method", "algorithm"):  # spelled otherwise
                 assert f"--{field.name.replace('_', '-')} " in text, field.name
-    for name in (*perceptron_configs.METHODS, *registry.KINDS):
+    for name in (*perceptrons.METHODS, *registry.KINDS):
         assert name in text
 
 

@@ -10,9 +10,9 @@ import torch
 import qbp
 from qbp.algorithm_1 import TwoStageConfig
 from qbp.baseline.loop import SellierConfig
-from qbp.experiments import perceptrons
-from qbp.experiments.perceptron_configs import METHODS, configurations
-from qbp.experiments.perceptrons import compare, run
+from qbp.experiments import perceptrons, registry
+from qbp.experiments.perceptrons import METHODS
+from qbp.experiments.registry import compare, configurations, run
 from qbp.perceptrons import datasets
 from qbp.perceptrons.problems import perceptron_problem
 
@@ -198,7 +198,7 @@ def test_methods_of_a_comparison_share_start_data_and_batches(monkeypatch):
         return run(config, progress)
 
     monkeypatch.setattr(perceptrons, "MiniBatches", Spy)
-    monkeypatch.setattr(perceptrons, "run", watched)
+    monkeypatch.setattr(registry, "run", watched)
     results = compare("curve", [*METHODS, "random"], seeds=3, steps=9, **SMALL)
     assert list(results) == list(METHODS)  # the alias is not run again
     first, *others = drawn.values()

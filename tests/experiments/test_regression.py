@@ -13,7 +13,8 @@ from qbp.cli.arguments import parser
 from qbp.cli.commands import _configs, main
 from qbp.convex import gradient_norm
 from qbp.experiments import regression
-from qbp.experiments.regression import RegressionExperiment, configurations, run
+from qbp.experiments.registry import configurations, run
+from qbp.experiments.regression import RegressionExperiment
 from qbp.experiments.regressor import CircuitRegressor, regression_data
 from qbp.perceptrons.mlp import MLP
 from qbp.results import store
@@ -83,7 +84,7 @@ def test_a_run_alone_is_that_of_the_batch(options, monkeypatch):
     alone = run(RegressionExperiment(seeds=1, seed=5, **steps, **options))
     for metric, values in alone.history.items():
         np.testing.assert_allclose(values[0], together.history[metric][1], rtol=1e-9, atol=1e-12)
-    monkeypatch.setattr(regression, "ROWS", 2)
+    monkeypatch.setattr(regression.RegressionTraining, "rows", 2)
     in_parts = run(RegressionExperiment(seeds=3, seed=4, **steps, **options))
     np.testing.assert_allclose(in_parts.final("val_loss"), together.final("val_loss"), rtol=1e-9)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from qbp.experiments import registry, terrain
-from qbp.experiments.perceptron_configs import Experiment
-from qbp.experiments.perceptrons import load_data, run
+from qbp.experiments.perceptrons import Experiment, load_data
+from qbp.experiments.runner import run
 from qbp.perceptrons.curvature import line_barrier
 from qbp.perceptrons.mlp import MLP, mean_squared_error
 from qbp.results import store

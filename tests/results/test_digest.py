@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import qbp
-from qbp.experiments import perceptron_configs, registry, regression, terrain
+from qbp.experiments import perceptrons, registry, regression, terrain
 from qbp.results import store
 from qbp.results.digest import PACKAGE, Code
 
@@ -267,7 +267,7 @@ QUICK = {"seeds": 2, "steps": 2, "device": "cpu"}
 
 def run_perceptrons():
     small = {**QUICK, "n_hidden": 4}
-    for method in perceptron_configs.METHODS:
+    for method in perceptrons.METHODS:
         rule = {"switching": "threshold-or-plateau"} if method == "two-stage" else {}
         qbp.run(qbp.Experiment("curve", method=method, algorithm=rule, n_layers=2, **small))
     for method in ("two-stage", "no-init", "sellier"):
@@ -320,8 +320,8 @@ def test_everything_that_runs_is_in_the_digest_or_apart(name, run):
 
 def test_a_kind_names_its_roots():
     assert registry.CIRCUITS.roots == (
-        "qbp.experiments.circuit_configs.CircuitExperiment",
-        "qbp.experiments.circuit_runs.run",
+        "qbp.experiments.circuits.CircuitExperiment",
+        "qbp.experiments.runner.run",
     )
     other = dataclasses.replace(registry.PERCEPTRONS, apart=registry.APART | {"qbp.draws"})
     assert store.core_digest(other) != store.core_digest(registry.PERCEPTRONS)

@@ -14,7 +14,7 @@ import qbp
 from qbp.audit import claims
 from qbp.book import check_pages, readme
 from qbp.book.tables.claims import we_measure
-from qbp.experiments import perceptrons, registry, terrain
+from qbp.experiments import registry, terrain
 from qbp.results import integrity, rerun, store
 from qbp.results.rerun import Rerun, recompute, sample, spread
 from qbp.results.verify import verify
@@ -251,7 +251,7 @@ def test_surveys_are_surveyed_again_and_rest_on_code_of_their_own(tmp_path):
 
 def test_rows_of_one_run_are_computed_once(whole, monkeypatch):
     ran = []
-    monkeypatch.setattr(rerun, "run", lambda config, verb: ran.append(config) or perceptrons.run(config))
+    monkeypatch.setattr(rerun, "run", lambda config, verb: ran.append(config) or registry.run(config))
     frame = _table(whole)
     one = frame[(frame["key"] == frame["key"][0]) & (frame["seed"] == 5)].reset_index(drop=True)
     report = [recompute(again) for again in sample({"a": one, "b": one}, 12, 0)]
@@ -265,7 +265,7 @@ def test_a_run_that_repeats_less_well_is_held_to_what_it_repeats(whole, monkeypa
     ((part, labels),) = again.parts.values()
 
     def chaotic(config, verb):
-        done = perceptrons.run(config)
+        done = registry.run(config)
         if config.seeds > 1:
             growth = np.where(done.step > 3, 1e-4, 0.0)
             done = replace(done, history={m: v * (1 + growth) for m, v in done.history.items()})
@@ -282,7 +282,7 @@ def test_a_run_that_repeats_less_well_is_held_to_what_it_repeats(whole, monkeypa
     found = with_change(6, 1 + 1e-4)
     assert found.mismatches == [] and found.loose == 1 and 0 < found.worst < 1
     assert with_change(6, 1.1).mismatches and with_change(3, 1 + 1e-4).mismatches
-    alone = perceptrons.run(again.config)
+    alone = registry.run(again.config)
     assert spread(alone, alone.step) == pytest.approx([0, 0, 1e-4, 1e-4], rel=1e-6, abs=1e-12)
 
 

@@ -8,7 +8,7 @@ import pytest
 import qbp
 from qbp.audit import measures
 from qbp.audit.sentences import CLAIMS
-from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.registry import run
 from qbp.results import store
 from qbp.statistics.gains import CUT, error_within, evaluations_to, factor_of, gain, gains, successes, table

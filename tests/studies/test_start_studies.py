@@ -198,7 +198,7 @@ def test_measures_of_an_ensemble_against_dense_and_autograd():
 
 
 def test_an_ensemble_has_exact_expectations_and_one_length_of_stage_1():
-    from qbp.experiments.circuit_configs import CircuitExperiment
+    from qbp.experiments.circuits import CircuitExperiment
 
     with pytest.raises(ValueError, match="exact expectations"):
         ensemble(CircuitExperiment(shots=10))

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 import qbp
 from qbp.book.figures import diagrams, style, training
 from qbp.book.figures.style import LABELS, STYLES
-from qbp.experiments.perceptron_configs import METHODS
+from qbp.experiments.perceptrons import METHODS
 from qbp.perceptrons import datasets
 
 SMALL = {"device": "cpu", "n_hidden": 5, "steps": 6, "seeds": 2}

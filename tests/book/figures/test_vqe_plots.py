@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qbp.book.figures import vqe_plots
-from qbp.experiments.circuit_configs import CircuitExperiment
+from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.registry import run
 from qbp.statistics.gains import gains
 from qbp.studies.circuit_studies import COMPARED

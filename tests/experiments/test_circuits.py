@@ -13,9 +13,9 @@ from qbp.circuits.hardware.noise import amplitude_damping, depolarizing, noisy_e
 from qbp.circuits.hardware.shots import gradient_noise
 from qbp.circuits.targets import STATES, TARGETS
 from qbp.convex import local_loss
-from qbp.experiments import circuit_runs, registry
-from qbp.experiments.circuit_configs import CircuitExperiment, configurations
-from qbp.experiments.circuit_runs import run, starts, targets_of
+from qbp.experiments import circuits, registry
+from qbp.experiments.circuits import CircuitExperiment, starts, targets_of
+from qbp.experiments.registry import configurations, run
 from qbp.results import store
 
 SMALL = {"qubits": 3, "layers": 2, "seeds": 3, "steps": 6, "record_every": 2, "device": "cpu"}
@@ -94,7 +94,7 @@ def test_a_run_alone_is_that_run_in_a_batch(options, method):
 @pytest.mark.parametrize("options", [{"frame": "clifford"}, {"hamiltonian": "random", "shots": 5}])
 def test_runs_that_take_turns_are_those_of_one_batch(options, monkeypatch):
     together = run(small(**options))
-    monkeypatch.setattr(circuit_runs, "AMPLITUDES", 1)
+    monkeypatch.setattr(circuits, "AMPLITUDES", 1)
     done = []
     in_turn = run(small(**options), progress=done.append)
     assert set(done) == {1} and sum(done) == 3 * 7  # run by run, every step
@@ -271,11 +271,11 @@ def test_bad_configurations_are_refused(options, message):
 def test_configurations_of_several_methods():
     a, b = configurations("vqe", ["random", "two-stage", "no-init"], qubits=4, algorithm={"beta_0": 0.1})
     assert (a.method, b.method, b.algorithm.beta_0, a.algorithm.beta_0) == ("no-init", "two-stage", 0.1, 0.0)
-    with pytest.raises(ValueError, match="beta_0 is fixed in each"):
+    with pytest.raises(ValueError, match="beta_0 is fixed in or foreign to each"):
         configurations("vqe", ["random"], algorithm={"beta_0": 0.1})
 
 
 def test_the_estimate_grows_with_the_work():
-    base = circuit_runs.seconds(CircuitExperiment())
+    base = circuits.seconds(CircuitExperiment())
     for more in ({"seeds": 40}, {"steps": 600}, {"qubits": 8}, {"layers": 12}, {"shots": 100}):
-        assert circuit_runs.seconds(CircuitExperiment(**more)) > base
+        assert circuits.seconds(CircuitExperiment(**more)) > base
