@@ -1,4 +1,4 @@
-"""Where the paper leaves a choice: each one as data, with what we start from and the study that measures it.
+"""Ambiguities of the paper as data: what is unclear, what we start from, and the study that measures it.
 
 The numbers are those that :mod:`qbp.studies.study` and the claims refer to.  What the alternatives do is
 measured and judged in :mod:`qbp.audit.choices`.

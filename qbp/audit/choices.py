@@ -1,4 +1,4 @@
-"""The paper's open choices measured: default against alternatives, and whether a conclusion depends on it."""
+"""Alternatives to each choice that the paper leaves, measured: whether a conclusion depends on it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

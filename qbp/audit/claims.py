@@ -1,4 +1,4 @@
-"""The paper's claims measured on results and judged by rule; no verdict here is an opinion.
+"""Claims of the paper, measured on results and judged by rule; no verdict here is an opinion.
 
 The claims are in claims.toml (:mod:`qbp.audit.sentences`), measures in :mod:`qbp.audit.measures`, rules in
 :mod:`qbp.audit.verdicts`; tables of them for a page in :mod:`qbp.book.tables.claims`.

@@ -1,4 +1,4 @@
-"""What each part, setting and circumstance does: the rows of the studies as effects, judged by one rule.
+"""Effects of each part, setting and circumstance: the rows of the studies, judged by one rule.
 
 An effect is the relative change of the mean final value over seeds from one row to another, on the same
 seeds.  The rule, :func:`judged`, was written before the numbers.

@@ -1,4 +1,4 @@
-"""How a claim is measured: functions from results to what each seed says.
+"""Measures of a claim: functions from results to what each seed says.
 
 A measure takes the results of a claim's table, {method: Result}, and the claim.  For the rules "lower" and
 "preserved" it returns two arrays (n,), one value per seed of the method and of its baseline, where the claim

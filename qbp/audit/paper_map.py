@@ -1,4 +1,4 @@
-"""The paper map as data: where each equation, line, experiment, figure and reference of the paper stands.
+"""Map of the paper as data: where each equation, line, experiment, figure and reference of it stands.
 
 A test checks every row: the name can be imported and its docstring carries the paper's label, the test
 exists, the chapter is in the table of contents and shows the item.

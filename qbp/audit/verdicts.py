@@ -1,4 +1,4 @@
-"""The rules that turn a measurement into a verdict, the same for every row; each was written, with its
+"""Rules that turn a measurement into a verdict, the same for every row; each was written, with its
 thresholds, before the rows that it judges were measured.
 
 A row is judged twice, by itself and after the correction for the number of rows

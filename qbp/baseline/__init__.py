@@ -1,1 +1,1 @@
-"""The cited baseline, Sellier's training by wave packets."""
+"""Baseline that the paper cites: Sellier's training by wave packets."""

@@ -1,4 +1,4 @@
-"""The numbers that chapters and README print, against the tables they come from."""
+"""Checks of the numbers that chapters and README print, against the tables they come from."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A training run of a circuit: experiment "vqe", the claim where it belongs.
+"""Training runs of a circuit: experiment "vqe", the claim where it belongs.
 
 The paper trains no circuit, so there is no reading to choose: Algorithm 1 on an ansatz, a task, and targets.
 Beside what Algorithm 1 records of its own loss, a history has what

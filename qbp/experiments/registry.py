@@ -1,4 +1,4 @@
-"""The kinds of experiments: for each, its configuration, what runs it, and the code its numbers rest on.
+"""Kinds of experiments: for each, its configuration, what runs it, and the code its numbers rest on.
 
 Whatever stores, lists or recomputes runs asks here, so that a new kind of experiment is one entry.
 """

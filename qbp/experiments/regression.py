@@ -1,4 +1,4 @@
-"""The later notebook's regression as an experiment: a convex start against a random one on a real circuit.
+"""Regression of the later notebook as an experiment: a convex start against a random one on a real circuit.
 
 Its two methods are Algorithm 1 with the notebook's settings: Stage 1 minimizes E[f(x)**2], Stage 2 the mean
 squared error with a penalty on the weights; neither blends or oscillates.  A perceptron is the control.

@@ -1,5 +1,5 @@
-r"""A circuit as a regression model, ``y ~ f(x) = a + b <Z_0>``: the four-qubit circuit of a later notebook in
-the released repository.
+r"""Regression model made of a circuit, ``y ~ f(x) = a + b <Z_0>``: the four-qubit circuit of a later notebook
+in the released repository.
 
 The number x enters once, as four features that turn four qubits by RY; then come layers of RX and RZ on every
 qubit, each closed by a ring of CNOTs.

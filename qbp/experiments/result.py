@@ -1,4 +1,4 @@
-"""The result of a run and the device it ran on: what all experiments share, and what no number depends on."""
+"""Result of a run and the device it ran on: what all experiments share, and what no number depends on."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The terrain a method walks: curvature and gradients where it starts, where Stage 1 ends and where it ends,
+"""Terrain that a method walks: curvature and gradients where it starts, where Stage 1 ends and where it ends,
 and the barriers between these points.
 
 :func:`survey` trains as :func:`qbp.experiments.runner.run` does and returns the same kind of result, so

@@ -1,1 +1,1 @@
-"""The paper's perceptrons, their data and the problems they pose."""
+"""Perceptrons of the paper, their data and the problems they pose."""

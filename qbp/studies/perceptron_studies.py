@@ -1,4 +1,4 @@
-"""What is run beside the paper's own comparisons, as data: studies of one question each, and their tables.
+"""Studies beside the paper's own comparisons, as data: a question each, and the rows that answer it.
 
 A study has rows; a row is a configuration on each task and the row it is compared with, on the same seeds.
 A configuration is computed once, stored in one table, and may stand in many studies.

@@ -1,4 +1,4 @@
-"""The rows of the tables `pqc` and `pqc-depth`: the later notebook's regression, and what we vary in it."""
+"""Studies of the later notebook's regression: the rows of the tables `pqc` and `pqc-depth`."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""What Stage 1 does to many random starts at once: how evenly their states cover the space, how curved the
-task is where they stand, how large its gradient is.
+"""Ensembles of random starts before and after Stage 1: how evenly their states cover the space, how curved
+the task is where they stand, how large its gradient is.
 
 A run of :class:`~qbp.experiments.circuits.CircuitExperiment` has a target of its own; here all starts
 share one, so that what their states have in common afterwards comes from Stage 1 and not from the draw of the

@@ -1,4 +1,4 @@
-"""How large the gradients of circuits are where training starts.  Pure functions of results.
+"""Gradients of circuits where training starts.  Pure functions of results.
 
 The gradient variance of the literature is a mean square over random angles, since the mean is zero.  After
 Stage 1 the angles are no longer uniform; what is compared is still the mean square over runs of the root mean

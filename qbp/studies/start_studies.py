@@ -1,4 +1,4 @@
-"""The tables `starts` and `starts-switching`: circuits as they stand where Stage 2 begins, beside the same
+"""Studies of where Stage 2 begins: the tables `starts` and `starts-switching`, circuits beside the same
 circuits at their random start.
 
 A :class:`Place` is a kind of target on a circuit of some size.  It has two configurations: one that records

@@ -1,4 +1,4 @@
-"""The committed tables and the studies whose rows they hold, each listed once.
+"""Committed tables, and the studies whose rows they hold, each listed once.
 
 A table is an entry of `TABLES`, a study one of `STUDIES`; what `qbp grid` computes, what a claim is measured
 on and what a chapter loads is looked up here.

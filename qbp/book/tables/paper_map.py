@@ -1,4 +1,4 @@
-"""The paper map as a table with links."""
+"""Table of the paper map, with links."""
 
 from collections.abc import Iterable
 from html import escape

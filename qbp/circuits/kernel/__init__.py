@@ -1,1 +1,1 @@
-"""The compiled path of expectations and gradients; a reader of the method may skip it."""
+"""Compiled path of expectations and gradients; a reader of the method may skip it."""
