@@ -3,7 +3,7 @@
 The paper trains no circuit, so there is no reading to choose: Algorithm 1 on an ansatz, a task, and targets.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,7 +74,7 @@ class CircuitExperiment:
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
     dtype: str = option("float64", "float64 or float32")
     record_every: int = option(10, "keep metrics each so many steps")
-    algorithm: TwoStageConfig | Mapping[str, Any] | None = None
+    algorithm: TwoStageConfig | Any = None  # made of a mapping of some of its fields or None
 
     def __post_init__(self) -> None:
         """Check every field and fill in the algorithm."""

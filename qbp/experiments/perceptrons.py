@@ -72,7 +72,7 @@ def run(config: Experiment, progress: Callable[[int], Any] | None = None) -> Res
     thetas, histories = zip(*done, strict=True)
     history = {m: _rows(h.metrics[m] for h in histories) for m in histories[0].metrics}
     if algorithm != config.algorithm:  # the paper gives no threshold: keep the one that was taken
-        history["tau_g"] = np.full_like(history["loss"], algorithm.tau_g)
+        history["tau_g"] = np.full_like(history["loss"], algorithm.tau_g)  # type: ignore[union-attr]  # no other is changed
     return Result(
         config=config,
         theta=torch.cat(thetas),
@@ -156,7 +156,7 @@ def _run_chunk(
     device, dtype, released = data.x.device, data.x.dtype, config.reading == "as-released"
     theta0 = (replay_starts(config.experiment, seeds) if released else model.xavier(seeds)).to(device, dtype)
     if released:
-        batches = ReleasedBatches(len(data.train), config.batch_size, device)
+        batches: Callable[[int], Tensor] = ReleasedBatches(len(data.train), config.batch_size, device)
     else:
         batches = MiniBatches(seeds, len(data.train), config.batch_size, device)
 
@@ -170,7 +170,7 @@ def _run_chunk(
         return sellier(problem, algorithm, theta0, model=model)
     if config.method == "two-stage-ridge":
         theta0 = ridge_start(model, data, theta0, config.ridge)
-    phi = config.phi
+    phi: Tensor | float | None = config.phi
     if phi is None:
         drawn = draws.uniform(seeds, "phi", model.n_params, high=2 * np.pi)
         phi = 0.0 if released else drawn.to(device, dtype)

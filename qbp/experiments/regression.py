@@ -77,7 +77,7 @@ class RegressionExperiment:
     shots: int = option(1000, "shots of val_loss_shots")
     depolarizing: float = option(0.02, "probability of the depolarizing channel of val_loss_channels")
     damping: float = option(0.03, "probability of the amplitude damping channel of val_loss_channels")
-    algorithm: TwoStageConfig | Mapping[str, Any] | None = None
+    algorithm: TwoStageConfig | Any = None  # made of a mapping of some of its fields or None
 
     def __post_init__(self) -> None:
         """Check every field and fill in the algorithm."""
@@ -180,7 +180,7 @@ def seconds(config: RegressionExperiment) -> float:
 def _run_chunk(
     config: RegressionExperiment, data: "Dataset", seeds: range, progress: Callable[[int], Any] | None
 ) -> tuple[Tensor, "History"]:
-    batches, model = MiniBatches(seeds, N_TRAIN, config.batch_size, data.x.device), config.model
+    batches, model = MiniBatches(seeds, N_TRAIN, config.batch_size, data.x.device), config.model  # type: MiniBatches, Any
 
     def counted(step: int) -> Tensor:
         if progress is not None:

@@ -47,7 +47,7 @@ def at_profile(
         profile: "paper", as they are; "quick", two seeds and twenty steps, to see that everything runs.
         seeds: number of runs of every configuration, whatever the profile says.
     """
-    changed = PROFILES[_checks.choice("profile", profile, PROFILES)]
+    changed: dict[str, Any] = PROFILES[_checks.choice("profile", profile, PROFILES)]
     if seeds is not None:
         changed = changed | {"seeds": _checks.integer("seeds", seeds)}
 
@@ -207,9 +207,10 @@ def _attempt(config: "Experiment", path: Path) -> Exception | None:
 def assemble(name: str, table: "study.Table", parts: Parts, *, command: str, directory: Path) -> Path | None:
     """Put a table together from its parts and write it; None if a part is not there yet."""
     paths = [parts.find(config) for config in table.configs.values()]
-    if not all(paths):
+    there = [path for path in paths if path is not None]
+    if len(there) < len(paths):
         return None
-    frames = [_read(path, table.metrics) for path in paths]
+    frames = [_read(path, table.metrics) for path in there]
     return store.save_frames(name, frames, command=command, target=table.target, directory=directory)
 
 
