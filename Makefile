@@ -3,8 +3,9 @@ PYTHON ?= python3
 JOBS   ?= 2
 ROWS   ?= 20
 
-BIN      := .venv/bin
-STAMP    := .venv/.installed
+VENV     := .venv
+BIN      := $(VENV)/bin
+STAMP    := $(VENV)/.installed
 CHAPTERS := $(wildcard book/*.ipynb)
 BOOK     := $(BIN)/jupyter-book build --config _config.yml --path-output . -q
 # One thread per process: JOBS processes share the cores, and sums are added in one order everywhere.
@@ -13,12 +14,18 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # A fifth slower than what each CPU does best.
 ANY_CPU := $(ONE_THREAD) MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=avx2
 
+# The tests of `make check`: the method and what a result rests on, in files of a few seconds; about a minute on one core.
+FAST := $(addprefix tests/,test_algorithm_1.py test_architecture.py test_checks.py test_convex.py test_draws.py \
+  test_environment.py test_optimizers.py test_problem.py test_references.py test_refinement.py circuits/test_layers.py \
+  circuits/test_observables.py circuits/test_statevector.py circuits/test_targets.py circuits/kernel perceptrons \
+  plateaus/pauli statistics)
+
 # What uses the kernel is tested again without it.
 WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circuit_problems.py test_convex.py \
   test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test verify book trace browser pythons lint refresh results bench clean
+.PHONY: help install reproduce test unit check lint types coverage verify book trace browser pythons refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "qbp needs Python 3.11 or newer, but '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name another one: make PYTHON=python3.12" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -r requirements.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@$(BIN)/qbp info  # compiles the kernel once
@@ -40,11 +47,21 @@ reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims
 	$(BOOK) _build/reproduced
 	@echo "Read it: _build/html/index.html"
 
-test: $(STAMP)  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
+unit: $(STAMP)  ## unit tests and doctests; on another Python: make unit PYTHON=python3.13 VENV=_build/python3.13
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS)
+
+test: unit  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
 	QBP_KERNEL=torch $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(WITHOUT_KERNEL)
 	$(ANY_CPU) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
+
+check: lint types  ## after each small change: lint, types and the fast tests, in two minutes or less
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) $(FAST)
+
+coverage: $(STAMP)  ## unit tests once, with the share of lines that they run; files below 90 %
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report= $(COVERAGE)
+	@$(BIN)/coverage report --format=total | sed 's/^/total: /; s/$$/ %/'
+	@$(BIN)/coverage report | awk '$$4 ~ /%$$/ && $$4 + 0 < 90 && $$1 != "TOTAL"'
 
 verify: $(STAMP)  ## check the result tables, compute a sample of their rows again, compare printed claims
 	$(ANY_CPU) $(BIN)/qbp verify --rows $(ROWS) $(VERIFY)
@@ -62,9 +79,13 @@ browser: $(STAMP)  ## open every built page in Chromium: no script error, no for
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
 	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py
 
-lint: $(STAMP)  ## ruff on modules, tests and notebooks; the rules between the folders of qbp
+lint: $(STAMP)  ## ruff on modules, tests and notebooks, their layout too; the rules between the folders of qbp
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+types: $(STAMP)  ## mypy on the method and the folders of qbp up to the results
+	$(BIN)/mypy
 
 refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant to change
 	$(ANY_CPU) $(BIN)/qbp refresh $(REFRESH)
@@ -78,5 +99,5 @@ bench: $(STAMP)  ## measure qbp beside its peers on a quiet machine (installs th
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what was built; .venv stays
-	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .mypy_cache .coverage .import_linter_cache .hypothesis
 	find qbp tests book labs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -82,7 +82,7 @@ def integer(name: str, value: Any, low: int = 1, high: int | None = None) -> int
     """Return `value` as an int if it is one in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < low or (high is not None and value > high):
+    if value < low or (high is not None and not value <= high):
         raise ValueError(f"{name} must be {_range(low, high)}, got {value}")
     return int(value)
 
@@ -94,7 +94,7 @@ def number(
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     below = low is not None and (value <= low if strict else value < low)
-    if not math.isfinite(value) or below or (high is not None and value > high):
+    if not math.isfinite(value) or below or (high is not None and not value <= high):
         raise ValueError(f"{name} must be a finite number{_comma(_range(low, high, strict))}, got {value}")
     return float(value)
 

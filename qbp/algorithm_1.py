@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,9 +109,11 @@ def two_stage(
 
 
 # fmt: off
-def algorithm(problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor | float):
+def algorithm(
+    problem: Problem, c: TwoStageConfig, theta0: Tensor, phi: Tensor | float
+) -> tuple[Tensor, History]:
     """Algorithm 1, line by line; :func:`two_stage` checks the arguments first."""
-    update, moments, norms = _update(c), None, []
+    update, moments, norms = _update(c), None, []  # type: Callable, Any, list[Tensor]
     theta = last = theta0.detach()                                           # line 1: theta_0
     lam, beta = (torch.full_like(theta[..., 0], v) for v in (c.lambda_0, c.beta_0))  # line 2
     eta_c, eta_n = (torch.full_like(lam, v) for v in (c.eta_c, c.eta_n))
@@ -162,7 +165,12 @@ def _is_over(norms: list[Tensor], convex: Tensor, theta: Tensor, step: int, c: T
         return torch.full_like(convex, step >= longest, dtype=torch.bool)
     (grad,) = torch.autograd.grad(convex.sum(), theta, retain_graph=True)
     norms.append(gradient_norm(grad, c.norm))
-    rule = {"rule": c.switching, "steps": c.stage_1_steps, "cap": c.stage_1_cap, "tau_g": c.tau_g}
+    rule: dict[str, Any] = {
+        "rule": c.switching,
+        "steps": c.stage_1_steps,
+        "cap": c.stage_1_cap,
+        "tau_g": c.tau_g,
+    }
     return should_switch(torch.stack(norms, -1), **rule)
 
 

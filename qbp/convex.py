@@ -199,7 +199,7 @@ def should_switch(
     step = norms.shape[-1] - 1
     over = torch.full_like(norms[..., -1], step >= (steps if rule == "steps" else cap), dtype=torch.bool)
     if "threshold" in rule:
-        over = over | (norms[..., -1] >= tau_g)
+        over = over | (norms[..., -1] >= tau_g)  # type: ignore[operator]  # checked above
     if "plateau" in rule and step + 1 >= 2 * window:
         now, before = norms[..., -window:].mean(-1), norms[..., -2 * window : -window].mean(-1)
         over = over | ((now - before).abs() <= tolerance * before)

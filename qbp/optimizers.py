@@ -15,7 +15,7 @@ from torch import Tensor
 class Moments(NamedTuple):
     """State of Adam: steps taken (..., 1), running mean and mean square of the gradient (..., n_params)."""
 
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # hides tuple.count, which no one asks a state for
     mean: Tensor
     square: Tensor
 

@@ -1,5 +1,6 @@
 """pyproject.toml, requirements.lock and environment.yml describe one set of packages."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -72,3 +73,12 @@ def test_environment_yml_takes_conda_forge_alone_and_the_oldest_python():
     assert text["channels"] == ["conda-forge", "nodefaults"]
     (python,) = [entry.split("=")[1] for entry in text["dependencies"] if str(entry).startswith("python=")]
     assert project()["requires-python"] == f">={python}"
+
+
+def test_the_tests_that_the_makefile_lists_are_there():
+    text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    lists = re.findall(r"^\w+ := \$\(addprefix tests/,(.*?)\)$", text, re.MULTILINE)
+    assert len(lists) == 2  # for `make check`, and without the kernel
+    for names in lists:
+        missing = [name for name in names.split() if not (ROOT / "tests" / name).exists()]
+        assert not missing

@@ -135,7 +135,7 @@ def sellier(
     _checks.theta(theta0, model.n_params, "theta0")
     described = isinstance(config, WaveConfig)
     theta = last = theta0.detach()
-    state = waves.start(theta, config) if described else start(theta, config, model)
+    state = waves.start(theta, config) if described else start(theta, config, model)  # type: ignore[arg-type]  # its class said which
     log = Recorder(config.steps, config.record_every, like=theta[..., 0])
     with _checks.trusted():
         for step in range(config.steps + 1):
@@ -152,14 +152,14 @@ def sellier(
                     **gradient_metrics(grad),
                     **problem.evaluate(theta),
                 }
-                log.add(step, found | (waves.metrics(state, config) if described else {}))
+                log.add(step, found | (waves.metrics(state, config) if described else {}))  # type: ignore[arg-type]  # its class said which
             if step == config.steps:
                 break
             if described:
-                moved = waves.advance(state, theta, grad, config, model)
+                moved = waves.advance(state, theta, grad, config, model)  # type: ignore[arg-type]  # its class said which
             else:
-                moved = advance(state, grad, config, model)
+                moved = advance(state, grad, config, model)  # type: ignore[arg-type]  # its class said which
             state = torch.where(alive[..., None, None], moved, state)
-            read = waves.read(state, config) if described else collapsed(state, model, config)
+            read = waves.read(state, config) if described else collapsed(state, model, config)  # type: ignore[arg-type]  # its class said which
             theta = torch.where(alive.unsqueeze(-1), read, theta)
     return theta, log.history()

@@ -68,15 +68,15 @@ def expectations(
     state = product_state(start) if product else start
     if plain:
         return _plain(program, theta, state, observables)
-    batch, *rows = _rows(theta, state)
+    batch, angles, starts = _rows(theta, state)
     if torch.is_grad_enabled() and (theta.requires_grad or state.requires_grad):
-        values = _Adjoint.apply(*rows, program, observables)
+        values = _Adjoint.apply(angles, starts, program, observables)
     else:
-        _, values = _forward(*rows, program, observables)
+        _, values = _forward(angles, starts, program, observables)
     return values.reshape(*batch, len(observables))
 
 
-def _plain(program: Program, theta: Tensor, state: Tensor, observables: Sequence["Observable"]) -> Tensor:
+def _plain(program: Program, theta: Tensor, state: Tensor, observables: tuple["Observable", ...]) -> Tensor:
     psi = evolve(program, theta, state)
     return torch.stack([H.expectation(psi) for H in observables], dim=-1)
 
@@ -85,7 +85,7 @@ def _again(
     theta: Tensor,
     start: Tensor,
     program: Program,
-    observables: Sequence["Observable"],
+    observables: tuple["Observable", ...],
     weights: Tensor,
     wants: Sequence[bool],
 ) -> list[Tensor | None]:
@@ -102,7 +102,7 @@ class _Kernel(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, theta: Tensor, qubits: Tensor, program: Program, observables: Sequence["Observable"]
+        ctx: Any, theta: Tensor, qubits: Tensor, program: Program, observables: tuple["Observable", ...]
     ) -> Tensor:
         evolution = native.Evolution(program, theta.reshape(-1, theta.shape[-1]), qubits, observables)
         if ctx.needs_input_grad[0]:
@@ -126,7 +126,7 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, theta: Tensor, start: Tensor, program: Program, observables: Sequence["Observable"]
+        ctx: Any, theta: Tensor, start: Tensor, program: Program, observables: tuple["Observable", ...]
     ) -> Tensor:
         final, values = _forward(theta, start, program, observables)
         ctx.save_for_backward(theta, start, final)
@@ -136,11 +136,12 @@ class _Adjoint(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
         theta, start, final = ctx.saved_tensors
+        program, observables = ctx.rest
         wants = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():
-            again = _again(theta.unsqueeze(1), start, *ctx.rest, weights, wants)
+            again = _again(theta.unsqueeze(1), start, program, observables, weights, wants)
             return again[0] if again[0] is None else again[0].squeeze(1), again[1], None, None
-        of_theta, of_start = _backward(theta, final, *ctx.rest, weights)
+        of_theta, of_start = _backward(theta, final, program, observables, weights)
         return of_theta, of_start.sum_to_size(start.shape) if wants[1] else None, None, None
 
 
@@ -161,7 +162,7 @@ def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:
 
 
 def _forward(
-    theta: Tensor, start: Tensor, program: Program, observables: Sequence["Observable"]
+    theta: Tensor, start: Tensor, program: Program, observables: tuple["Observable", ...]
 ) -> tuple[Tensor, Tensor]:
     """Return the final state, (runs, samples, 2**n), and the values, (runs, samples, m)."""
     layered = as_layers(program, observables[0].n_qubits)
@@ -170,11 +171,11 @@ def _forward(
 
 
 def _backward(
-    theta: Tensor, final: Tensor, program: Program, observables: Sequence["Observable"], weights: Tensor
+    theta: Tensor, final: Tensor, program: Program, observables: tuple["Observable", ...], weights: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of ``sum_i weights_i <O_i>`` in `theta` and in the start state."""
     each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
-    lam = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
+    lam: Any = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
     layered = as_layers(program, observables[0].n_qubits)
     of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
     return of_theta, 2 * lam  # torch's convention for a complex tensor

@@ -5,6 +5,7 @@ does is in :class:`Circuit`.  Its states come from :func:`qbp.circuits.statevect
 and their gradients from :mod:`qbp.circuits.adjoint`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
@@ -27,7 +28,7 @@ class Circuit:
     start: Start
     program: Program
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.__dict__["n_qubits"] = _checks.integer("n_qubits", self.n_qubits)
         qubits = self.qubits.tolist()  # checks the start state
         if not isinstance(self.start, str):
@@ -56,7 +57,7 @@ class Circuit:
         return self.expectations(theta, [H], inputs).squeeze(-1)
 
     def expectations(
-        self, theta: Tensor, observables: list[Observable], inputs: Tensor | None = None
+        self, theta: Tensor, observables: Sequence[Observable], inputs: Tensor | None = None
     ) -> Tensor:
         """Return the expectations ``<O_i>`` of several observables in one state.
 
@@ -155,7 +156,7 @@ class HardwareEfficient(Circuit):
     seed: int | None = None
     start: Start = "zero"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self.__dict__["n_layers"] = _checks.integer("n_layers", self.n_layers)
         _checks.choice("entangler", self.entangler, ("cz", "cnot"))
@@ -173,11 +174,11 @@ class HardwareEfficient(Circuit):
         self.__dict__["rotations"] = tuple(names)
 
     @cached_property
-    def program(self) -> Program:
+    def program(self) -> Program:  # type: ignore[override]  # an attribute, once it is made
         """The gates, first to last."""
-        n, pairs, gates = self.n_qubits, _pairs(self.n_qubits, self.topology), []
+        n, pairs, gates = self.n_qubits, _pairs(self.n_qubits, self.topology), []  # type: int, tuple, list[Rotation | Entangler]
         if self.rotations == "random":
-            words = draws.stream(self.seed, "paulis").bit_generator.random_raw(self.n_layers * n)
+            words = draws.stream(self.seed, "paulis").bit_generator.random_raw(self.n_layers * n)  # type: ignore[arg-type]  # "random" has a seed
             letters = ["XYZ"[word % 3] for word in words]
         else:
             letters = [name[1].upper() for name in self.rotations] * (self.n_layers * n)
@@ -217,7 +218,7 @@ class PauliRotations(Circuit):
     tied: tuple[int, ...] | None = None
     start: Start = "zero"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.generators, str) or not self.generators:
             raise ValueError(f"generators must be a list of Pauli strings, got {self.generators!r}")
@@ -229,7 +230,7 @@ class PauliRotations(Circuit):
                 raise ValueError(f"tied must be {takes}, got {tied}")
 
     @cached_property
-    def program(self) -> Program:
+    def program(self) -> Program:  # type: ignore[override]  # an attribute, once it is made
         """The gates, first to last."""
         indices = range(len(self.generators)) if self.tied is None else self.tied
         return Program(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))

@@ -45,7 +45,8 @@ def as_layers(program: Program, n_qubits: int) -> tuple[Layer, ...] | None:
         >>> as_layers((Rotation("ZZ", 0),), 2) is None
         True
     """
-    layers, words = [], [[] for _ in range(n_qubits)]
+    layers: list[Layer] = []
+    words: list[list[tuple[str, int]]] = [[] for _ in range(n_qubits)]
     for gate in program:
         if isinstance(gate, Entangler):
             layers.append(Layer(tuple(map(tuple, words)), gate))
@@ -58,6 +59,14 @@ def as_layers(program: Program, n_qubits: int) -> tuple[Layer, ...] | None:
     if any(words):
         layers.append(Layer(tuple(map(tuple, words)), None))
     return tuple(layers)
+
+
+def layers_of(program: Program, n_qubits: int) -> tuple[Layer, ...]:
+    """Return the layers of a program that has them, see :func:`as_layers`; else raise ValueError."""
+    layers = as_layers(program, n_qubits)
+    if layers is None:
+        raise ValueError("program must consist of layers: rotations of one qubit each, and entanglers")
+    return layers
 
 
 def run(program: Program, theta: Tensor, state: Tensor) -> Tensor:
@@ -80,7 +89,7 @@ def run(program: Program, theta: Tensor, state: Tensor) -> Tensor:
     runs, samples, size = state.shape
     n_qubits = size.bit_length() - 1
     matrices = _matrices(_table(program, n_qubits, theta.shape[1]), theta)
-    for layer, own in zip(as_layers(program, n_qubits), matrices, strict=True):
+    for layer, own in zip(layers_of(program, n_qubits), matrices, strict=True):
         x = state.mT  # (runs, 2**n, samples)
         for block in _blocks(own):  # what it turned goes last: the next block leads, in the end the samples
             d = block.shape[-1]
@@ -109,7 +118,7 @@ def undo(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tuple[Ten
     matrices = torch.stack([forward, forward.conj()], dim=-2).unbind()  # each (n, 2, 2, 2, runs)
     pair = torch.stack([psi.conj(), lam])  # the conjugate once, here: every sum below needs it
     torques = []  # Im <lam|P|psi> for P = X, Y, Z of each qubit; last layer, last block first
-    for layer, own in zip(as_layers(program, n_qubits)[::-1], matrices[::-1], strict=True):
+    for layer, own in zip(layers_of(program, n_qubits)[::-1], matrices[::-1], strict=True):
         if layer.entangler:
             pair = entangle(layer.entangler._replace(pairs=layer.entangler.pairs[::-1]), pair)
         x = pair
@@ -134,7 +143,7 @@ class _Table(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _table(program: Program, n_qubits: int, n_params: int) -> _Table:
-    layers = as_layers(program, n_qubits)
+    layers = layers_of(program, n_qubits)
     longest = max((len(word) for layer in layers for word in layer.words), default=0)
     parameter = np.full((len(layers), n_qubits, max(longest, 1)), n_params)
     axis = np.zeros((*parameter.shape, 3))
@@ -205,9 +214,9 @@ def _gradient(table: _Table, theta: Tensor, torque: Tensor) -> Tensor:
         kept = along * axis
         turned = torch.linalg.cross(torque, axis.expand_as(torque), dim=-2)
         torque = kept + cosine * (torque - kept) + sine * turned
-    found = torch.cat(found[::-1], dim=-2).flatten(0, 2)
+    gradient = torch.cat(found[::-1], dim=-2).flatten(0, 2)
     if not table.in_order:
         parameter = torch.as_tensor(table.parameter.ravel(), device=theta.device)
         padded = theta.new_zeros(theta.shape[1] + 1, len(theta))
-        found = padded.index_add_(0, parameter, found)[:-1]
-    return found.mT
+        gradient = padded.index_add_(0, parameter, gradient)[:-1]
+    return gradient.mT

@@ -26,6 +26,11 @@ class Observable:
 
     n_qubits: int
 
+    if TYPE_CHECKING:  # each kind has its own
+
+        def apply(self, state: "torch.Tensor") -> "torch.Tensor":
+            """Return ``H|state>``, shape (..., 2**n_qubits); as for :meth:`expectation`."""
+
     def expectation(self, state: "torch.Tensor") -> "torch.Tensor":
         """Return ``<state|H|state>``, real, shape (...), for amplitudes `state` of shape (..., 2**n_qubits).
 
@@ -88,7 +93,7 @@ class PauliSum(Observable):
         from qbp.circuits.statevector import flip, like
 
         state = self._checked(state)
-        return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self._groups.items())
+        return sum(like(phases, state) * flip(mask, state)[1] for mask, phases in self._groups.items())  # type: ignore[return-value]  # of one term or more
 
     def __eq__(self, other: object) -> bool:
         return self._terms == other._terms if isinstance(other, PauliSum) else NotImplemented
@@ -116,7 +121,7 @@ class Projector(Observable):
 
     n_qubits: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.integer("n_qubits", self.n_qubits)
 
     def apply(self, state: "torch.Tensor") -> "torch.Tensor":
@@ -162,7 +167,7 @@ def heisenberg(n: int, coupling: float = 1.0, periodic: bool = False) -> PauliSu
 
 
 def maxcut(
-    edges: Iterable[tuple[int, int]], weights: Sequence[float] | None = None, *, n_qubits: int | None = None
+    edges: Iterable[Sequence[int]], weights: Sequence[float] | None = None, *, n_qubits: int | None = None
 ) -> PauliSum:
     """Maximum cut, to be minimized: ``H = sum_(i,j) w_ij (Z_i Z_j - 1) / 2``, minus the weight of the cut.
 

@@ -143,7 +143,7 @@ def ground_energy(H: PauliSum) -> float:
         return float(torch.linalg.eigvalsh(H.apply(torch.eye(size, dtype=torch.complex128)))[0])
     vector = draws.normal([0], "lanczos", size)[0].to(torch.complex128)
     basis = (vector / vector.norm()).unsqueeze(0)
-    diagonal, beside = [], []
+    diagonal, beside = [], []  # type: list[float], list[float]
     while len(diagonal) < KRYLOV:
         new = H.apply(basis[-1])
         diagonal.append(float(torch.vdot(basis[-1], new).real))
@@ -168,7 +168,7 @@ def bloch_vectors(state: Tensor) -> Tensor:
 def _hamiltonian(kind: str, n: int) -> tuple[PauliSum, float, Tensor]:
     """Return the Hamiltonian, its ground energy, and the Bloch vectors of its targets, not to be changed."""
     ring = [(q, (q + 1) % n) for q in range(n if n > 2 else n - 1)]
-    H = {"tfim": tfim, "heisenberg": heisenberg}.get(kind, lambda n: maxcut(ring, n_qubits=n))(n)
+    H = {"tfim": tfim, "heisenberg": heisenberg}.get(kind, lambda n: maxcut(ring, n_qubits=n))(n)  # type: ignore[operator]  # each makes a sum of n
     # A sign for each vertex of a cut relaxed to a vector: Z_i Z_j becomes the product of two vectors.
     vectors = {s.replace("Z", p): c for s, c in H.terms.items() if "Z" in s for p in "XYZ"}
     relaxed = PauliSum(vectors) if kind == "maxcut" and vectors else H

@@ -58,7 +58,7 @@ class Kind:
     among: int = 3
 
     @property
-    def roots(self) -> tuple[str, str]:
+    def roots(self) -> tuple[str, ...]:
         """Dotted names of the configuration and of what runs it, on which every number depends."""
         return tuple(f"{root.__module__}.{root.__qualname__}" for root in (self.config, self.run))
 

@@ -6,7 +6,7 @@ perceptron of a hundred thousand weights can be asked, too.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -135,6 +135,6 @@ def layer_ratio(model: "MLP", gradient: Tensor) -> Tensor:
         Dimensionless, (...), at least 1; 1 says that every layer learns at one rate.
     """
     parts = zip(model.tensors(gradient), model.shapes, strict=True)
-    sizes = [part.square().mean((-2, -1)).sqrt() for part, shape in parts if len(shape) == 2]
+    sizes: Any = [part.square().mean((-2, -1)).sqrt() for part, shape in parts if len(shape) == 2]
     sizes = torch.stack(sizes, -1)
     return sizes.amax(-1) / sizes.amin(-1)

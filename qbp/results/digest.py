@@ -78,7 +78,8 @@ class Code:
             module, name = key = todo.pop()
             if key in found or module in self.apart:
                 continue
-            parsed, names = self.module(module), []
+            parsed = self.module(module)
+            names: list[Definition] = []
             refer = partial(self._refer, module, names)
             text = "".join(_write(s, refer) for s in (parsed.bound[name] if name else parsed.loose))
             found[key] = text, names
@@ -213,8 +214,9 @@ def _dotted(node: ast.AST) -> str:
     """Return a name with its attributes, "a.b.c"; empty where another expression stands inside."""
     if isinstance(node, ast.Name):
         return node.id
-    before = _dotted(node.value) if isinstance(node, ast.Attribute) else ""
-    return f"{before}.{node.attr}" if before else ""
+    if isinstance(node, ast.Attribute) and (before := _dotted(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:

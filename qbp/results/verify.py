@@ -30,7 +30,7 @@ class Report:
     """
 
     tables: dict[str, int] = field(default_factory=dict)
-    older: dict[str, str] = field(default_factory=dict)
+    older: dict[str, str | None] = field(default_factory=dict)
     seed: int = 0
     sampled: int = 0
     runs: int = 0
@@ -102,7 +102,7 @@ def verify(
         _checks.choice("tables", name, names)
     report, frames, verbs = Report(seed=seed, mismatches=wrong), {}, {}
     for name in names if tables is None else dict.fromkeys(tables):
-        entry = manifest.get(name)
+        entry: Any = manifest.get(name)
         found = check(name, entry, directory)
         report.mismatches += found.mismatches
         if found.rows is not None:

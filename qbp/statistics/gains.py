@@ -126,7 +126,8 @@ def factor_of(change: Comparison) -> str:
     Three digits: an interval that ends close to 1 shows on which side.
     """
     if not np.isfinite(change.low):
-        return factor_words(*[1 + change.mean] * 3, digits=3).partition(" ")[0]
+        factor = 1 + change.mean
+        return factor_words(factor, factor, factor, digits=3).partition(" ")[0]
     return factor_words(1 + change.low, 1 + change.mean, 1 + change.high, digits=3)
 
 

@@ -4,7 +4,7 @@ Pure functions of arrays; a tensor of any device will do.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -170,7 +170,8 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
     """
     a, b = pairs(a, b)
     if np.array_equal(a, b):  # among them 0 and 0, as roughness may be
-        return Interval(0.0, *(2 * [0.0 if len(a) > 1 else np.nan]), len(a))
+        end = 0.0 if len(a) > 1 else np.nan
+        return Interval(0.0, end, end, len(a))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(a.mean() / b.mean() - 1)
         if len(a) == 1 or not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -178,7 +179,9 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
         pick = np.random.default_rng(0).integers(len(a), size=(RESAMPLES, len(a)))
         ratios = a[pick].mean(1) / b[pick].mean(1) - 1
     ratios = np.where(np.isnan(ratios), 0.0, ratios)  # 0 to 0 is no change
-    how = "linear" if np.isfinite(ratios).all() else "inverted_cdf"  # no mean of infinities
+    how: Literal["linear", "inverted_cdf"] = "linear"
+    if not np.isfinite(ratios).all():  # there is no mean of infinities
+        how = "inverted_cdf"
     low, high = np.quantile(ratios, [0.025, 0.975], method=how)
     return Interval(ratio, float(low), float(high), len(a))
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ def plan(observables: Sequence[Observable], n_qubits: int | None = None) -> Plan
         ValueError: as for :func:`settings`.
     """
     found = tuple(observables) if isinstance(observables, Sequence) else ()
-    n = n_qubits or getattr(next(iter(found), None), "n_qubits", "n")
+    n: Any = n_qubits or getattr(next(iter(found), None), "n_qubits", "n")
     if not found or not all(isinstance(H, Observable) and H.n_qubits == n for H in found):
         raise ValueError(f"observables must be a list of observables on {n} qubits, got {observables!r}")
     return _plan(found)
@@ -148,7 +149,7 @@ def _plan(observables: tuple[Observable, ...]) -> Plan:
     groups: list[tuple[list[str], list[str]]] = []  # letters named so far, strings
     for string in sorted(strings, key=lambda p: (p.count("I"), p)):
         fits = (group for group in groups if _share_a_basis(string, group[0]))
-        letters, members = next(fits, None) or (groups.append((["I"] * n, [])) or groups[-1])
+        letters, members = next(fits, None) or (groups.append((["I"] * n, [])) or groups[-1])  # type: ignore[func-returns-value]  # None, so the last
         letters[:] = [q if p == "I" else p for p, q in zip(string, letters, strict=True)]
         members.append(string)
     found = []

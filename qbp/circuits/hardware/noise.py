@@ -9,6 +9,7 @@ the density matrix.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -203,7 +204,7 @@ def sample_trajectories(
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     steps = layers(circuit, channel, where)
     angles, psi, batch = rows(circuit, theta, inputs)
-    uniform = [draws.stream(seed, "trajectory", t).uniform(size=len(steps) * n) for t in range(count)]
+    uniform: Any = [draws.stream(seed, "trajectory", t).uniform(size=len(steps) * n) for t in range(count)]
     uniform = iter(torch.from_numpy(np.array(uniform)).to(angles).unbind(-1))  # each (count,)
     states = psi.unsqueeze(-2).expand(*psi.shape[:-1], count, -1)  # (runs, samples, count, 2**n)
     for program, first in steps:

@@ -47,7 +47,7 @@ class Pure:
         """Return what :meth:`shifted_outcomes` needs of all shifted circuits."""
         return turned_states(self.program, theta, start)
 
-    def shifted_outcomes(self, setting: Setting, states: Tensor) -> tuple[Tensor, Tensor]:
+    def shifted_outcomes(self, setting: Setting, states: Tensor) -> tuple[Tensor, ...]:
         """How likely each outcome is with a rotation shifted up and down, each (..., rotations, outcomes)."""
         psi, turned = amplitudes(setting, states).tensor_split([1], dim=-2)
         mean = (overlaps(setting, psi, psi) + overlaps(setting, turned, turned)) / 2
@@ -77,7 +77,7 @@ class Noisy(Pure):
         super().__init__(circuit.program)
         untied = getattr(circuit, "tied", None) is not None
         self.channel, self.steps = channel, layers(circuit, channel, where)
-        self.free = layers(replace(circuit, tied=None), channel, where) if untied else self.steps
+        self.free = layers(replace(circuit, tied=None), channel, where) if untied else self.steps  # type: ignore[type-var]  # a dataclass
 
     def prepare(self, theta: Tensor, start: Tensor) -> Tensor:
         """Return density matrices, (runs, samples, 2**n, 2**n)."""
@@ -101,7 +101,7 @@ class Noisy(Pure):
         rho = evolve_density(self.free, self.channel, shifted, start)
         return rho.unflatten(0, (len(theta), -1)).movedim(1, 2)  # (runs, samples, 2 * rotations, ...)
 
-    def shifted_outcomes(self, setting: Setting, rho: Tensor) -> tuple[Tensor, Tensor]:
+    def shifted_outcomes(self, setting: Setting, rho: Tensor) -> tuple[Tensor, ...]:
         """How likely each outcome is with a rotation shifted up and down, each (..., rotations, outcomes)."""
         return self.outcomes(setting, rho).tensor_split(2, dim=-2)
 

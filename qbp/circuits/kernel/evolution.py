@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def name() -> str:
     return f"native ({kernel_plan.kernel().BYTES * 8}-bit vectors)" if available() else "torch"
 
 
-def supports(program: "Program", n_qubits: int, theta: Tensor, observables: tuple[Observable, ...]) -> bool:
+def supports(program: "Program", n_qubits: int, theta: Tensor, observables: Sequence[Observable]) -> bool:
     """Whether the kernel computes these expectations."""
     return (
         theta.device.type == "cpu"
@@ -101,9 +101,9 @@ class Evolution:
             self._forward()
         plan, self.fresh = self.plan, False
         gradient = plan.empty(self.groups, plan.n_params)
-        weights = np.ascontiguousarray(self._lanes(weights.numpy()))
+        lanes = np.ascontiguousarray(self._lanes(weights.numpy()))
         applied = self.m == 1 and self.threads == self.groups  # O psi still lies where lambda goes
-        self._run(kernel_plan.kernel().backward, weights, applied, gradient)
+        self._run(kernel_plan.kernel().backward, lanes, applied, gradient)
         return torch.from_numpy(self._samples(gradient))
 
     def _run(self, entry: Callable, *rest: Any) -> None:
@@ -152,8 +152,8 @@ def _compiling(entry: str, precision: str) -> Iterator[None]:
 
 
 @lru_cache(maxsize=8)
-def _pool(size: int) -> ThreadPoolExecutor | None:
-    return ThreadPoolExecutor(size, thread_name_prefix="qbp") if size else None
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="qbp")
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has the pool, but not its threads

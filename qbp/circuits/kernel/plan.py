@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from qbp.circuits.gates import Program, entangler_table, pauli_signs
-from qbp.circuits.layers import as_layers
-from qbp.circuits.observables import Observable, Projector
+from qbp.circuits.gates import Entangler, Program, entangler_table, pauli_signs
+from qbp.circuits.layers import as_layers, layers_of
+from qbp.circuits.observables import Observable, PauliSum, Projector
 
 
 @lru_cache(maxsize=1)
-def kernel() -> ModuleType | None:
+def kernel() -> ModuleType | Any:  # Any: it is asked for where it is known to be there
     """Return the compiled loops; None where numba is not installed, or does not know this Python or numpy."""
     try:
         from qbp.circuits.kernel import loops
@@ -93,7 +94,7 @@ def plan(program: Program, n: int, char: str, single: bool, team: int) -> Plan:
         team: threads that share a state.
     """
     dtype = np.dtype(char)
-    V, layers = kernel().lanes(dtype), as_layers(program, n)
+    V, layers = kernel().lanes(dtype), layers_of(program, n)
     lane_bits = V.bit_length() - 1 if single else 0
     word = [
         (number, n - 1 - qubit, "XYZ".index(axis), parameter)
@@ -102,9 +103,9 @@ def plan(program: Program, n: int, char: str, single: bool, team: int) -> Plan:
         for axis, parameter in gates
     ]
     kinds, signs, places = [], [np.zeros(2**n >> lane_bits, np.uint16)], [np.zeros(1, np.int32)] * 2
-    slots = {None: (0, 0)}
+    slots: dict[Entangler | None, tuple[int, int]] = {None: (0, 0)}
     for layer in layers:
-        if (entangler := layer.entangler) not in slots:
+        if (entangler := layer.entangler) is not None and entangler not in slots:
             table = entangler_table(entangler, n)
             if entangler.kind == "cz":
                 slots[entangler] = 1, len(signs)
@@ -139,13 +140,16 @@ def terms(observables: tuple[Observable, ...], n: int, char: str, lanes: int) ->
     for number, observable in enumerate(observables):
         for mask, kind, values in _phases(observable, n):
             row, lane = divmod(int(mask.translate(str.maketrans("IX", "01")), 2), lanes)
-            constant = np.ndim(values) == 0
-            found.append((number, kind, row, lane, 0 if constant else len(tables)))
-            scales.append(values if constant else 1.0)
-            tables += [] if constant else [values.astype(char)]
+            if isinstance(values, np.ndarray):
+                found.append((number, kind, row, lane, len(tables)))
+                scales.append(1.0)
+                tables.append(values.astype(char))
+            else:
+                found.append((number, kind, row, lane, 0))
+                scales.append(values)
     rows = np.zeros((len(tables), max(map(len, tables))), char)
-    for row, table in zip(rows, tables, strict=True):
-        row[: len(table)] = table
+    for whole, table in zip(rows, tables, strict=True):
+        whole[: len(table)] = table
     return (np.array(found, np.int64).reshape(-1, 5), np.array(scales, char), rows), len(observables)
 
 
@@ -154,6 +158,7 @@ def _phases(observable: Observable, n: int) -> Iterator[tuple[str, int, float | 
     if isinstance(observable, Projector):
         yield "I" * n, 1, np.eye(1, 2**n)[0]
         return
+    assert isinstance(observable, PauliSum)  # there is no third kind here
     groups: dict[str, list[tuple[complex, str]]] = {}
     for pauli, coefficient in observable.terms.items():
         mask = pauli.translate(str.maketrans("YZ", "XI"))

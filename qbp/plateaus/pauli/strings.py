@@ -18,7 +18,6 @@ import numpy as np
 from qbp.circuits.gates import Entangler, Program
 
 ONES = np.uint64(2**64 - 1)
-Step = "Turn | Chain"
 
 
 class Turn(NamedTuple):
@@ -35,6 +34,9 @@ class Chain(NamedTuple):
 
     kind: str  # "cz" or "cnot"
     qubits: np.ndarray  # (length + 1, k)
+
+
+Step = Turn | Chain
 
 
 def compile_steps(program: Program) -> list[Step]:
@@ -54,7 +56,8 @@ def compile_steps(program: Program) -> list[Step]:
 
     def close() -> None:
         steps.extend(_turn(open_turns[key]) for key in sorted(open_turns))
-        depth.clear(), open_turns.clear()
+        depth.clear()
+        open_turns.clear()
 
     letters: dict[str, list[tuple[int, str]]] = {}  # every string and every entangler is read once
     chains: dict[Entangler, list[Chain]] = {}
@@ -192,7 +195,8 @@ def light_cone(steps: list[Step], x: np.ndarray, z: np.ndarray) -> tuple[np.ndar
         (x, z, steps): masks of shape (n_qubits,), where a walk can have an X or a Z part in the end, and the
         circuit on those qubits alone, renumbered from 0, without the rotations that can never act.
     """
-    x, z, kept = x.copy(), z.copy(), []
+    x, z = x.copy(), z.copy()
+    kept: list[Step] = []
     for step in reversed(steps):
         if isinstance(step, Chain):
             back(step, x, z, np.bitwise_or)

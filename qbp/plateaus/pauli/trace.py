@@ -44,7 +44,7 @@ def walk_trace(circuit: "Circuit", pauli: str, seed: int = 0) -> tuple[list[str]
     steps = reversed(compile_steps(circuit.program))
     for entangler, group in itertools.groupby(steps, lambda step: isinstance(step, Chain)):
         for step in group:
-            if entangler:
+            if isinstance(step, Chain):
                 back(step, x, z)
                 continue
             moves = meets(step, x, z) & rng.integers(2, size=(len(step.qubits), 1), dtype=np.uint64)

@@ -27,16 +27,16 @@ of them does.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from qbp import _checks, draws
 from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.observables import Observable, PauliSum, Projector
-from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
-from qbp.plateaus.pauli.population import Group, cut_group, gather, split, walk
-from qbp.plateaus.pauli.strings import Turn, compile_steps
+from qbp.plateaus.pauli.families import Family, projector_families, start_expectations, sum_families
+from qbp.plateaus.pauli.population import Front, Group, cut_group, gather, split, walk
+from qbp.plateaus.pauli.strings import Step, Turn, compile_steps
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
@@ -154,8 +154,10 @@ def walk_moments(
         upper[unresolved] = limit
         upper[-1] = limit * problem.reach[:-2].sum() if unresolved[-1] else upper[-1]
     estimates = (mean, mean * relative, upper, log_mean, relative)
+    entries: list[Any] = [e[:-2] for e in estimates]
     cost, total = ([float(e[position]) for e in estimates] for position in (-2, -1))
-    return WalkMoments(*(e[:-2] for e in estimates), *cost, *total, problem.cost_mean, 64 * n_words * rounds)
+    values: list[Any] = [*entries, *cost, *total, problem.cost_mean, 64 * n_words * rounds]
+    return WalkMoments(*values)
 
 
 def check_walkable(circuit: "Circuit", H: Observable) -> None:
@@ -192,14 +194,19 @@ class Problem(NamedTuple):
     cost_mean: float
 
 
-def _prepare(circuit: "Circuit", H: PauliSum | Projector) -> Problem:
+def _prepare(circuit: "Circuit", H: Observable) -> Problem:
     steps = compile_steps(circuit.program)
     start = start_expectations(circuit.qubits)
-    find = sum_families if isinstance(H, PauliSum) else projector_families
-    families, cost_mean = find(H, steps, start)
+    if isinstance(H, PauliSum):
+        families, cost_mean = sum_families(H, steps, start)
+    else:
+        assert isinstance(H, Projector)  # `check_walkable` saw to it
+        families, cost_mean = projector_families(H, steps, start)
     body, front = split(steps, start)
     alone = sorted((f for f in families if len(f.powers) == 1), key=lambda f: np.argmax(f.first > 0))
-    chunks = [(alone[i : i + FAMILIES], body, front) for i in range(0, len(alone), FAMILIES)]
+    chunks: list[tuple[list[Family], list[Step], Front | None]] = [
+        (alone[i : i + FAMILIES], body, front) for i in range(0, len(alone), FAMILIES)
+    ]
     chunks += [([f], steps, None) for f in families if len(f.powers) > 1]
     reach = np.zeros(circuit.n_params + 2, dtype=bool)
     groups = []
