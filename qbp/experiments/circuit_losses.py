@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from qbp.experiments.circuits import CircuitExperiment
 
 Rows = tuple[slice, Observable]  # runs that share a task, and the task
-Measure = Callable[[slice, Tensor, list[Observable]], Tensor]  # runs, their theta, m observables: (runs, m)
+# Runs, their theta, m observables: (runs, m).
+Measure = Callable[[slice, Tensor, Sequence[Observable]], Tensor]
 
 
 class CircuitLosses:
@@ -61,7 +62,7 @@ class CircuitLosses:
 
         All that a step asks for is measured at once: what shares a setting shares its shots.
         """
-        how = self._noisy if self.config.noise else self._exact
+        how: Measure = self._noisy if self.config.noise else self._exact
         how = self._with_shots(step) if self.config.shots else how
         values, zero = self._values(theta, task, convex, how), theta.new_zeros(len(theta))
         local = values[:, int(task) :]
@@ -102,22 +103,22 @@ class CircuitLosses:
     def _signal_to_noise(self, theta: Tensor, gradient: Tensor) -> Tensor:
         """The length of the gradient that a run follows over that of its noise from shots, (runs,)."""
         c, length = self.config, torch.linalg.vector_norm
-        noise = [gradient_noise(c.circuit, theta[r], H, c.shots, channel=c.noise) for r, H in self.rows]
+        noise = [gradient_noise(c.circuit, theta[r], H, c.shots, channel=c.noise) for r, H in self.rows]  # type: ignore[arg-type]  # with shots
         return length(gradient, dim=-1) / length(torch.cat(noise), dim=-1).clamp(min=1e-300)
 
-    def _exact(self, rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
+    def _exact(self, rows: slice, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
         return self.config.circuit.expectations(theta, observables)
 
     def _with_shots(self, step: int) -> Measure:
-        def measure(rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
+        def measure(rows: slice, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
             key = self.seeds[rows], "measure", step
             c = self.config
-            return shot_expectations(c.circuit, theta, observables, c.shots, key, channel=c.noise)
+            return shot_expectations(c.circuit, theta, observables, c.shots, key, channel=c.noise)  # type: ignore[arg-type]  # with shots
 
         return measure
 
-    def _noisy(self, rows: slice, theta: Tensor, observables: list[Observable]) -> Tensor:
-        return noisy_expectations(self.config.circuit, theta, observables, self.config.noise)
+    def _noisy(self, rows: slice, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
+        return noisy_expectations(self.config.circuit, theta, observables, self.config.noise)  # type: ignore[arg-type]  # with noise
 
     def _values(self, theta: Tensor, task: bool, local: bool, how: Measure) -> Tensor:
         """Return the task and the local expectations, those of them that are wanted, (runs, 1 + m)."""
@@ -130,7 +131,7 @@ class CircuitLosses:
 def _together(tasks: Sequence[Observable], device: torch.device) -> list[Rows]:
     """Return runs with the task they share: all of them, if they share it or have a state each."""
     if all(isinstance(task, Infidelity) for task in tasks):
-        return [(slice(None), Infidelity(torch.stack([task.target for task in tasks]).to(device)))]
+        return [(slice(None), Infidelity(torch.stack([task.target for task in tasks]).to(device)))]  # type: ignore[attr-defined]  # all are
     if len(set(tasks)) == 1:
         return [(slice(None), tasks[0])]
     return [(slice(r, r + 1), task) for r, task in enumerate(tasks)]

@@ -83,7 +83,7 @@ class CircuitExperiment(Settings):
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
     dtype: str = option("float64", "float64 or float32")
     record_every: int = option(10, "keep metrics each so many steps")
-    algorithm: TwoStageConfig | Mapping[str, Any] | None = None
+    algorithm: TwoStageConfig | Any = None  # made of a mapping of some of its fields, or None
 
     experiments, methods = ("vqe",), METHODS
     counts = (*Settings.counts, "qubits", "layers", "target_layers")
@@ -177,7 +177,7 @@ class CircuitTraining(Training):
 
 def targets_of(config: CircuitExperiment, seeds: Sequence[int]) -> list[Target]:
     """Return the target of each run."""
-    how = {"frame": config.frame, "layers": config.target_layers}
+    how: dict[str, Any] = {"frame": config.frame, "layers": config.target_layers}
     return [target(config.hamiltonian, config.circuit, seed, **how) for seed in seeds]
 
 

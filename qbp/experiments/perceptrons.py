@@ -121,20 +121,20 @@ class Experiment(Settings):
         "as-written", "as-written: the data loss; as-released: what the released notebook computes"
     )
     seeds: int = option(20, "number of runs")
-    seed: int | None = option(
+    seed: int | Any = option(
         None, "seed of the first run; the next ones count up (default 0; 42 as released)"
     )
     steps: int = option(500, "training steps of every method")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
-    dtype: str | None = option(None, "float64 or float32 (default float64; float32 as released)")
-    record_every: int | None = option(
+    dtype: str | Any = option(None, "float64 or float32 (default float64; float32 as released)")
+    record_every: int | Any = option(
         None, "keep metrics each so many steps (default 1 for curve, 10 otherwise)"
     )
-    n_hidden: int | None = option(None, "hidden units (default 250; 128 for mnist)")
+    n_hidden: int | Any = option(None, "hidden units (default 250; 128 for mnist)")
     n_layers: int = option(1, "hidden layers")
     batch_size: int = option(16, "samples in a mini-batch, at most the training set")
     points: int = option(3, "curve: training points; 3 are the released notebook's")
-    per_class: int | None = option(
+    per_class: int | Any = option(
         None, "mnist: training digits per class (default 200; as released 400, or 500 with --mnist)"
     )
     mnist: str | None = option(None, "mnist: folder with the four IDX files of the full set")
@@ -149,7 +149,7 @@ class Experiment(Settings):
     phi: float | None = option(
         None, "phase of R_osc in radians (default uniform on [0, 2 pi) per run; 0 as released)"
     )
-    algorithm: Algorithm | Mapping[str, Any] | None = None
+    algorithm: Algorithm | Any = None  # made of a mapping of some of its fields, or None
 
     experiments, methods = EXPERIMENTS, METHODS
     counts = (*Settings.counts, "n_hidden", "n_layers", "batch_size")
@@ -229,7 +229,7 @@ class PerceptronTraining(Training):
         """Return the losses on the data or, where the notebook has them, on the weights alone."""
         data, size, model = self.data, self.config.batch_size, self.model
         if self.released:
-            batches = ReleasedBatches(len(data.train), size, self.device)
+            batches: Callable[[int], Tensor] = ReleasedBatches(len(data.train), size, self.device)
         else:
             batches = MiniBatches(seeds, len(data.train), size, self.device)
         penalties = None

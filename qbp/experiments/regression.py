@@ -68,7 +68,7 @@ class RegressionExperiment(Settings):
     shots: int = option(1000, "shots of val_loss_shots")
     depolarizing: float = option(0.02, "probability of the depolarizing channel of val_loss_channels")
     damping: float = option(0.03, "probability of the amplitude damping channel of val_loss_channels")
-    algorithm: TwoStageConfig | Mapping[str, Any] | None = None
+    algorithm: TwoStageConfig | Any = None  # made of a mapping of some of its fields, or None
 
     experiments, methods = ("pqc",), METHODS
     counts = (*Settings.counts, "batch_size", "shots")

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from qbp import _checks
 from qbp.algorithm_1 import TwoStageConfig
+
+if TYPE_CHECKING:
+    from qbp.experiments.runner import Training
 
 ALIASES = {"random": "no-init"}
 NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps"}
@@ -42,6 +45,23 @@ class Settings:
     counts: ClassVar[tuple[str, ...]] = ("seeds", "record_every")
     naturals: ClassVar[tuple[str, ...]] = ("seed", "steps")
 
+    if TYPE_CHECKING:  # fields of every configuration
+        experiment: str
+        method: str
+        seeds: int
+        seed: int | Any
+        steps: int
+        device: str
+        dtype: str | Any
+        record_every: int | Any
+        algorithm: Any
+
+        def __init__(self, *given: Any, **fields: Any) -> None: ...
+
+        def training(self) -> "Training":
+            """Return what the runner asks."""
+            ...
+
     def __post_init__(self) -> None:
         """Check every field and fill in those left at None, the algorithm last."""
         self._set("method", ALIASES.get(self.method, self.method))
@@ -76,7 +96,7 @@ class Settings:
     @classmethod
     def algorithm_options(cls) -> set[str]:
         """Return the fields of the algorithms that a configuration may have."""
-        hint = next(f.type for f in fields(cls) if f.name == "algorithm")
+        hint = next(f.type for f in fields(cls) if f.name == "algorithm")  # type: ignore[arg-type]  # a dataclass below
         return {f.name for kind in get_args(hint) if is_dataclass(kind) for f in fields(kind)}
 
     def _usual(self) -> dict[str, Any]:

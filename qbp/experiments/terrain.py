@@ -53,7 +53,7 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
     """
     began, steps = time.perf_counter(), records(config)
     points = [run(replace(config, steps=s, record_every=max(s, 1)), progress) for s in steps]
-    thetas = [point.theta for point in points]
+    thetas: list[Any] = [point.theta for point in points]
     training = config.training()
     data, model = training.data, training.model
     task = cross_entropy if data.is_classification else mean_squared_error
@@ -68,7 +68,7 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
     back = [line_barrier(loss, a, b) for a, b in itertools.pairwise(thetas)]
     history["barrier_back"] = torch.stack([zero, *back], -1)
     if config.method == "two-stage":
-        plain = run(_without_oscillation(config), progress).theta
+        plain: Any = run(_without_oscillation(config), progress).theta
         history["barrier_plain"] = torch.stack([zero, zero, line_barrier(loss, plain, thetas[-1])], -1)
         history["distance_plain"] = torch.stack([zero, zero, (plain - thetas[-1]).norm(dim=-1)], -1)
     return Result(
@@ -93,8 +93,8 @@ def records(config: Experiment) -> tuple[int, int, int]:
         raise ValueError(
             f"method must be {' or '.join(METHODS)}, as-written, got {config.method}, {config.reading}"
         )
-    middle = config.algorithm.stage_1_steps or Experiment(config.experiment).algorithm.stage_1_steps
-    if config.algorithm.switching != "steps" or middle >= config.steps:
+    middle = config.algorithm.stage_1_steps or Experiment(config.experiment).algorithm.stage_1_steps  # type: ignore[union-attr]  # METHODS have two stages
+    if config.algorithm.switching != "steps" or middle >= config.steps:  # type: ignore[union-attr]  # METHODS have two stages
         raise ValueError(f"stage_1_steps must end Stage 1 before step {config.steps}, got {middle}")
     return 0, middle, config.steps
 

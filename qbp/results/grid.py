@@ -185,9 +185,10 @@ def _attempt(config: "Experiment", path: Path) -> Exception | None:
 def assemble(name: str, table: Table, parts: Parts, *, command: str, directory: Path) -> Path | None:
     """Put a table together from its parts and write it; None if a part is not there yet."""
     paths = [parts.find(config) for config in table.configs.values()]
-    if not all(paths):
+    there = [path for path in paths if path is not None]
+    if len(there) < len(paths):
         return None
-    frames = [_read(path, table.metrics) for path in paths]
+    frames = [_read(path, table.metrics) for path in there]
     return store.save_frames(name, frames, command=command, target=table.target, directory=directory)
 
 
