@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from qbp import draws
 from qbp.experiments import registry
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 # part is what is left of a metric that has fallen by orders of magnitude.
 RELATIVE = {"float64": 1e-6, "float32": 1e-3}
 OF_RANGE = {"float64": 1e-9, "float32": 1e-5}
-# A few runs amplify rounding without bound: Sellier's packets as released, and eq. 2 on fewer points than
-# weights.  Where a run exceeds the above, its rows may differ by SPREAD times what the mere order of sums
-# makes of this very run up to that step, and in single precision what rounding makes of it at all; between
-# kinds of CPU we have measured up to 50 times the former.
+# A few runs amplify rounding without bound: Sellier's packets as released, eq. 2 on fewer points than
+# weights, and large steps on the digits.  Where a run exceeds the above, its rows may differ by SPREAD times
+# what other rounding makes of this very run up to that step; between kinds of CPU we have measured up to 50
+# times what the order of sums makes.
 SPREAD = 200
 
 
@@ -143,8 +145,8 @@ def tolerance(part: "pd.DataFrame", dtype: str) -> tuple[np.ndarray, np.ndarray]
 
 
 def spread(alone: "Result", steps: np.ndarray, verb: str = "run") -> np.ndarray:
-    """Return how far a run is from itself with other rounding: among others, where sums are in another order,
-    and, if it is of single precision, in double precision.
+    """Return how far a run is from itself with other rounding: started beside its start, among others, where
+    sums are in another order, and, if it is of single precision, in double precision.
 
     Args:
         alone: result of one seed.
@@ -154,7 +156,8 @@ def spread(alone: "Result", steps: np.ndarray, verb: str = "run") -> np.ndarray:
     Returns:
         The largest difference up to each of these steps, as a share of a metric's range, over all metrics.
     """
-    others = [replace(alone.config, seeds=registry.of(alone.config.experiment, verb).among)]
+    among = registry.of(alone.config.experiment, verb).among
+    others = [beside(alone.config), replace(alone.config, seeds=among)]
     if alone.config.dtype == "float32":
         others.append(replace(alone.config, dtype="float64"))
     far = np.zeros(len(alone.step))
@@ -164,6 +167,15 @@ def spread(alone: "Result", steps: np.ndarray, verb: str = "run") -> np.ndarray:
             largest = np.abs(values).max()
             far = np.maximum(far, np.abs(values - history[metric][0]) / (largest if largest > 0 else 1.0))
     return np.maximum.accumulate(far)[np.searchsorted(alone.step, steps)]
+
+
+def beside(config: Any) -> Any:
+    """Return a configuration whose runs start one unit in the last place beside those of another."""
+    training, near = config.training(), copy(config)
+    start, unit = training.start, torch.finfo(training.dtype).eps
+    training.start = lambda seeds: start(seeds) * (1 + unit)
+    object.__setattr__(near, "training", lambda: training)
+    return near
 
 
 def _excess(stored: np.ndarray, new: np.ndarray, allowed: np.ndarray) -> np.ndarray:
