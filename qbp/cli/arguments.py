@@ -2,9 +2,10 @@
 configurations.  :mod:`qbp.cli.commands` has what the commands do."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, NoReturn, get_args
 
 from qbp import __version__
@@ -24,6 +25,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
 VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
 NAMED = {"mnist": "DIR", "rotations": "A,B", "qubits": "N-M", "layers": "N"}  # where words say more
 JSON = "print one JSON object to standard output and nothing else"
+Command = Callable[..., "Parser"]  # `_command` of one name
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,30 +64,24 @@ def parser() -> Parser:
     whole.add_argument("--version", action="version", version=f"qbp {__version__}")
     commands = whole.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
     for add in (_run, _variance, _claims, _terrain, _verify, _grid, _reproduce, _refresh, _readme, _info):
-        add(commands)
+        add(partial(_command, commands, add.__name__.strip("_")))
     return whole
 
 
-def _command(
-    commands: Any,
-    name: str,
-    does: str,
-    more: str = "",
-    examples: Iterable[str] = (),
-    usage: str | None = None,
-) -> Parser:
+def option(name: str) -> str:
+    """Return how the option of a field is spelled."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _command(commands: Any, name: str, does: str, more: str = "", examples: Iterable[str] = ()) -> Parser:
     """Add a command: `does` for the list of commands, `more` for its own help, then the examples."""
     said = f"{does[0].upper()}{does[1:]}.  {more}".strip()
     lines = "\n".join(["examples:", *(f"  qbp {name} {words}".rstrip() for words in examples)])
-    return commands.add_parser(
-        name, help=does, usage=usage, description=said, epilog=lines if examples else None
-    )
+    return commands.add_parser(name, help=does, description=said, epilog=lines if examples else None)
 
 
-def _run(commands: Any) -> None:
-    own = _command(
-        commands,
-        "run",
+def _run(command: Command) -> None:
+    own = command(
         "train methods on one experiment and compare them on the same seeds",
         "All methods share start, batches and number of steps.  What it prints is each metric after the last "
         "step, the mean over seeds with its 95 % bootstrap interval.  --json has the values of every seed, "
@@ -97,8 +93,8 @@ def _run(commands: Any) -> None:
             "vqe --hamiltonian tfim --qubits 4 --layers 4 --methods random,two-stage --shots 10 --seeds 5",
             "pqc --methods two-stage,no-init,mlp --seeds 5",
         ],
-        "%(prog)s experiment [--methods A,B] [--seeds N] [--json] [further options]",
     )
+    own.usage = "%(prog)s experiment [--methods A,B] [--seeds N] [--json] [further options]"
     own.add_argument(
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
@@ -121,16 +117,12 @@ def _run(commands: Any) -> None:
         if kind.config is not Experiment:
             others = _other_defaults(kind.config, shown)
             shown |= _fields(own.add_argument_group(experiment, others), kind.config, shown)
-    own.add_argument("--json", action="store_true", help=JSON)
-    own.add_argument(
-        "--save", metavar="DIR", help="also write the runs as a table with a manifest into this folder"
-    )
+    _switch(own, "--json", JSON)
+    _folder(own, "--save", "also write the runs as a table with a manifest into this folder")
 
 
-def _variance(commands: Any) -> None:
-    own = _command(
-        commands,
-        "variance",
+def _variance(command: Command) -> None:
+    own = command(
         "gradient variance against the number of qubits",
         "Angles are uniform on [0, 2 pi).  A row for each size as it is done: the variance with its standard "
         "error, a 95 % upper bound and log2; then the decay fitted in bits per qubit.",
@@ -142,13 +134,11 @@ def _variance(commands: Any) -> None:
     )
     _fields(own, Study)
     own.add_argument("--plot", metavar="FILE", help="also draw it, into a .svg or .png file")
-    own.add_argument("--json", action="store_true", help=JSON)
+    _switch(own, "--json", JSON)
 
 
-def _claims(commands: Any) -> None:
-    own = _command(
-        commands,
-        "claims",
+def _claims(command: Command) -> None:
+    own = command(
         "the paper's claims, measured on the committed tables",
         "The change is relative, from the other method to the two-stage method, with a 95 % interval.",
         [
@@ -159,117 +149,75 @@ def _claims(commands: Any) -> None:
         ],
     )
     own.add_argument("ids", nargs="*", metavar="ID", help="rows to show (default all); --json has their ids")
-    own.add_argument(
-        "--rerun", action="store_true", help="train again what these rows are measured on, and measure them"
-    )
-    own.add_argument("--seeds", type=int, metavar="N", help="runs with --rerun (default as committed)")
+    _switch(own, "--rerun", "train again what these rows are measured on, and measure them")
+    _number(own, "--seeds", "runs with --rerun (default as committed)")
     form = own.add_mutually_exclusive_group()
-    form.add_argument(
-        "--json", action="store_true", help="print a JSON list to standard output and nothing else"
-    )
-    form.add_argument("--markdown", action="store_true", help="print the table of README.md")
+    _switch(form, "--json", "print a JSON list to standard output and nothing else")
+    _switch(form, "--markdown", "print the table of README.md")
 
 
-def _terrain(commands: Any) -> None:
-    own = _command(
-        commands,
-        "terrain",
+def _terrain(command: Command) -> None:
+    own = command(
         "curvature, gradients by layer and barriers where Stage 1 starts and ends",
         "Of two-stage and no-init, at the start, where Stage 1 ends, and after the last step.",
         ["curve --seeds 5", "mnist --json > terrain.json"],
     )
     own.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
-    own.add_argument("--seeds", type=int, default=20, metavar="N", help="number of runs (default 20)")
-    own.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the first run (default 0)")
-    own.add_argument("--steps", type=int, default=500, metavar="N", help="training steps (default 500)")
-    own.add_argument("--json", action="store_true", help=JSON)
-    own.add_argument("--save", metavar="DIR", help="also write the table with a manifest into this folder")
+    _number(own, "--seeds", "number of runs", 20)
+    _number(own, "--seed", "seed of the first run", 0)
+    _number(own, "--steps", "training steps", 500)
+    _switch(own, "--json", JSON)
+    _folder(own, "--save", "also write the table with a manifest into this folder")
 
 
-def _verify(commands: Any) -> None:
-    own = _command(
-        commands,
-        "verify",
+def _verify(command: Command) -> None:
+    own = command(
         "check the committed tables, and compute a sample of their rows again",
         "A mismatch is named with its table, row, both values and the command of the row; the exit status is "
         "then 1.",
         ["--rows 20", "--tables curve,vqe --rows 4 --seed 1", "--skip-recompute"],
     )
-    own.add_argument("--rows", type=int, default=20, metavar="N", help="rows to compute again (default 20)")
-    own.add_argument("--seed", type=int, metavar="N", help="seed of the sample (default: drawn, and printed)")
+    _number(own, "--rows", "rows to compute again", 20)
+    _number(own, "--seed", "seed of the sample (default: drawn, and printed)")
     own.add_argument("--tables", metavar="A,B", help="tables to check (default all, and what pages print)")
-    own.add_argument("--results", metavar="DIR", help="folder of the tables (default the committed ones)")
-    own.add_argument("--skip-recompute", action="store_true", help="check what is stored, compute nothing")
-    own.add_argument(
-        "--allow-older", action="store_true", help="name tables that other code has made, but let them pass"
-    )
-    own.add_argument("--json", action="store_true", help=JSON)
+    _folder(own, "--results", "folder of the tables (default the committed ones)")
+    _switch(own, "--skip-recompute", "check what is stored, compute nothing")
+    _switch(own, "--allow-older", "name tables that other code has made, but let them pass")
+    _switch(own, "--json", JSON)
 
 
-def _grid(commands: Any) -> None:
-    own = _command(
-        commands,
-        "grid",
+def _grid(command: Command) -> None:
+    own = command(
         "compute the result tables; goes on where it stopped",
         examples=["--list", "--profile quick curve", "vqe --jobs 2"],
     )
     own.add_argument("tables", nargs="*", metavar="TABLE", help="tables to compute (default all; see --list)")
-    own.add_argument(
-        "--list", action="store_true", help="show the tables and what they take, compute nothing"
+    _switch(own, "--list", "show the tables and what they take, compute nothing")
+    _profile(
+        own, "--profile", "paper: as committed; quick: two seeds and twenty steps, to see it run", "paper"
     )
-    own.add_argument(
-        "--profile",
-        default="paper",
-        choices=("quick", "paper"),
-        help="paper: as committed; quick: two seeds and twenty steps, to see it run (default paper)",
-    )
-    own.add_argument(
-        "--seeds", type=int, metavar="N", help="runs of every configuration (default as the profile says)"
-    )
-    own.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="processes, one thread each (default 2)"
-    )
-    own.add_argument(
-        "--save", metavar="DIR", help="folder of the tables (default results; _build/quick for quick)"
-    )
-    own.add_argument(
-        "--parts",
-        default="_build/grid",
-        metavar="DIR",
-        help="folder of finished configurations (default _build/grid)",
-    )
+    _number(own, "--seeds", "runs of every configuration (default as the profile says)")
+    _number(own, "--jobs", "processes, one thread each", 2)
+    _folder(own, "--save", "folder of the tables (default results; _build/quick for quick)")
+    _folder(own, "--parts", "folder of finished configurations", "_build/grid")
     other = own.add_mutually_exclusive_group()
-    other.add_argument("--fresh", action="store_true", help="compute anew what only other code has computed")
-    other.add_argument("--allow-mixed", action="store_true", help="take what other code has computed")
+    _switch(other, "--fresh", "compute anew what only other code has computed")
+    _switch(other, "--allow-mixed", "take what other code has computed")
 
 
-def _reproduce(commands: Any) -> None:
-    own = _command(
-        commands,
-        "reproduce",
+def _reproduce(command: Command) -> None:
+    own = command(
         "run every chapter at a profile into a copy of the book",
         "`make reproduce` does this and builds the pages from it; README.md has the command for one chapter.",
         ["", "--profile paper --out _build/paper"],
     )
-    own.add_argument(
-        "--profile",
-        default="quick",
-        choices=("quick", "paper"),
-        help="quick: seconds a chapter; paper: the seeds of the committed results (default quick)",
-    )
-    own.add_argument(
-        "--out",
-        default="_build/reproduced",
-        metavar="DIR",
-        help="folder of the copy, made anew (default _build/reproduced)",
-    )
-    own.add_argument("--jobs", type=int, default=1, metavar="N", help="chapters at a time (default 1)")
+    _profile(own, "--profile", "quick: seconds a chapter; paper: the seeds of the committed results", "quick")
+    _folder(own, "--out", "folder of the copy, made anew", "_build/reproduced")
+    _number(own, "--jobs", "chapters at a time", 1)
 
 
-def _refresh(commands: Any) -> None:
-    own = _command(
-        commands,
-        "refresh",
+def _refresh(command: Command) -> None:
+    own = command(
         "execute chapters in place, as they are stored",
         "For authors: where an output is meant to change.  `make refresh` sets one thread first, and the\n"
         "instructions that every CPU has; `make refresh REFRESH=curve` does so for one chapter.",
@@ -277,18 +225,31 @@ def _refresh(commands: Any) -> None:
     own.add_argument("chapters", nargs="*", metavar="CHAPTER", help="name of a chapter (default all)")
 
 
-def _readme(commands: Any) -> None:
-    _command(
-        commands,
-        "readme",
+def _readme(command: Command) -> None:
+    command(
         "fill in the computed parts of README.md",
         "For authors: the claims table, the line counts and the figure, from the committed tables.",
     )
 
 
-def _info(commands: Any) -> None:
-    own = _command(commands, "info", "versions, device, threads, kernel in use")
-    own.add_argument("--json", action="store_true", help=JSON)
+def _info(command: Command) -> None:
+    own = command("versions, device, threads, kernel in use")
+    _switch(own, "--json", JSON)
+
+
+def _switch(to: Any, name: str, text: str) -> None:
+    to.add_argument(name, action="store_true", help=text)
+
+
+def _valued(to: Any, name: str, text: str, default: Any = None, **options: Any) -> None:
+    """Add an option with a value; its help says the default, if it has one."""
+    said = text if default is None else f"{text} (default {default})"
+    to.add_argument(name, default=default, help=said, **options)
+
+
+_number = partial(_valued, type=int, metavar="N")
+_folder = partial(_valued, metavar="DIR")
+_profile = partial(_valued, choices=("quick", "paper"))
 
 
 def _fields(
@@ -300,7 +261,7 @@ def _fields(
         kind = next((t for t in VALUES if t is f.type or t in get_args(f.type)), str)
         text = f.metadata["help"].removeprefix(f"{getattr(to, 'title', '')}: ")  # its group says it
         to.add_argument(
-            f"--{f.name.replace('_', '-')}",
+            option(f.name),
             type=kind,
             default=None,
             metavar=NAMED.get(f.name, VALUES[kind]) if kind is str else VALUES[kind],
@@ -322,11 +283,7 @@ def _other_defaults(config: type, shown: Mapping[str, Any]) -> str | None:
     example = config()
     own = {f.name: getattr(example.algorithm, f.name) for f in fields(example.algorithm)}
     own |= {f.name: getattr(example, f.name) for f in fields(config) if f.name not in OWN}
-    words = [
-        f"--{name.replace('_', '-')} {_plain(value)}"
-        for name, value in own.items()
-        if name in shown and shown[name] != value
-    ]
+    words = [f"{option(n)} {_plain(v)}" for n, v in own.items() if n in shown and shown[n] != v]
     return f"options above have other defaults here: {', '.join(words)}" if words else None
 
 

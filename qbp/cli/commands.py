@@ -1,8 +1,7 @@
 """Commands of `qbp`: what `qbp run`, `qbp claims`, `qbp info` ... do.  Their arguments are in
-:mod:`qbp.cli.arguments`."""
+:mod:`qbp.cli.arguments`, what they print in :mod:`qbp.cli.output`."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,20 +9,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from qbp import _checks
-from qbp.cli import arguments
+from qbp.cli import arguments, output
 from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.registry import run
 from qbp.experiments.result import Result, resolve_device
-from qbp.studies.variance_studies import Row, Study, decay, rows
+from qbp.studies.variance_studies import Row, Study, rows
 
 # Of a circuit that is trained: a state of 20 qubits takes 16 MB, and the exact lowest energy that errors are
 # measured from about 7 GB.
 MOST_QUBITS = 20
-TABLES = {"as-written": "", "as-released": "-as-released"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,20 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if (said := _in_words(error)) is None:
+        if (said := output.in_words(error)) is None:
             raise  # a mistake of ours: whoever reports it needs to see where
         print(f"qbp {args.name}: error: {said}", file=sys.stderr)
         return 2
-
-
-def _in_words(error: Exception) -> str | None:
-    """Return an error that the user can do something about as one line, None for any other."""
-    text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in text):
-        return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
-    if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
-        return f"{error.strerror or text}: {error.filename}" if error.filename else text
-    return text if isinstance(error, ValueError | TypeError | ModuleNotFoundError) else None
 
 
 def _configs(args: argparse.Namespace) -> list[Any]:
@@ -70,9 +56,8 @@ def _configs(args: argparse.Namespace) -> list[Any]:
     for name in given:
         others = [e for e, k in registry.KINDS.items() if name in set.union(*_takes(k.config))]
         if others and name not in takes | of_algorithm:
-            raise ValueError(
-                f"--{name.replace('_', '-')} is an option of {', '.join(others)}, not of {args.experiment}"
-            )
+            said = f"{arguments.option(name)} is an option of {', '.join(others)}, not of {args.experiment}"
+            raise ValueError(said)
     options = {name: given[name] for name in takes & given.keys()}
     algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
     return registry.configurations(args.experiment, args.methods.split(","), algorithm, **options)
@@ -105,65 +90,18 @@ def _run(args: argparse.Namespace) -> int:
         _run_with_bar(configs, results)
     except KeyboardInterrupt:
         if results:  # the methods that are done are whole
-            _report(args, results, partial=True)
+            output.report(args, results, partial=True)
         raise
-    _report(args, results)
+    output.report(args, results)
     return 0
 
 
 def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
-    from tqdm import tqdm
-
     total = sum(c.seeds * (c.steps + 1) for c in configs)
-    with tqdm(total=total, unit="step", unit_scale=True, disable=None, leave=False) as bar:
+    with output.bar("step", total, scaled=True) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
             results[config.method] = run(config, bar.update)
-
-
-def _report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
-    from qbp.book.tables.results import run_json
-
-    if args.json:
-        print(json.dumps(run_json(results), allow_nan=False), flush=True)
-    else:
-        _print_table(results)
-    if args.save:  # last: a full disk takes no numbers with it
-        _save(args, results, "-partial" if partial else "")
-
-
-def _print_table(results: dict[str, Result]) -> None:
-    from qbp.book.tables.results import summary
-
-    first = next(iter(results.values()))
-    c = first.config
-    shown = [m for m in registry.of(c.experiment).metrics if m in first.history]
-    what = [c.experiment, *(getattr(c, name) for name in ("reading", "hamiltonian") if hasattr(c, name))]
-    runs = f"{', '.join(what)}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
-    print(f"{runs}; mean [95 % bootstrap interval]")
-    print(summary(results, shown).to_string())
-    print(f"{sum(r.seconds for r in results.values()):.1f} s on {first.theta.device}")
-
-
-def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> None:
-    from qbp.results.store import save
-
-    c = next(iter(results.values())).config
-    words = [f"--{k.replace('_', '-')} {v}" for k, v in vars(args).items() if _is_option(k, v)]
-    command = " ".join(["qbp run", args.experiment, *words])
-    where = registry.of(c.experiment).targets[c.experiment]
-    path = save(
-        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
-        results.values(),
-        command=command,
-        target=where,
-        directory=Path(args.save),
-    )
-    print(f"wrote {path}", file=sys.stderr)
-
-
-def _is_option(name: str, value: Any) -> bool:
-    return value not in (None, False) and name not in ("name", "command", "experiment", "json")
 
 
 def _grid(args: argparse.Namespace) -> int:
@@ -195,10 +133,6 @@ def _grid(args: argparse.Namespace) -> int:
 
 
 def _variance(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from qbp.book.tables.results import VARIANCE_HEAD, decay_words, variance_json, variance_line
-
     study = Study(**{f.name: v for f in fields(Study) if (v := getattr(args, f.name)) is not None})
     if args.plot:
         from qbp.book.figures.variance_plots import save_decays
@@ -206,42 +140,30 @@ def _variance(args: argparse.Namespace) -> int:
         save_decays({}, args.plot)  # a name that will not do shows before the first row
     table: list[Row] = []
     try:
-        with tqdm(total=study.expected, unit="sample", unit_scale=True, disable=None, leave=False) as bar:
+        with output.bar("sample", study.expected, scaled=True) as bar:
             for row in rows(study, bar.update):
                 bar.clear()
                 if not args.json:
-                    print(*[] if table else [VARIANCE_HEAD], variance_line(row), sep="\n", flush=True)
+                    output.print_row(row, head=not table)
                 table.append(row)
     finally:  # an interrupt keeps the rows that are done
         if table:
-            print(
-                json.dumps(variance_json(table), allow_nan=False) if args.json else decay_words(decay(table))
-            )
+            output.print_decay(args, table)
         if table and args.plot:
             save_decays({f"{study.observable}, {table[0].parameter}": table}, args.plot)
     return 0
 
 
 def _terrain(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from qbp.book.tables.results import run_json, terrain_table
     from qbp.experiments import terrain
-    from qbp.results import store as results
 
     configs = terrain.configs(args.experiment, args.seeds, steps=args.steps, seed=args.seed)
     found = {}
-    with tqdm(total=sum(map(terrain.work, configs)), unit="step", disable=None, leave=False) as bar:
+    with output.bar("step", sum(map(terrain.work, configs))) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
             found[config.method] = terrain.survey(config, bar.update)
-    if args.save:
-        name = f"terrain-{args.experiment}"
-        command = f"{results.command(configs[0], 'terrain')} --save {args.save}"
-        target, folder = "I, III.B, IV.D", Path(args.save)
-        path = results.save(name, found.values(), command=command, target=target, directory=folder)
-        print(f"wrote {path}", file=sys.stderr)
-    print(json.dumps(run_json(found), allow_nan=False) if args.json else terrain_table(found).to_string())
+    output.report_terrain(args, found)
     return 0
 
 
@@ -261,18 +183,16 @@ def _claims(args: argparse.Namespace) -> int:
         rows = [row for row in rows if row.claim in chosen] if chosen else rows
     if args.markdown:  # README's
         rows = [row for row in rows if row.claim.main and row.found is not None]
-    print(json.dumps([row.json() for row in rows], allow_nan=False) if args.json else ClaimsTable(rows))
+    output.show(args, lambda: [row.json() for row in rows], lambda: ClaimsTable(rows))
     return 0
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from qbp.book.check_pages import check_claims, check_readme
     from qbp.results.store import DIRECTORY
     from qbp.results.verify import verify
 
-    with tqdm(unit="run", disable=None, leave=False) as bar:
+    with output.bar("run") as bar:
 
         def progress(done: int, runs: int, what: str) -> None:
             bar.total, bar.n = runs, done
@@ -290,7 +210,7 @@ def _verify(args: argparse.Namespace) -> int:
         for printed, wrong in (check_claims(), check_readme()):
             report.printed += printed
             report.mismatches += wrong
-    print(json.dumps(report.json(), allow_nan=False) if args.json else report)
+    output.show(args, report.json, lambda: report)
     return 1 if report.mismatches else 0
 
 
@@ -337,6 +257,7 @@ def _info(args: argparse.Namespace) -> int:
     import platform
     from importlib.metadata import version
 
+    import numpy as np
     import torch
 
     found = {
@@ -349,7 +270,7 @@ def _info(args: argparse.Namespace) -> int:
         "kernel": _kernel(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
-    print(json.dumps(found) if args.json else "\n".join(f"{k:<8} {v}" for k, v in found.items()))
+    output.show(args, lambda: found, lambda: "\n".join(f"{k:<8} {v}" for k, v in found.items()))
     return 0
 
 

@@ -1,0 +1,126 @@
+"""Output of the commands of `qbp`: tables for a reader or one JSON object, progress, errors in one line."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbp.cli.arguments import option
+from qbp.experiments import registry
+from qbp.experiments.perceptrons import Experiment
+from qbp.experiments.result import Result
+from qbp.studies.variance_studies import Row, decay
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+TABLES = {"as-written": "", "as-released": "-as-released"}
+
+
+def show(args: argparse.Namespace, of_json: Callable[[], Any], for_reader: Callable[[], object]) -> None:
+    """Print one JSON object with --json, what is for a reader without."""
+    print(json.dumps(of_json(), allow_nan=False) if args.json else for_reader())
+
+
+def bar(unit: str, total: int | None = None, *, scaled: bool = False) -> "tqdm":
+    """Return a progress bar on standard error, where that is a terminal; it leaves nothing behind.
+
+    Args:
+        unit: what is counted.
+        total: how many there are, if that is known.
+        scaled: whether thousands are written as k.
+    """
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, unit_scale=scaled, disable=None, leave=False)
+
+
+def in_words(error: Exception) -> str | None:
+    """Return an error that the user can do something about as one line, None for any other."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in text):
+        return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
+    if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
+        return f"{error.strerror or text}: {error.filename}" if error.filename else text
+    return text if isinstance(error, ValueError | TypeError | ModuleNotFoundError) else None
+
+
+def report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
+    """Print what `qbp run` has found, and save it where it is asked for.
+
+    Args:
+        args: of the command.
+        results: {method: Result} over the same seeds.
+        partial: whether methods are missing.
+    """
+    from qbp.book.tables.results import run_json
+
+    show(args, lambda: run_json(results), lambda: _table(results))
+    if args.json:
+        sys.stdout.flush()
+    if args.save:  # last: a full disk takes no numbers with it
+        _save(args, results, "-partial" if partial else "")
+
+
+def _table(results: dict[str, Result]) -> str:
+    from qbp.book.tables.results import summary
+
+    first = next(iter(results.values()))
+    c = first.config
+    shown = [m for m in registry.of(c.experiment).metrics if m in first.history]
+    what = [c.experiment, *(getattr(c, name) for name in ("reading", "hamiltonian") if hasattr(c, name))]
+    runs = f"{', '.join(what)}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    seconds = sum(r.seconds for r in results.values())
+    head, end = f"{runs}; mean [95 % bootstrap interval]", f"{seconds:.1f} s on {first.theta.device}"
+    return f"{head}\n{summary(results, shown).to_string()}\n{end}"
+
+
+def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> None:
+    from qbp.results.store import save
+
+    c = next(iter(results.values())).config
+    words = [f"{option(k)} {v}" for k, v in vars(args).items() if _is_option(k, v)]
+    command = " ".join(["qbp run", args.experiment, *words])
+    where = registry.of(c.experiment).targets[c.experiment]
+    path = save(
+        c.experiment + (TABLES[c.reading] if isinstance(c, Experiment) else "") + suffix,
+        results.values(),
+        command=command,
+        target=where,
+        directory=Path(args.save),
+    )
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def _is_option(name: str, value: Any) -> bool:
+    return value not in (None, False) and name not in ("name", "command", "experiment", "json")
+
+
+def print_row(row: Row, *, head: bool) -> None:
+    """Print a row of `qbp variance` as it is done, the first one under the head of the table."""
+    from qbp.book.tables.results import VARIANCE_HEAD, variance_line
+
+    print(*[VARIANCE_HEAD] if head else [], variance_line(row), sep="\n", flush=True)
+
+
+def print_decay(args: argparse.Namespace, table: Sequence[Row]) -> None:
+    """Print what follows the rows of `qbp variance`: the fitted decay, or all as one JSON object."""
+    from qbp.book.tables.results import decay_words, variance_json
+
+    show(args, lambda: variance_json(table), lambda: decay_words(decay(table)))
+
+
+def report_terrain(args: argparse.Namespace, found: dict[str, Result]) -> None:
+    """Print what `qbp terrain` has found, saved before where that is asked for."""
+    from qbp.book.tables.results import run_json, terrain_table
+    from qbp.results import store
+
+    if args.save:
+        name = f"terrain-{args.experiment}"
+        command = f"{store.command(next(iter(found.values())).config, 'terrain')} --save {args.save}"
+        target, folder = "I, III.B, IV.D", Path(args.save)
+        path = store.save(name, found.values(), command=command, target=target, directory=folder)
+        print(f"wrote {path}", file=sys.stderr)
+    show(args, lambda: run_json(found), lambda: terrain_table(found).to_string())
