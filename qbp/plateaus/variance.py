@@ -20,7 +20,7 @@ from qbp import _checks
 from qbp.circuits.ansatz import Circuit
 from qbp.circuits.observables import Observable, Projector
 from qbp.plateaus.pauli.walk import RESOLVED, walk_moments
-from qbp.plateaus.sampling import ONE_SIDED, Estimate, chunks, sample
+from qbp.plateaus.sampling import ONE_SIDED, Estimate, Sums, chunks, sample
 
 ENGINES = ("auto", "statevector", "pauli-walk")
 WALKS = 2**17
@@ -110,6 +110,32 @@ def gradient_variance(
         >>> found.engine, bool(abs(found.variance[0] - 0.5) < 4 * found.stderr[0])
         ('statevector', True)
     """
+    samples, seed, walks, chunk = _checked(circuit, H, samples, seed, walks, chunk, dtype)
+    where, refusal = _checks.device("device", device), None
+    asked = _checks.choice("engine", engine, ENGINES) != "auto"
+    engine, reason = (engine, "asked for") if asked else choose(circuit.n_qubits, H)
+    if engine != "statevector":
+        try:
+            return _walk(circuit, H, walks, seed, reason, progress)
+        except (ValueError, TypeError) as error:  # the arguments are checked: a condition of the walk
+            if asked:
+                raise
+            refusal = f"no walk, {error}"
+    _check_size(circuit.n_qubits, refusal)
+    drawn = sample(circuit, H, chunks(samples, circuit, chunk), seed, dtype, where, progress)
+    return _of_samples(*drawn, refusal or reason)
+
+
+def _checked(
+    circuit: Circuit,
+    H: Observable,
+    samples: int,
+    seed: int,
+    walks: int,
+    chunk: int | None,
+    dtype: torch.dtype,
+) -> tuple[int, int, int, int | None]:
+    """Return `samples`, `seed`, `walks` and `chunk`, with all of these arguments checked."""
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
     if getattr(H, "n_qubits", None) != circuit.n_qubits or not isinstance(H, Observable):
@@ -119,23 +145,19 @@ def gradient_variance(
     chunk = chunk if chunk is None else _checks.integer("chunk", chunk)
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float64 or torch.float32, got {dtype}")
-    where = _checks.device("device", device)
-    reason, n = "asked for", circuit.n_qubits
-    if _checks.choice("engine", engine, ENGINES) == "auto":
-        engine, reason = choose(n, H)
-    refusal = None
-    if engine != "statevector":
-        try:
-            return _walk(circuit, H, walks, seed, reason, progress)
-        except (ValueError, TypeError) as error:  # the arguments are checked: a condition of the walk
-            if reason == "asked for":
-                raise
-            refusal = f"no walk, {error}"
+    return samples, seed, walks, chunk
+
+
+def _check_size(n: int, refusal: str | None) -> None:
+    """Raise where a state vector has too many qubits, fewer where it only stands in for a walk."""
     if n > (LARGEST if refusal else POSSIBLE):
         raise ValueError(
             f"engine must be one that serves {n} qubits: no state vector, {refusal or 'but a walk'}"
         )
-    sums, interrupted = sample(circuit, H, chunks(samples, circuit, chunk), seed, dtype, where, progress)
+
+
+def _of_samples(sums: Sums, interrupted: bool, reason: str) -> GradientVariance:
+    """Say what :mod:`qbp.plateaus.sampling` has found in this module's words."""
     cost = sums.of_cost()
     return GradientVariance(
         **sums.each()._asdict(),
@@ -143,7 +165,7 @@ def gradient_variance(
         cost_variance=cost.variance,
         cost_stderr=cost.stderr,
         engine="statevector",
-        reason=refusal or reason,
+        reason=reason,
         samples=len(sums.cost),
         interrupted=interrupted,
     )

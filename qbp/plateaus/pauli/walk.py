@@ -140,6 +140,11 @@ def walk_moments(
     except KeyboardInterrupt:
         if not rounds:
             raise
+    return _moments(problem, sums, rounds, n_words, seed)
+
+
+def _moments(problem: "Problem", sums: np.ndarray, rounds: int, n_words: int, seed: int) -> WalkMoments:
+    """Return the moments, their errors and their bounds from log2 of the sums over rounds."""
     log_mean = sums[0] - np.log2(rounds)
     with np.errstate(invalid="ignore", divide="ignore"):  # -inf - -inf where nothing survived; one round
         spread = np.exp2(sums[1] - 2 * sums[0]) * rounds - 1
