@@ -1,27 +1,24 @@
-"""Figures of circuits: slices with their sine, energy maps, spectra, kinds of points, expressibility, costs
-along a line of states."""
+"""Figures of circuits: slices with their sine, energy maps, spectra, kinds of points, states on the sphere,
+costs along a line of states."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from qbp.book.figures.style import PLAIN, STYLE, add_legend
+from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing
 from qbp.circuits.gates import Rotation
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
     from qbp.plateaus.shifts import Slice
-    from qbp.statistics.curves import Decay
 
-POINTS = ["o", "s", "^", "D", "v", "P"]
 BOX = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "black"}
 PI_TICKS = {-np.pi: "−π", -np.pi / 2: "−π/2", 0.0: "0", np.pi / 2: "π/2", np.pi: "π"}
 
@@ -40,9 +37,7 @@ def diagram(circuit: "Circuit") -> Figure:
             column = free[min(group) : max(group) + 1].max() + 1
             free[min(group) : max(group) + 1] = column
             gates.append((column, group, gate))
-    with plt.rc_context({**STYLE, "axes.grid": False}):
-        size = (1.2 + 1.0 * free.max(), 0.4 + 0.7 * circuit.n_qubits)
-        figure, axis = plt.subplots(figsize=size)
+    with drawing(1.2 + 1.0 * free.max(), 0.4 + 0.7 * circuit.n_qubits, grid=False) as (figure, axis):
         axis.hlines(range(circuit.n_qubits), 0.4, free.max() + 0.6, color="black", linewidth=1, zorder=1)
         for column, group, gate in gates:
             axis.plot([column] * len(group), group, color="black", linewidth=1.4, zorder=2)
@@ -59,7 +54,6 @@ def diagram(circuit: "Circuit") -> Figure:
         axis.set_yticks(range(circuit.n_qubits), [f"qubit {q}" for q in range(circuit.n_qubits)])
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-        plt.close(figure)
     return figure
 
 
@@ -71,8 +65,7 @@ def sine_slice(shown: "Slice", limits: tuple[float, float], *, unit: str = "J") 
         limits: lowest and highest eigenvalue of the observable.
         unit: of the cost.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.2, 3.9))
+    with drawing(7.2, 3.9) as (figure, axis):
         for limit in limits:
             axis.axhline(limit, color=PLAIN[3][0], linestyle=PLAIN[3][1], label="limits of the observable")
         at, cost, sine, measured_at, measured = map(numbers, shown)
@@ -83,7 +76,6 @@ def sine_slice(shown: "Slice", limits: tuple[float, float], *, unit: str = "J") 
         axis.set(xlabel="step of one angle (radians)", ylabel=f"cost ({unit})")
         _pi_axis(axis)
         add_legend(figure, axis, columns=2)
-        plt.close(figure)
     return figure
 
 
@@ -108,10 +100,9 @@ def energy_map(
         marks: points (second, first step) to mark in every panel.
     """
     at, maps = numbers(at), {title: numbers(values) for title, values in maps.items()}
-    with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, axes = plt.subplots(1, len(maps), figsize=(1.4 + 2.9 * len(maps), 3.5), squeeze=False)
+    with drawing(1.4 + 2.9 * len(maps), 3.5, len(maps), grid=False) as (figure, axes):
         levels = np.linspace(*limits, 13)
-        for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
+        for axis, (title, values) in zip(axes, maps.items(), strict=True):
             filled = axis.contourf(at, at, values, levels=levels, cmap="Greys_r", extend="both")
             axis.contour(at, at, values, levels=levels, colors="white", linewidths=0.6)
             for x, y in marks:
@@ -121,8 +112,7 @@ def energy_map(
                 _pi_axis(axis)
                 axis.set_yticks(list(PI_TICKS), PI_TICKS.values())
         ticks = MaxNLocator(6, steps=[1, 2, 5, 10])
-        figure.colorbar(filled, ax=list(axes[0]), label=label, format="%.2g", ticks=ticks)
-        plt.close(figure)
+        figure.colorbar(filled, ax=list(axes), label=label, format="%.2g", ticks=ticks)
     return figure
 
 
@@ -138,8 +128,7 @@ def spreads(
         bins: of the histograms.
     """
     edges = np.linspace(*bounds, bins + 1)
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.2, 3.9))
+    with drawing(7.2, 3.9) as (figure, axis):
         for (label, sample), (color, dash) in zip(values.items(), cycle(PLAIN)):
             density, _ = np.histogram(numbers(sample), edges, density=True)
             axis.stairs(density, edges, color=color, linestyle=dash, linewidth=2, label=label)
@@ -147,7 +136,6 @@ def spreads(
             axis.axvline(bound, color="0.3", linewidth=1.2)
         axis.set(xlabel=xlabel, ylabel="probability density (1 / unit)")
         add_legend(figure, axis, columns=len(values))
-        plt.close(figure)
     return figure
 
 
@@ -172,8 +160,7 @@ def curvature(
         unit: of the cost.
     """
     spectrum, at = numbers(spectrum), numbers(at)
-    with plt.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
+    with drawing(8.6, 3.7, 2) as (figure, (left, right)):
         place = np.linspace(0, 1, len(spectrum))
         left.vlines(place, 0, spectrum, color=np.where(spectrum < 0, PLAIN[4][0], PLAIN[5][0]), linewidth=2)
         left.axhline(0, color="0.3", linewidth=1)
@@ -185,41 +172,6 @@ def curvature(
             right.plot(at, numbers(cost), color=color, linestyle=dash, label=label)
         right.set(xlabel="distance (radians)", ylabel=f"cost ({unit})", ylim=limits)
         add_legend(figure, right, columns=3)
-        plt.close(figure)
-    return figure
-
-
-def scalings(
-    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
-    fits: Mapping[str, Mapping[str, "Decay"]],
-    n_qubits: Sequence[int],
-    *,
-    ylabel: str,
-) -> Figure:
-    """Draw mean squares against the number of qubits, log2, with the decays fitted to them.
-
-    Args:
-        panels: {title: {label: (means (sizes,), standard errors (sizes,))}}.
-        fits: the decays, of the same titles and labels.
-        n_qubits: sizes.
-        ylabel: of a panel, with the unit.
-    """
-    x, shown = np.asarray(n_qubits, dtype=float), {}
-    with plt.rc_context(STYLE):
-        size = (1.0 + 3.9 * len(panels), 4.0)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
-        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
-            for (label, (mean, error)), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
-                bits, bar = np.log2(mean), np.asarray(error) / mean / np.log(2)
-                axis.errorbar(x, bits, bar, fmt=marker, color=color, capsize=3, markersize=6)
-                line = bits.mean() + fits[title][label].slope * (x - x.mean())
-                (drawn,) = axis.plot(x, line, color=color, linestyle=dash)
-                shown.setdefault(label, drawn)
-            axis.set(xlabel="number of qubits (dimensionless)", ylabel=ylabel, title=title)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.yaxis.set_tick_params(labelleft=True)
-        add_legend(figure, shown)
-        plt.close(figure)
     return figure
 
 
@@ -236,12 +188,10 @@ def kinds_of_points(
 
     A slope below the left edge, 1e-4 radians, is drawn there.
     """
-    with plt.rc_context(STYLE):
-        size = (0.9 + 2.6 * len(tasks), 4.2)
-        figure, axes = plt.subplots(1, len(tasks), figsize=size, squeeze=False, sharey=True)
+    with drawing(0.9 + 2.6 * len(tasks), 4.2, len(tasks), sharey=True) as (figure, axes):
         edge = 1e-4
         shown: dict[str, Artist] = {}
-        for axis, (title, moments) in zip(axes[0], tasks.items(), strict=True):
+        for axis, (title, moments) in zip(axes, tasks.items(), strict=True):
             axis.fill_between([edge, near], -1.1, -steep, color="0.88", linewidth=0)
             axis.text(near / 1.3, -1.04, "near a saddle", color="0.3", fontsize=11, ha="right", va="bottom")
             axis.axhline(0, color="0.3", linewidth=1)
@@ -254,46 +204,6 @@ def kinds_of_points(
             axis.label_outer()  # one vertical axis for all
             axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1])
         add_legend(figure, shown)
-        plt.close(figure)
-    return figure
-
-
-def expressibility_and_gradients(
-    depths: Sequence[int],
-    excess: np.ndarray,
-    variances: Mapping[str, np.ndarray],
-    limits: Mapping[str, float],
-) -> Figure:
-    """Draw gradient variances against the expressibility of the same circuits, a mark for each depth.
-
-    Args:
-        depths: layers, (depths,), written beside the first curve.
-        excess: F_2 / F_2(Haar) - 1, (depths,), above 0; the axis runs from large to small.
-        variances: {observable: variances (depths,)}.
-        limits: {observable: its value on a 2-design}, dotted lines.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.6, 4.4))
-        handles: dict[str, Artist] = {}
-        for (label, values), (color, dash), marker in zip(variances.items(), cycle(PLAIN), POINTS):
-            look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 7}
-            (handles[label],) = axis.plot(excess, np.log2(values), **look)
-            handles["2-design"] = axis.axhline(
-                np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":"
-            )
-        first = np.log2(next(iter(variances.values())))
-        before = np.inf
-        for depth, x, y in zip(depths, excess, first, strict=True):
-            place = (0, 8) if x < 0.8 * before else (0, -18)  # two marks close together: below
-            axis.annotate(str(depth), (x, y), place, textcoords="offset points", ha="center", fontsize=11)
-            before = x
-        axis.set(xscale="log", ylabel="mean gradient variance, log2 (bits)")
-        axis.set_xlabel("F₂ above Haar's, F₂ / F₂(Haar) − 1 (dimensionless)")
-        axis.invert_xaxis()
-        axis.margins(y=0.12)
-        handles["2-design"] = handles.pop("2-design")
-        add_legend(figure, handles)
-        plt.close(figure)
     return figure
 
 
@@ -305,15 +215,13 @@ def sphere_map(bloch: np.ndarray, excess: float) -> Figure:
         excess: F_2 / F_2(Haar) - 1 of these states, written above.
     """
     bloch = numbers(bloch)
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(6.4, 3.4))
+    with drawing(6.4, 3.4) as (figure, axis):
         axis.plot(
             np.arctan2(bloch[:, 1], bloch[:, 0]), bloch[:, 2], "o", color=PLAIN[5][0], markersize=4, alpha=0.7
         )
         axis.set(xlim=(-np.pi, np.pi), ylim=(-1.05, 1.05), title=f"excess of F₂: {excess:.2f}")
         axis.set(xlabel="longitude (radians)", ylabel="⟨Z⟩ (dimensionless)")
         _pi_axis(axis)
-        plt.close(figure)
     return figure
 
 
@@ -327,11 +235,9 @@ def boxes(
         panels: {title: {center: values (sizes,)}}, above 0.
         ylabels: of each panel, with the unit.
     """
-    with plt.rc_context(STYLE):
-        size = (0.6 + 3.3 * len(panels), 3.9)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
+    with drawing(0.6 + 3.3 * len(panels), 3.9, len(panels)) as (figure, axes):
         shown: dict[str, Artist] = {}
-        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+        for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for (label, values), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
                 look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 6}
                 (shown[label],) = axis.plot(reach, np.log2(values), **look)
@@ -341,7 +247,6 @@ def boxes(
             )
             axis.xaxis.set_minor_formatter(NullFormatter())
         add_legend(figure, shown, columns=3)
-        plt.close(figure)
     return figure
 
 
@@ -356,10 +261,8 @@ def along(
         marks: {label: place}, a dot on the horizontal axis of every panel.
         xlabel: what runs along the line, with its unit.
     """
-    with plt.rc_context(STYLE):
-        size = (0.8 + 4.2 * len(panels), 3.4)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
-        for axis, (label, values) in zip(axes[0], panels.items(), strict=True):
+    with drawing(0.8 + 4.2 * len(panels), 3.4, len(panels)) as (figure, axes):
+        for axis, (label, values) in zip(axes, panels.items(), strict=True):
             axis.plot(at, numbers(values), color=PLAIN[0][0])
             for (name, place), (color, _), marker in zip(marks.items(), PLAIN[1:], POINTS, strict=False):
                 height = np.interp(place, at, numbers(values))
@@ -367,8 +270,7 @@ def along(
                 axis.plot([place], [height], marker, linestyle="none", label=name, **look)
             axis.set(xlabel=xlabel, ylabel=label)
             axis.set_ylim(bottom=-0.05 * axis.get_ylim()[1])
-        add_legend(figure, axes[0, 0])
-        plt.close(figure)
+        add_legend(figure, axes[0])
     return figure
 
 

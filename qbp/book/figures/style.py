@@ -1,7 +1,10 @@
 """Style of every figure: one colour and one dash per method, axes, legends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -34,6 +37,7 @@ PLAIN = [
     ("#4B2E83", (0, (3, 1, 1, 1, 1, 1))),
 ]
 MARKERS = [("s", 9), ("o", 9), ("^", 15), ("D", 20)]  # the last two are drawn hollow, around another
+POINTS = ["o", "s", "^", "D", "v", "P"]
 # Libraries timed beside each other: ours black, the others a colour each.
 PEERS = {
     "qbp": ("black", "-"),
@@ -58,6 +62,27 @@ STYLE = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
 }
+
+
+@contextmanager
+def drawing(
+    width: float, height: float, panels: int | None = None, *, grid: bool = True, **options: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """Open a figure in the book's style and close it at the end, so that it is shown once.
+
+    Args:
+        width, height: in inches.
+        panels: how many stand in a row; None is a single axis.
+        grid: whether axes have one.
+        options: of `plt.subplots`.
+
+    Yields:
+        The figure, and its axis or the row of them.
+    """
+    with plt.rc_context({**STYLE, "axes.grid": grid}):
+        figure, axes = plt.subplots(1, panels or 1, figsize=(width, height), squeeze=False, **options)
+        yield figure, axes[0] if panels else axes[0, 0]
+        plt.close(figure)
 
 
 def log_axis(axis: Axes) -> None:

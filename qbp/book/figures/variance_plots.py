@@ -1,22 +1,22 @@
-"""Figures of gradient variances: against qubits, against layers, engine against engine, and one walk."""
+"""Figures of gradient variances: against qubits, layers, expressibility; engine against engine; one walk."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from qbp.book.figures.style import PLAIN, STYLE, add_legend
+from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing
 from qbp.studies.variance_studies import Row, decay, decay_line, error_bars, upper_bounds
 
 if TYPE_CHECKING:
     from qbp.plateaus.variance import GradientVariance
+    from qbp.statistics.curves import Decay
 
 LETTERS = {"X": ("X", "#56B4E9"), "Y": ("D", "#4B2E83"), "Z": ("s", "#E69F00")}  # marker, colour; I is none
 DASHES = ["-", (0, (4, 2)), (0, (1, 1.5))]  # of references
@@ -37,8 +37,7 @@ def decays(
         references: {label: {number of qubits: log2 of a variance}}, drawn as grey lines.
         fits: without them the points are joined, and the axis of qubits is logarithmic.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.2, 4.2))
+    with drawing(7.2, 4.2) as (figure, axis):
         handles: dict[str, Artist | tuple[Artist, ...]] = {}
         for (label, line), dash in zip((references or {}).items(), cycle(DASHES)):
             look = {"color": "0.7", "linestyle": dash, "linewidth": 6 if dash == "-" else 2.2, "zorder": 1}
@@ -61,7 +60,6 @@ def decays(
         columns = 2 if max(map(len, handles)) < 36 else 1  # so that it is no wider than the axis
         figure.set_figheight(4.2 + 0.24 * max(0, len(handles) / columns - 2))
         add_legend(figure, handles, columns=columns)
-        plt.close(figure)
     return figure
 
 
@@ -87,8 +85,7 @@ def against_layers(
         studies: {label: rows, each with its number of layers}.
         references: {label of a study: log2 of a variance}, a dotted line of its colour.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.2, 4.2))
+    with drawing(7.2, 4.2) as (figure, axis):
         for (label, table), (color, dash) in zip(studies.items(), cycle(PLAIN)):
             _, bits, down, up = error_bars(table)
             layers = [row.n_layers for row in table if np.isfinite(row.log2_variance)]
@@ -99,7 +96,74 @@ def against_layers(
         axis.set(xlabel="layers (dimensionless)", ylabel="gradient variance, log2 (bits)")
         _log_of_counts(axis)
         add_legend(figure, axis, columns=5)
-        plt.close(figure)
+    return figure
+
+
+def scalings(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    fits: Mapping[str, Mapping[str, "Decay"]],
+    n_qubits: Sequence[int],
+    *,
+    ylabel: str,
+) -> Figure:
+    """Draw mean squares against the number of qubits, log2, with the decays fitted to them.
+
+    Args:
+        panels: {title: {label: (means (sizes,), standard errors (sizes,))}}.
+        fits: the decays, of the same titles and labels.
+        n_qubits: sizes.
+        ylabel: of a panel, with the unit.
+    """
+    x, shown = np.asarray(n_qubits, dtype=float), {}
+    with drawing(1.0 + 3.9 * len(panels), 4.0, len(panels), sharey=True) as (figure, axes):
+        for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+            for (label, (mean, error)), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
+                bits, bar = np.log2(mean), np.asarray(error) / mean / np.log(2)
+                axis.errorbar(x, bits, bar, fmt=marker, color=color, capsize=3, markersize=6)
+                line = bits.mean() + fits[title][label].slope * (x - x.mean())
+                (drawn,) = axis.plot(x, line, color=color, linestyle=dash)
+                shown.setdefault(label, drawn)
+            axis.set(xlabel="number of qubits (dimensionless)", ylabel=ylabel, title=title)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.yaxis.set_tick_params(labelleft=True)
+        add_legend(figure, shown)
+    return figure
+
+
+def expressibility_and_gradients(
+    depths: Sequence[int],
+    excess: np.ndarray,
+    variances: Mapping[str, np.ndarray],
+    limits: Mapping[str, float],
+) -> Figure:
+    """Draw gradient variances against the expressibility of the same circuits, a mark for each depth.
+
+    Args:
+        depths: layers, (depths,), written beside the first curve.
+        excess: F_2 / F_2(Haar) - 1, (depths,), above 0; the axis runs from large to small.
+        variances: {observable: variances (depths,)}.
+        limits: {observable: its value on a 2-design}, dotted lines.
+    """
+    with drawing(7.6, 4.4) as (figure, axis):
+        handles: dict[str, Artist] = {}
+        for (label, values), (color, dash), marker in zip(variances.items(), cycle(PLAIN), POINTS):
+            look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 7}
+            (handles[label],) = axis.plot(excess, np.log2(values), **look)
+            handles["2-design"] = axis.axhline(
+                np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":"
+            )
+        first = np.log2(next(iter(variances.values())))
+        before = np.inf
+        for depth, x, y in zip(depths, excess, first, strict=True):
+            place = (0, 8) if x < 0.8 * before else (0, -18)  # two marks close together: below
+            axis.annotate(str(depth), (x, y), place, textcoords="offset points", ha="center", fontsize=11)
+            before = x
+        axis.set(xscale="log", ylabel="mean gradient variance, log2 (bits)")
+        axis.set_xlabel("F₂ above Haar's, F₂ / F₂(Haar) − 1 (dimensionless)")
+        axis.invert_xaxis()
+        axis.margins(y=0.12)
+        handles["2-design"] = handles.pop("2-design")
+        add_legend(figure, handles)
     return figure
 
 
@@ -111,8 +175,7 @@ def both_engines(pairs: Mapping[str, tuple["GradientVariance", "GradientVariance
     Args:
         pairs: {label: (by state vectors, by walks)} of the same circuit.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(5.6, 4.6))
+    with drawing(5.6, 4.6) as (figure, axis):
         for (label, (sampled, walked)), (color, _) in zip(pairs.items(), cycle(PLAIN)):
             kept = (walked.variance > 0) & (sampled.variance > 0)
             x, y = (found.variance[kept].numpy() for found in (sampled, walked))
@@ -126,7 +189,6 @@ def both_engines(pairs: Mapping[str, tuple["GradientVariance", "GradientVariance
         axis.plot([low, high], [low, high], color="0.6", linewidth=1.2, zorder=1)
         axis.set(xlabel="by state vectors, log2 (bits)", ylabel="by Pauli walks, log2 (bits)")
         add_legend(figure, axis)
-        plt.close(figure)
     return figure
 
 
@@ -139,15 +201,13 @@ def histograms(gradients: Mapping[str, np.ndarray], *, reach: float = 1.0, bins:
         bins: of equal width.
     """
     edges = np.linspace(-reach, reach, bins + 1)
-    with plt.rc_context(STYLE):
-        size = (1.2 + (3.4 if len(gradients) > 1 else 5.0) * len(gradients), 3.3)
-        figure, axes = plt.subplots(1, len(gradients), figsize=size, squeeze=False, sharey=True)
-        for axis, (title, values) in zip(axes[0], gradients.items(), strict=True):
+    width = 1.2 + (3.4 if len(gradients) > 1 else 5.0) * len(gradients)
+    with drawing(width, 3.3, len(gradients), sharey=True) as (figure, axes):
+        for axis, (title, values) in zip(axes, gradients.items(), strict=True):
             share = np.histogram(values, edges)[0] / len(values)
             axis.stairs(share, edges, fill=True, color="#56B4E9")
             axis.set(title=title, xlabel="gradient component (per radian)", ylabel="share of samples (1)")
             axis.set_ylim(0, 1)
-        plt.close(figure)
     return figure
 
 
@@ -158,9 +218,8 @@ def walk_picture(strings: Sequence[str], passed: Sequence[str]) -> Figure:
         strings, passed: from :func:`qbp.plateaus.pauli.trace.walk_trace`.
     """
     shown = strings[::-1]  # the start of the circuit on the left
-    with plt.rc_context({**STYLE, "axes.grid": False}):
-        n = len(shown[0])
-        figure, axis = plt.subplots(figsize=(8.2, 1.4 + 0.24 * n))
+    n = len(shown[0])
+    with drawing(8.2, 1.4 + 0.24 * n, grid=False) as (figure, axis):
         handles: dict[str, Artist] = {}
         for letter, (marker, color) in LETTERS.items():
             at = [(t, q) for t, string in enumerate(shown) for q, p in enumerate(string) if p == letter]
@@ -174,7 +233,6 @@ def walk_picture(strings: Sequence[str], passed: Sequence[str]) -> Figure:
         axis.yaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_xticks([0, len(shown) - 1], ["start", "measured"])
         add_legend(figure, handles)
-        plt.close(figure)
     return figure
 
 

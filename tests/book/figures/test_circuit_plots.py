@@ -10,7 +10,6 @@ import torch
 import qbp
 from qbp.book.figures import circuit_plots
 from qbp.plateaus import shifts
-from qbp.statistics.curves import decay_fit
 
 AT = np.linspace(-np.pi, np.pi, 9)
 RELIEF = np.add.outer(np.cos(AT), np.sin(AT))
@@ -20,9 +19,7 @@ RELIEF = np.add.outer(np.cos(AT), np.sin(AT))
 def figures():
     one, H = qbp.HardwareEfficient(1, 1, rotations=["ry"]), qbp.PauliSum({"Z": 1.0})
     along = shifts.slice_along(one, torch.tensor([0.4], dtype=torch.float64), H, 0)
-    sizes, mean = np.array([2, 4, 6]), np.array([0.2, 0.06, 0.02])
-    fit = {"gradient": {"zz": decay_fit(sizes, mean)}, "curvature": {"zz": decay_fit(sizes, mean / 2)}}
-    decays = {"gradient": {"zz": (mean, mean / 10)}, "curvature": {"zz": (mean / 2, mean / 10)}}
+    mean = np.array([0.2, 0.06, 0.02])
     moments = {
         "start": (np.array([1.0, 0.5]), np.array([-1, -0.9])),
         "end": (np.zeros(2), np.array([0, 0.1])),
@@ -37,11 +34,7 @@ def figures():
         "curvature": circuit_plots.curvature(
             np.array([-1, 0, 2.0]), AT, {"lowest": -AT, "highest": AT}, limits=(-1, 1)
         ),
-        "scalings": circuit_plots.scalings(decays, fit, sizes, ylabel="mean square, log2 (bits)"),
         "kinds_of_points": circuit_plots.kinds_of_points({"a": moments, "b": moments}, near=0.1, steep=0.1),
-        "expressibility_and_gradients": circuit_plots.expressibility_and_gradients(
-            [1, 2, 4], mean, {"zz": mean, "tfim": 2 * mean}, {"zz": 0.01, "tfim": 0.02}
-        ),
         "sphere_map": circuit_plots.sphere_map(np.array([[0, 1.0, 0], [0, 0, -1]]), 0.5),
         "boxes": circuit_plots.boxes(
             [0.1, 1, np.pi], {"F₂": {"zero": mean}, "gradient": {"zero": mean}},
@@ -55,8 +48,7 @@ def figures():
 
 
 NAMES = [
-    "sine_slice", "energy_map", "spreads", "curvature", "scalings", "kinds_of_points",
-    "expressibility_and_gradients", "boxes", "sphere_map", "along",
+    "sine_slice", "energy_map", "spreads", "curvature", "kinds_of_points", "boxes", "sphere_map", "along",
 ]  # fmt: skip
 
 
@@ -91,13 +83,9 @@ def test_a_map_has_the_first_step_up_and_one_scale(figures):
 
 
 def test_numbers_are_drawn_where_they_are(figures):
-    bits = figures["expressibility_and_gradients"].axes[0].get_lines()[0].get_ydata()
-    np.testing.assert_allclose(bits, np.log2([0.2, 0.06, 0.02]))
     start, end = figures["kinds_of_points"].axes[0].get_lines()[1:]
     assert start.get_xydata().tolist() == [[1.0, -1.0], [0.5, -0.9]]
     assert end.get_xdata().min() > 0  # a point without a gradient has a place on the axis
-    slopes = [line for line in figures["scalings"].axes[0].get_lines() if line.get_linestyle() != "None"]
-    assert np.diff(slopes[0].get_ydata())[0] == pytest.approx(np.log2(0.02 / 0.2) / 2, rel=0.05)
 
 
 def test_a_state_has_its_place_on_the_map(figures):

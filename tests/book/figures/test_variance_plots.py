@@ -9,6 +9,7 @@ import pytest
 import qbp
 from qbp.book.figures import variance_plots
 from qbp.plateaus.pauli import trace
+from qbp.statistics.curves import decay_fit
 from qbp.studies.variance_studies import OBSERVABLES, Row, Study, decay, rows
 
 CIRCUIT, ZZ = qbp.HardwareEfficient(4, 3), OBSERVABLES["zz"](4)
@@ -35,17 +36,27 @@ def pair():
 def figures(tables, pair):
     deep = [row for layers in ("1", "4", "16") for row in rows(Study("3", layers=layers, samples=20))]
     values = np.linspace(-0.5, 0.5, 11)
+    sizes, mean = np.array([2, 4, 6]), np.array([0.2, 0.06, 0.02])
+    fit = {"gradient": {"zz": decay_fit(sizes, mean)}, "curvature": {"zz": decay_fit(sizes, mean / 2)}}
+    means = {"gradient": {"zz": (mean, mean / 10)}, "curvature": {"zz": (mean / 2, mean / 10)}}
     return {
         "decays": variance_plots.decays(tables, references={"exact": {2: -2.0, 4: -4.0}}),
         "joined": variance_plots.decays(tables, fits=False),
         "against_layers": variance_plots.against_layers({"n = 3": deep}, references={"n = 3": -4.0}),
+        "scalings": variance_plots.scalings(means, fit, sizes, ylabel="mean square, log2 (bits)"),
+        "expressibility_and_gradients": variance_plots.expressibility_and_gradients(
+            [1, 2, 4], mean, {"zz": mean, "tfim": 2 * mean}, {"zz": 0.01, "tfim": 0.02}
+        ),
         "both_engines": variance_plots.both_engines({"n = 4": pair}),
         "histograms": variance_plots.histograms({"a": values, "b": values / 5}),
         "walk_picture": variance_plots.walk_picture(*trace.walk_trace(CIRCUIT, "ZZII")),
     }
 
 
-NAMES = ["decays", "joined", "against_layers", "both_engines", "histograms", "walk_picture"]
+NAMES = [
+    "decays", "joined", "against_layers", "scalings", "expressibility_and_gradients", "both_engines",
+    "histograms", "walk_picture",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,3 +127,10 @@ def test_a_file_that_will_not_do_is_named(tmp_path, tables):
     for bad in (tmp_path / "figure.pdf", tmp_path, tmp_path / "none" / "figure.png"):
         with pytest.raises(ValueError, match=r"plot must be a \.svg or \.png file in a folder that exists"):
             variance_plots.save_decays({}, bad)
+
+
+def test_means_and_their_decays_are_drawn_where_they_are(figures):
+    bits = figures["expressibility_and_gradients"].axes[0].get_lines()[0].get_ydata()
+    np.testing.assert_allclose(bits, np.log2([0.2, 0.06, 0.02]))
+    slopes = [line for line in figures["scalings"].axes[0].get_lines() if line.get_linestyle() != "None"]
+    assert np.diff(slopes[0].get_ydata())[0] == pytest.approx(np.log2(0.02 / 0.2) / 2, rel=0.05)
