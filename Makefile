@@ -100,4 +100,4 @@ bench: $(STAMP)  ## measure qbp beside its peers on a quiet machine (installs th
 
 clean:  ## remove what was built; .venv stays
 	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .mypy_cache .coverage .import_linter_cache .hypothesis
-	find qbp tests book labs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find qbp tests book benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-// Run by tests/test_other_pythons.py: node other_python.mjs PYODIDE REPOSITORY < {"roots", "apart", "sources"} by name
+// Run by tests/results/test_other_pythons.py: node other_python.mjs PYODIDE REPOSITORY < {"roots", "apart", "sources"} by name
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 

@@ -1,1 +1,1 @@
-"""Command line: the commands of `qbp` and their arguments."""
+"""Command line: the commands of `qbp`, their arguments and what they print."""
