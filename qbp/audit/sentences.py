@@ -4,12 +4,11 @@
 Measuring and judging are in :mod:`qbp.audit.claims`.
 """
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from importlib.resources import files
 from typing import Any
 
+from qbp.audit.entries import entries, problems, refuse, stored, unique, values
 from qbp.audit.measures import MEASURES, Measure
 from qbp.audit.verdicts import RULES
 
@@ -68,7 +67,6 @@ class Claim:
 
 
 FIELDS = {field.name for field in fields(Claim)} - {"how"} | {"measure"}  # of an entry in claims.toml
-REQUIRED = ("id", "claim", "quote", "where")
 
 
 def read(text: str) -> tuple[Claim, ...]:
@@ -77,13 +75,7 @@ def read(text: str) -> tuple[Claim, ...]:
     Raises:
         ValueError: a row has an unknown field, measure or rule, lacks a name, or has another's id.
     """
-    found: dict[str, Claim] = {}
-    for entry in tomllib.loads(text)["sentence"]:
-        for row in _rows(entry, {}):
-            claim = _claim(row)
-            if found.setdefault(claim.id, claim) is not claim:
-                raise ValueError(f"{claim.id}: id must be of one row, got two")
-    return tuple(found.values())
+    return unique(_claim(row) for entry in entries(text, "sentence") for row in _rows(entry, {}))
 
 
 def _rows(entry: dict[str, Any], above: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -96,17 +88,14 @@ def _rows(entry: dict[str, Any], above: dict[str, Any]) -> Iterator[dict[str, An
 
 
 def _claim(row: dict[str, Any]) -> Claim:
-    for problem in _problems(row):
-        raise ValueError(f"{row.get('id') or row.get('claim') or row.get('quote')}: {problem}")
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items() if name != "measure"}
-    return Claim(**given, how=MEASURES[row["measure"]] if "measure" in row else None)
+    refuse(Claim, row, _problems(row))
+    given = values(row)
+    measure = given.pop("measure", None)
+    return Claim(**given, how=None if measure is None else MEASURES[measure])
 
 
 def _problems(row: dict[str, Any]) -> Iterator[str]:
-    if unknown := sorted(row.keys() - FIELDS):
-        yield f"fields must be among {', '.join(sorted(FIELDS))}, got {', '.join(unknown)}"
-    if missing := [name for name in REQUIRED if not row.get(name)]:
-        yield f"a row must have {', '.join(REQUIRED)}, got no {', '.join(missing)}"
+    yield from problems(Claim, row, FIELDS)
     if "measure" not in row and "needs" not in row:
         yield "a row must have a measure, or say what it needs"
     for name, known in {"measure": [*MEASURES], "rule": [*RULES, "untestable"]}.items():
@@ -114,4 +103,4 @@ def _problems(row: dict[str, Any]) -> Iterator[str]:
             yield f"{name} must be one of {', '.join(known)}, got {row[name]!r}"
 
 
-CLAIMS = read(files("qbp.audit").joinpath("claims.toml").read_text("utf-8"))
+CLAIMS = read(stored("claims.toml"))
