@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from qbp.experiments.result import Result
     from qbp.experiments.settings import Settings
 
-# Modules that change no number: checks let a run happen or not, a result is what it leaves behind.
-APART = frozenset({"qbp._checks", "qbp.experiments.result"})
+# Modules that change no number: a result is what a run leaves behind.
+APART = frozenset({"qbp.experiments.result"})
 # Paths of one engine, held together by tests: which of them runs changes rounding only.
 PATHS = frozenset(
     {

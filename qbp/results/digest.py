@@ -3,6 +3,9 @@
 The code is followed by name, from a function to what it names, across modules.  Which file a definition
 stands in, layout, comments, docstrings and type hints do not enter, and every version of Python gives the
 same digest; a changed number, name or statement gives another one.
+
+Not followed are names that are made while the code runs: what looks them up by text is refused.  What
+hands a run on and writes it down is no part of it: :func:`qbp.experiments.registry.run`, the store.
 """
 
 import ast
@@ -13,9 +16,13 @@ from functools import partial
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-ROUNDS = 8  # twins that differ in what they name so many steps away are told apart
 
 NO_CODE = ("ctx", "kind", "simple", "type_comment", "type_params")  # fields
+BY_TEXT = {"globals", "eval", "exec", "import_module", "__import__", "__subclasses__", "__doc__"}
+CHANGE = {"setattr", "delattr", "vars", *BY_TEXT}  # what a call of these does shows in no name
+RUN = ast.Expr | ast.If | ast.For | ast.While | ast.With | ast.Try | ast.TryStar | ast.Match | ast.Delete
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+MEANT = ("ClassVar", "InitVar", "KW_ONLY")  # hints that a dataclass acts on
 
 Definition = tuple[str, str]  # dotted module, name bound at its top level
 
@@ -27,13 +34,15 @@ class Module:
     Attributes:
         imported: {name: dotted name of what it stands for}, from imports at any depth.
         bound: {name: the top-level statements that bind it, in order}.
-        loose: top-level statements that bind nothing, such as a call: they run with the module.
+        loose: top-level statements that do more than bind a name, such as a call: they run with the module.
+        loaded: dotted names of what it imports.
         stored: names of all variables and arguments in it.
     """
 
     imported: dict[str, str] = field(default_factory=dict)
     bound: dict[str, list[ast.stmt]] = field(default_factory=dict)
     loose: list[ast.stmt] = field(default_factory=list)
+    loaded: set[str] = field(default_factory=set)
     stored: set[str] = field(default_factory=set)
 
 
@@ -60,10 +69,12 @@ class Code:
                 name: a star import, a module used as a value.
         """
         code = self.reachable(roots)
-        colours = {key: _hash(text) for key, (text, _) in code.items()}
-        for _ in range(ROUNDS):
+        colours, known = {key: _hash(text) for key, (text, _) in code.items()}, 0
+        while known < len(known_now := set(colours.values())):  # twins are told apart by what they name
+            known = len(known_now)
             colours = {
-                key: _hash(text, *(colours[name] for name in names)) for key, (text, names) in code.items()
+                key: _hash(colours[key], *(colours[name] for name in names))
+                for key, (_, names) in code.items()
             }
         return _hash(*sorted(colours.values()))[:16]
 
@@ -73,17 +84,29 @@ class Code:
         The statements of a module that bind no name stand under an empty one.
         """
         found: dict[Definition, tuple[str, list[Definition]]] = {}
-        todo = [self.definition(root) for root in roots]
+        todo, loaded = [self.definition(root) for root in roots], set[str]()
         while todo:
             module, name = key = todo.pop()
             if key in found or module in self.apart:
                 continue
-            parsed = self.module(module)
-            names: list[Definition] = []
+            parsed, names = self.module(module), list[Definition]()
             refer = partial(self._refer, module, names)
             text = "".join(_write(s, refer) for s in (parsed.bound[name] if name else parsed.loose))
             found[key] = text, names
-            todo += [*names, *([(module, "")] if parsed.loose else [])]
+            new = self._loads(module) - loaded
+            loaded |= new
+            todo += [*names, *((other, "") for other in new if self.module(other).loose)]
+        return found
+
+    def _loads(self, module: str) -> set[str]:
+        """Return the modules that are loaded with one, itself among them."""
+        found, todo = set[str](), [module]
+        while todo:
+            parts = todo.pop().split(".")
+            for name in (".".join(parts[: at + 1]) for at in range(len(parts))):
+                if name not in found and (parsed := self._find(name)):
+                    found.add(name)
+                    todo += [dotted for dotted in parsed.loaded if dotted.split(".")[0] == self.package.name]
         return found
 
     def definition(self, dotted: str) -> Definition:
@@ -109,7 +132,9 @@ class Code:
             path = self.package.parent.joinpath(*name.split("."))
             paths = [p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()]
             self._modules[name] = None  # while it is parsed
-            self._modules[name] = _parse(paths[0].read_text(encoding="utf-8"), name) if paths else None
+            self._modules[name] = (
+                _parse(paths[0].read_text(encoding="utf-8"), name, self.package.name) if paths else None
+            )
             if paths and (modules := self._as_variables(name)):
                 raise ValueError(f"{name} uses a name for a module and for a variable: {', '.join(modules)}")
         return self._modules[name]
@@ -124,9 +149,11 @@ class Code:
         """Return what a name stands for, the package's own by the name at home; add that to `names`."""
         first, *rest = dotted.split(".")
         module = self.module(home)
+        if not BY_TEXT.isdisjoint([first, *rest]):
+            raise ValueError(f"{home} uses {dotted}: what it looks up by text cannot be followed")
         if first in module.bound:
             names.append((home, first))
-        elif first in module.imported:
+        if first in module.imported:
             whole = ".".join([module.imported[first], *rest])
             if whole.split(".")[0] != self.package.name:
                 return f"outside {whole}"
@@ -151,52 +178,107 @@ class Code:
         raise ValueError(f"the package has no {name}.{rest[0]}")
 
 
-def _write(node: ast.AST, refer: Callable[[str], str], *, of_class: bool = False) -> str:
+def _write(node: ast.AST, refer: Callable[[str], str], own: frozenset[str] = frozenset()) -> str:
     """Return code in one form, the same in every Python: hints, docstrings, imports, empty fields left out.
 
     Args:
         node: a statement or a part of one.
         refer: a dotted name -> what it stands for.
-        of_class: whether it stands in the body of a class, where a hint alone makes a field.
+        own: names of the variables of the functions around it.
     """
+    inside = own | _variables(node) if isinstance(node, FUNCTION) else own
 
-    def part(value: object) -> str:
+    def part(value: object, own: frozenset[str]) -> str:
         if isinstance(value, list):
-            return f"[{' '.join(part(item) or 'None' for item in value if not _silent(item))}]"
+            fields = isinstance(node, ast.ClassDef)  # elsewhere a hint without a value does nothing
+            kept = (item for item in value if not _silent(item) and (fields or not _hint_alone(item)))
+            return f"[{' '.join(part(item, own) or 'None' for item in kept)}]"
+        if isinstance(value, ast.AnnAssign) and isinstance(node, ast.ClassDef):  # a hint makes a field
+            meant = [n for n in MEANT if n in ast.dump(value.annotation)]
+            return f"field {meant} {_write(value, refer, own)}"
         if isinstance(value, ast.AST):
-            return _write(value, refer, of_class=isinstance(node, ast.ClassDef))
+            return _write(value, refer, own)
         return "" if value is None else f"{type(value).__name__} {value!r}"
 
     if isinstance(node, ast.Name | ast.Attribute) and (dotted := _dotted(node)):
-        return refer(dotted)
-    kind, fields = type(node).__name__, {name: value for name, value in ast.iter_fields(node)}
-    if isinstance(node, ast.arg | ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign):
+        return dotted if dotted.split(".")[0] in own else refer(dotted)
+    kind, fields = type(node).__name__, dict(ast.iter_fields(node))
+    if isinstance(node, ast.arg | FUNCTION | ast.AnnAssign):
         fields = {name: value for name, value in fields.items() if name not in ("annotation", "returns")}
-    if isinstance(node, ast.AnnAssign) and not of_class:
+    if isinstance(node, ast.AnnAssign):
         kind, fields = "Assign", {"targets": [node.target], "value": node.value}
-    written = {name: part(value) for name, value in sorted(fields.items()) if name not in NO_CODE}
+    written = {
+        name: part(value, inside if name == "body" else own)  # defaults are values from outside
+        for name, value in sorted(fields.items())
+        if name not in NO_CODE
+    }
     return f"{kind}({' '.join(f'{name}={text}' for name, text in written.items() if text not in ('', '[]'))})"
 
 
-def _parse(source: str, name: str) -> Module:
+def _variables(function: ast.AST) -> frozenset[str]:
+    """Return the names that a function binds itself; what a comprehension in it binds is left out."""
+    found, foreign, todo = set[str](), set[str](), list(ast.iter_child_nodes(function))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            foreign |= set(node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, FUNCTION | ast.ClassDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            found.add(getattr(node, "name", None) or "")
+        if not isinstance(node, FUNCTION | ast.ClassDef | ast.comprehension | ast.Import | ast.ImportFrom):
+            todo += ast.iter_child_nodes(node)
+    return frozenset(found - foreign)
+
+
+def _parse(source: str, name: str, package: str) -> Module:
     found, tree = Module(), ast.parse(source)
     for target, local in _imports(tree):
-        if found.imported.setdefault(local, target) != target:
+        found.loaded.add(target)
+        if local and found.imported.setdefault(local, target) != target:
             raise ValueError(f"{name} imports two things as {local}: {found.imported[local]} and {target}")
     for statement in tree.body:
-        if _silent(statement):
-            continue
-        names = set(_bound(statement))
-        for bound in names:
+        for bound in set() if _silent(statement) or _hint_alone(statement) else set(_bound(statement)):
             found.bound.setdefault(bound, []).append(statement)
-        if not names:
-            found.loose.append(statement)
+    ours = {local for local, target in found.imported.items() if target.split(".")[0] == package}
+    found.loose = [s for s in tree.body if not _silent(s) and _acts(s, ours | found.bound.keys())]
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.stored.add(node.id)
         elif isinstance(node, ast.arg):
             found.stored.add(node.arg)
     return found
+
+
+def _acts(statement: ast.stmt, ours: Collection[str]) -> bool:
+    """Whether loading a statement may do more than bind its names: run, store into something, call with it.
+
+    Args:
+        statement: at the top of a module.
+        ours: names of the package in it.
+    """
+    todo: list[ast.AST] = [statement]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, RUN) and not _silent(node):
+            return True
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            return True
+        if isinstance(node, ast.Call):
+            first, *rest = _dotted(node.func).split(".")
+            given = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n is not node.func}
+            if first in CHANGE or (first in ours and (rest or given & {*ours})):
+                return True
+        decorators = getattr(node, "decorator_list", [])
+        if any({n.id for n in ast.walk(d) if isinstance(n, ast.Name)} & {*ours} for d in decorators):
+            return True
+        if isinstance(node, FUNCTION):
+            todo += [*node.args.defaults, *(d for d in node.args.kw_defaults if d), *decorators]
+        else:
+            todo += ast.iter_child_nodes(node)
+    return False
 
 
 def _silent(item: object) -> bool:
@@ -206,8 +288,13 @@ def _silent(item: object) -> bool:
     return isinstance(item, ast.Import | ast.ImportFrom) or _for_hints(item)
 
 
+def _hint_alone(item: object) -> bool:
+    return isinstance(item, ast.AnnAssign) and item.value is None
+
+
 def _for_hints(item: object) -> bool:
-    return isinstance(item, ast.If) and _dotted(item.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    named = isinstance(item, ast.If) and _dotted(item.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    return named and not getattr(item, "orelse", None)
 
 
 def _dotted(node: ast.AST) -> str:
@@ -220,11 +307,13 @@ def _dotted(node: ast.AST) -> str:
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield (dotted name, name it is bound to) of every import but those for hints."""
+    """Yield (dotted name, name it is bound to, "" for none) of every import but those for hints."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             for alias in child.names:
-                yield (alias.name, alias.asname) if alias.asname else (alias.name.split(".")[0],) * 2
+                yield alias.name, alias.asname or ""
+                if not alias.asname:
+                    yield (alias.name.split(".")[0],) * 2
         elif isinstance(child, ast.ImportFrom):
             for alias in child.names:
                 if alias.name == "*" or child.level:

@@ -80,7 +80,7 @@ def depth(n):
 """,
 }
 ROOTS = ("small.start.Config", "small.start.run")
-EXPECTED = "cb9fec4f1837622c"
+EXPECTED = "f237c3d798eb5861"
 
 
 def written(folder, sources):
@@ -157,6 +157,8 @@ def test_files_may_move_split_and_merge(tmp_path):
         ("start.py", "name: str = f", "named: str = f"),
         ("start.py", "    steps: \"int\" = 5\n", "    steps = 5\n"),  # no field any more
         ("start.py", "config, /,", "config,"),
+        ("start.py", "import numpy as np", "import numpy as np\nif TYPE_CHECKING: pass\nelse: np.x = 1"),
+        ("start.py", "    steps: \"int\" = 5\n", "    steps: \"ClassVar[int]\" = 5\n"),
         ("start.py", "-1 ** 2", "(-1) ** 2"),
         ("start.py", "np.linalg.norm", "np.linalg.cond"),
         ("start.py", "import numpy as np", "import torch as np"),
@@ -189,6 +191,79 @@ def test_twins_are_told_apart_by_what_they_name(tmp_path):
     assert found != digest(tmp_path, after, roots=roots)
 
 
+TABLE = """
+from functools import partial
+from contextlib import nullcontext
+from small import tools
+from small.tools import register
+KNOWN = {"a": len}
+def run(x): return KNOWN["a"](x) + tools.LIMIT
+def other(x): return 2
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "KNOWN['a'] = other",
+        "KNOWN.update(a=other)",
+        "_ = KNOWN.update(a=other)",
+        "for _n in ('a',): KNOWN[_n] = other",
+        "with nullcontext() as _n: KNOWN['a'] = other",
+        "try:\n    KNOWN['a'] = other\nexcept KeyError:\n    _n = 1",
+        "if True:\n    def _g(): pass\n    KNOWN['a'] = other",
+        "KNOWN['a'], _rest = other, None",
+        "_ = tools.LIMIT = 3",
+        "setattr(tools.Base, 'x', 1)",
+        "@register(KNOWN)\ndef _g(): pass",
+        "def _g(x=KNOWN.update(a=other)): pass",
+        "class _G:\n    KNOWN['a'] = other",
+        "_ = register(KNOWN)",
+        "import small.patches",
+        "def _g():\n    from small import patches",
+    ],
+)
+def test_what_a_module_does_when_it_is_loaded_moves_it(end, tmp_path):
+    sources = {**SOURCE, "start.py": TABLE, "patches.py": "from small import tools\ntools.Base.x = 1\n"}
+    sources["tools.py"] += "def register(f): return f\n"
+    first = digest(tmp_path, sources, roots=["small.start.run"])
+    assert digest(tmp_path, {**sources, "start.py": f"{TABLE}{end}\n"}, roots=["small.start.run"]) != first
+
+
+def test_what_a_folder_does_when_it_is_loaded_moves_it(tmp_path):
+    patched = {**SOURCE, "__init__.py": "from small import tools\ntools.Base.x = 1\n"}
+    assert digest(tmp_path, patched) != digest(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["batch = 1", "def batch(): pass", "class batch: pass"])
+def test_a_variable_of_a_function_is_not_what_stands_in_the_module(name, tmp_path):
+    start = (
+        "from small.tools import LIMIT\ndef run(limit, x=LIMIT):\n    batch = limit\n    return batch + x\n"
+    )
+    sources = {**SOURCE, "start.py": start}
+    first = digest(tmp_path, sources, roots=["small.start.run"])
+    assert digest(tmp_path, {**sources, "start.py": f"{start}{name}\n"}, roots=["small.start.run"]) == first
+    limit = {**sources, "tools.py": SOURCE["tools.py"].replace("1_000", "1_001")}
+    assert digest(tmp_path, limit, roots=["small.start.run"]) != first  # a default comes from outside
+
+
+def test_a_name_that_is_bound_and_imported_is_followed_both_ways(tmp_path):
+    start = "from small.inner import depth\ndepth = max(depth, int)\ndef run(): return depth\n"
+    sources = {**SOURCE, "start.py": start}
+    other = {**sources, "inner.py": SOURCE["inner.py"].replace("n - 1", "n - 2")}
+    of_run = {"roots": ["small.start.run"]}
+    assert digest(tmp_path, sources, **of_run) != digest(tmp_path, other, **of_run)
+
+
+def test_far_twins_are_told_apart(tmp_path):
+    chain = "".join(f"def f{i}(): return f{i + 1}()\n" for i in range(30)) + "def f30(): return N\n"
+    start = "from small import a, b\ndef run():\n    return a.f0() - b.f0()\n"
+    plain = {"__init__.py": "", "start.py": start}
+    of = {n: {**plain, "a.py": f"N = {n}\n{chain}", "b.py": f"N = {3 - n}\n{chain}"} for n in (1, 2)}
+    roots = {"roots": ["small.start.run"]}
+    assert digest(tmp_path, of[1], **roots) != digest(tmp_path, of[2], **roots)
+
+
 def test_a_module_apart_enters_by_name_alone(tmp_path):
     first = digest(tmp_path, apart=["small.inner"])
     assert first == digest(tmp_path, changed("inner.py", "n - 1", "n - 2"), apart=["small.inner"])
@@ -206,6 +281,8 @@ def test_a_module_apart_enters_by_name_alone(tmp_path):
         ("from . import tools\ndef run(): pass", "star imports and relative imports cannot"),
         ("def run():\n    import a as x\ndef f():\n    import b as x", "imports two things as x: a and b"),
         ("def walk(): pass", "the package has no small.start.run"),
+        ("def run(): return globals()['x']", "uses globals: what it looks up by text"),
+        ("import importlib\ndef run(): return importlib.import_module('x')", "what it looks up by text"),
         ("class run: pass", "small.start.run.now is not at the top of a module"),
     ],
 )  # fmt: skip
@@ -315,7 +392,8 @@ def test_everything_that_runs_is_in_the_digest_or_apart(name, run):
         (m, n) for m, n in ran - Code(apart=kind.apart).reachable(kind.roots).keys() if m not in kind.apart
     }
     finds = {("qbp.experiments.registry", n) for n in ("run", "of", "Kind")}  # what runs it, and public names
-    assert len(ran) > 40 and missed <= finds | {("qbp.__init__", "__getattr__")}
+    checks = {("qbp._checks", n) for n in ("device", "reverse_mode_only")}  # asked by modules apart
+    assert len(ran) > 40 and missed <= finds | checks | {("qbp.__init__", "__getattr__")}
 
 
 def test_a_kind_names_its_roots():

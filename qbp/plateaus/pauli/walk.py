@@ -10,7 +10,8 @@ start, and every rotation whose generator P anticommutes with the string S turns
 
 and E[d_k C] = 0.  One set of walks gives every entry.  Three things take the walks deep:
 
-- *Light cone.*  A walk lives on the qubits that it can reach, so 1,000 qubits cost what the cone costs.
+- *Light cone.*  A walk lives on the qubits that it can reach, so 1,000 qubits cost what the cone costs
+  (:func:`~qbp.plateaus.pauli.strings.light_cone`).
 - *The first rotations are averaged exactly.*  Before the first gate on two qubits each qubit contributes a
   number that depends on its letter alone, so no walk is lost there.
 - *Resampling.*  Long strings give little.  Where what walks may give becomes unequal, they are copied in
