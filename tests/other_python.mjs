@@ -9,14 +9,12 @@ python.FS.mkdir("/repository");
 python.FS.mount(python.FS.filesystems.NODEFS, { root: repository }, "/repository");
 python.globals.set("asked", readFileSync(0, "utf8"));
 console.log(await python.runPythonAsync(`
-import ast, importlib.util, json, sys
+import ast, json, sys
 from pathlib import Path
 sys.dont_write_bytecode = True
 package = Path("/repository/qbp")
-spec = importlib.util.spec_from_file_location("digest", next(package.rglob("digest.py")))
-digest = importlib.util.module_from_spec(spec)
-sys.modules["digest"] = digest
-spec.loader.exec_module(digest)
+sys.path.insert(0, "/repository")
+from qbp.results import digest
 for name, text in json.loads(asked)["source"].items():
     path = Path("/tmp/small") / name
     path.parent.mkdir(parents=True, exist_ok=True)
