@@ -28,7 +28,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive(PAGE, ResultTables)
     app.connect("doctree-read", trace)
+    app.connect("autodoc-skip-member", is_default)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def is_default(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Skip a field of a class whose default is a function or a class: that stands under its own name."""
+    return True if what == "class" and "." not in getattr(member, "__qualname__", ".") else None
 
 
 def trace(app: Sphinx, doctree: nodes.document) -> None:

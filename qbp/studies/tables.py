@@ -65,7 +65,7 @@ class Source(NamedTuple):
 
     @property
     def configs(self) -> dict[str, Any]:
-        """{label: configuration}."""
+        """Configurations by their label."""
         return self.study.configs(self.task)
 
     @property
