@@ -19,6 +19,7 @@ RESOLVED = 0.05  # relative standard error of the cost: 400 walks count; with fe
 RARE = 3  # rounds: what is found in fewer has an error that its spread says too small
 UNSEEN = 3.0  # of the expected number of events none is seen in one case of twenty
 STUDENT = 6.3138, 2.9200, 2.3534, 2.1318, 2.0150  # one-sided 95 % quantile for 1 to 5 degrees of freedom
+TINY = 5e-324  # the smallest float
 NORMAL = 1.6448536  # and of the normal distribution
 
 
@@ -91,7 +92,10 @@ def combine(problem: Problem, tallies: list[Tally], rounds: int, seed: int) -> K
         reach[where] = np.hypot(reach[where], ahead)
     with np.errstate(invalid="ignore"):
         stderr = np.where(mean > 0, mean * relative, stderr)
-    return Known(log_mean, relative, stderr, mean + reach)
+    upper = mean + reach
+    for where in places:
+        upper[where] = np.maximum(upper[where], TINY)  # below every float, and yet not zero
+    return Known(log_mean, relative, stderr, upper)
 
 
 def _share(log_part: np.ndarray, log_whole: np.ndarray) -> np.ndarray:
@@ -128,13 +132,14 @@ def _hidden(
         per_cost = np.append(np.ones(len(mean) - 1), np.exp2(log_mean[-1] - log_mean[-2]))
     if resolved[-2]:
         limit = mean[-2] + spread[-2]
-        unmet = (
-            UNSEEN * mean[-2] * max(relative[-2] ** 2, 1 / tally.dealt.sum())
-        )  # of walks that make the cost
-        unseen = _unseen(problem, number, tally, rounds, seed, mean[-2]) + np.where(resolved, 0, unmet)
+        unseen = _unseen(problem, number, tally, rounds, seed, mean[-2])
     else:
         limit = exclusion(problem, number, np.ones(len(tally.found), dtype=bool), rounds, seed)
         unseen = np.maximum(limit - np.nan_to_num(mean[-2] + spread[-2]), 0)
+    unmet = (
+        UNSEEN * mean[-2] * np.nanmax([relative[-2] ** 2, 1 / tally.dealt.sum()])
+    )  # of what makes the cost
+    unseen = unseen + np.where(resolved, 0, unmet)
     most = np.maximum(limit * most_per_cost - mean, 0)
     unseen = unseen * per_cost
     one = len(problem.groups) == len(tally.found) == 1
@@ -165,9 +170,12 @@ def exclusion(problem: Problem, number: int, chosen: np.ndarray, rounds: int, se
     group = problem.groups[number]
     group = group._replace(families=[f for f, c in zip(group.families, chosen, strict=True) if c])
     ceiling = max(abs(f.coefficients).sum() ** 2 for f in group.families) or 1.0
-    squares = np.exp2(problem.due.log_squares[number][chosen])
-    everything = sum(np.exp2(logs).sum() for logs in problem.due.log_squares)
-    walks = 64 * math.ceil(problem.due.total * (squares.sum() / everything))
+    logs = problem.due.log_squares[number][chosen]
+    squares, log_all = (
+        np.exp2(logs - logs.max()),
+        np.logaddexp2.reduce(np.concatenate(problem.due.log_squares)),
+    )
+    walks = 64 * max(1, math.ceil(problem.due.total * np.exp2(np.logaddexp2.reduce(logs) - log_all)))
     given, m = 0.0, 0
     try:
         for index in range(rounds):
@@ -187,4 +195,4 @@ def exclusion(problem: Problem, number: int, chosen: np.ndarray, rounds: int, se
         rest = (1 - mean) * np.log((1 - mean) / (1 - p)) if mean < 1 else 0.0
         kl = rest + (mean * np.log(mean / p) if mean else 0.0)
         low, high = (p, high) if m * kl < np.log(20) else (low, p)
-    return float(high * ceiling * squares.sum())
+    return float(high * ceiling * squares.sum() * np.exp2(logs.max()))

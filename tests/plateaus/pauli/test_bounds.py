@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import qbp
-from qbp import HardwareEfficient, PauliSum, Projector
+from qbp import HardwareEfficient, PauliRotations, PauliSum, Projector
 from qbp.plateaus.noise_moments import exact_variance
 from qbp.plateaus.pauli.bounds import exclusion, student
 from qbp.plateaus.pauli.population import walk
@@ -137,3 +137,17 @@ def test_what_plain_walks_exclude_holds_and_is_near():
     problem, exact = _prepare(HardwareEfficient(2, 1, ("rx",)), Projector(2), 1), 9 / 64 - 1 / 16
     bounds = np.array([exclusion(problem, 0, np.ones(1, dtype=bool), 4, seed) for seed in range(200)])
     assert (bounds >= exact).mean() >= 0.95 and np.median(bounds) < 1.3 * exact
+
+
+def test_what_is_too_small_for_a_float_is_not_zero():
+    for layers in (1, 2):  # resolved, and not
+        found = walk_moments(HardwareEfficient(1200, layers, ("rx",)), Projector(1200), walks=64)
+        assert (found.upper_bound > 0).all() and found.total_upper_bound > 0 and found.log2_total < -1500
+    for scale in (1e-200, 1e100):  # of one family with cross terms, and of two without
+        H = {"IZ": scale, "ZZ": -0.5 * scale}
+        for circuit in (PauliRotations(2, ["ZI", "IX"]), HardwareEfficient(2, 2)):
+            found = walk_moments(circuit, PauliSum(H), walks=2**12)
+            plain = walk_moments(circuit, PauliSum({s: c / scale for s, c in H.items()}), walks=2**12)
+            assert found.log2_cost_variance - plain.log2_cost_variance == pytest.approx(2 * np.log2(scale))
+            np.testing.assert_allclose(found.relative_stderr, plain.relative_stderr, atol=1e-6)
+            np.testing.assert_array_equal(found.upper_bound > 0, plain.upper_bound > 0)
