@@ -9,6 +9,7 @@ al. 2018, the paper's [5]; Cerezo et al. 2021, [2]).  Two engines estimate it:
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,16 @@ from torch import Tensor
 from qbp import _checks
 from qbp.circuits.ansatz import Circuit
 from qbp.circuits.observables import Observable, Projector
-from qbp.plateaus.pauli.walk import RESOLVED, walk_moments
-from qbp.plateaus.sampling import ONE_SIDED, Estimate, Sums, chunks, sample
+from qbp.plateaus.pauli.bounds import RESOLVED
+from qbp.plateaus.pauli.walk import MOST, walk_moments
+from qbp.plateaus.sampling import AMPLITUDE, Estimate, Sums, chunks, sample
 
 ENGINES = ("auto", "statevector", "pauli-walk")
 WALKS = 2**17
 SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes a state vector: for a sum, and where no walk goes
 POSSIBLE = 26  # qubits up to which one is tried when asked for: 4 GiB
+MOST_SAMPLES = 2**24  # errors of 0.03 %; they and their costs are kept
+SECONDS = 3e-9  # a sample, angle and amplitude, on one core
 POOR = 0.5  # relative standard error of walks from which on there is no estimate
 
 
@@ -36,13 +40,15 @@ class GradientVariance:
     Where walks resolve too little, an upper bound is all that is known, and the variance, its error and its
     logarithm are NaN: where the relative standard error is 1/2 or more, or 1/20 or more while that of Var[C]
     is so too, for then few walks carry the variance and heavy tails deceive.  The raw estimates are those of
-    :func:`qbp.plateaus.pauli.walk.walk_moments`.  A variance of 0 with a bound of 0 is zero.
+    :func:`qbp.plateaus.pauli.walk.walk_moments`.  A variance of 0 with a bound of 0 is zero: no walk can ever
+    contribute, or the samples are no larger than rounding.
 
     Attributes:
         variance: of dC/dtheta_k for each k, (n_params,), in the squared unit of C.
         stderr: its standard errors, (n_params,).  They are estimates too: where few samples carry the
             variance, as for a global cost on a shallow circuit, they come out too small.
-        upper_bound: one-sided 95 % upper bounds, (n_params,), everywhere.
+        upper_bound: one-sided 95 % upper bounds, (n_params,), everywhere: of samples by Student's t, of walks
+            as :class:`qbp.plateaus.pauli.walk.WalkMoments` says.
         log2_variance: base-2 logarithm, (n_params,), also where the variance is too small for a float.
         mean: the same four of the mean over k, (): the errors of different k are correlated, so its own
             cannot be had from `stderr`.
@@ -86,12 +92,12 @@ def gradient_variance(
     Args:
         circuit: prepares psi(theta).
         H: observable on as many qubits.
-        samples: parameter vectors of the state-vector engine, at least 2; vector r of a seed is the same
+        samples: parameter vectors of the state-vector engine, 2 to 2^24; vector r of a seed is the same
             however many there are, in whatever chunks.
         seed: of the draws, 0 <= seed < 2**64.
         engine: "statevector", "pauli-walk", or "auto": walks above 12 qubits and for a projector, else
             the state vector; it stands in up to 20 qubits where a condition of the walk does not hold.
-        walks: walks of the other engine, at least 64.
+        walks: walks of the other engine, 64 to 2^30.
         dtype: of the angles, float64 or float32; sums are kept in float64.
         device: "auto" means CUDA where there is one.  Walks stay on the CPU.
         chunk: parameter vectors at once; None keeps them within 64 MiB.
@@ -101,7 +107,11 @@ def gradient_variance(
         The variances, their errors, and which engine gave them.
 
     Raises:
-        TypeError, ValueError: an argument is none of these, or the engine cannot serve the circuit.
+        TypeError, ValueError: an argument is none of these, or the engine cannot serve the circuit: a state
+            vector up to 26 qubits if asked for.
+
+    Warns:
+        UserWarning: it is going to take an hour or more.
 
     Example:
         >>> from qbp import HardwareEfficient, PauliSum
@@ -121,9 +131,9 @@ def gradient_variance(
             if asked:
                 raise
             refusal = f"no walk, {error}"
-    _check_size(circuit.n_qubits, refusal)
+    _check_size(circuit, samples, refusal)
     drawn = sample(circuit, H, chunks(samples, circuit, chunk), seed, dtype, where, progress)
-    return _of_samples(*drawn, refusal or reason)
+    return _of_samples(*drawn, H, dtype, refusal or reason)
 
 
 def _checked(
@@ -140,28 +150,39 @@ def _checked(
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
     if getattr(H, "n_qubits", None) != circuit.n_qubits or not isinstance(H, Observable):
         raise ValueError(f"H must be an observable on {circuit.n_qubits} qubits, got {H!r}")
-    samples, seed = _checks.integer("samples", samples, 2), _checks.integer("seed", seed, 0, 2**64 - 1)
-    walks = _checks.integer("walks", walks, 64)
+    samples, seed = (
+        _checks.integer("samples", samples, 2, MOST_SAMPLES),
+        _checks.integer("seed", seed, 0, 2**64 - 1),
+    )
+    walks = _checks.integer("walks", walks, 64, MOST)
     chunk = chunk if chunk is None else _checks.integer("chunk", chunk)
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float64 or torch.float32, got {dtype}")
     return samples, seed, walks, chunk
 
 
-def _check_size(n: int, refusal: str | None) -> None:
-    """Raise where a state vector has too many qubits, fewer where it only stands in for a walk."""
-    if n > (LARGEST if refusal else POSSIBLE):
+def _check_size(circuit: Circuit, samples: int, refusal: str | None) -> None:
+    """Raise where there are too many qubits, fewer where this engine only stands in; warn of hours."""
+    n = circuit.n_qubits
+    if n > (limit := LARGEST if refusal else POSSIBLE):
         raise ValueError(
-            f"engine must be one that serves {n} qubits: no state vector, {refusal or 'but a walk'}"
+            f"engine must be one that serves {n} qubits: no state vector, {refusal or 'but a walk'} "
+            f"(it would take {AMPLITUDE} x 2^{n} bytes; at most {limit} qubits)"
         )
+    hours = SECONDS * samples * circuit.n_params * 2**n / 3600
+    if hours > 1:
+        warnings.warn(f"samples={samples:,} are going to take about {hours:,.0f} hours here", stacklevel=3)
 
 
-def _of_samples(sums: Sums, interrupted: bool, reason: str) -> GradientVariance:
+def _of_samples(
+    sums: Sums, interrupted: bool, H: Observable, dtype: torch.dtype, reason: str
+) -> GradientVariance:
     """Say what :mod:`qbp.plateaus.sampling` has found in this module's words."""
-    cost = sums.of_cost()
+    rounding = sums.rounding(H, dtype)
+    cost = sums.of_cost(rounding)
     return GradientVariance(
-        **sums.each()._asdict(),
-        mean=sums.mean(),
+        **sums.each(rounding)._asdict(),
+        mean=sums.mean(rounding),
         cost_variance=cost.variance,
         cost_stderr=cost.stderr,
         engine="statevector",
@@ -204,8 +225,7 @@ def _walk(
 
     found = walk_moments(circuit, H, walks=walks, seed=seed, progress=advance)
     k, error = circuit.n_params, found.cost_relative_stderr
-    surely = min(found.total_relative_stderr, error) < RESOLVED and 0 < found.total_stderr < found.total / 4
-    bound = found.total + ONE_SIDED * found.total_stderr if surely else found.upper_bound.sum()
+    bound = min(found.total_upper_bound, found.upper_bound.sum())
     mean = (found.total / k, found.total_stderr / k, bound / k, found.log2_total - math.log2(k))
     each = (found.variance, found.stderr, found.upper_bound, found.log2_variance)
     cost = (found.cost_variance, found.cost_stderr, found.cost_upper_bound, found.log2_cost_variance)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import reference
 import torch
+from scipy import stats
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import qbp
 from qbp.circuits.observables import Observable
-from qbp.plateaus import sampling
+from qbp.plateaus import noise_moments, sampling
 
 CIRCUIT, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
 
@@ -125,6 +126,62 @@ def test_memory_is_bounded_in_qubits_and_in_angles():
     assert sampling.chunks(2, qbp.HardwareEfficient(24, 1)) == [range(0, 1), range(1, 2)]
 
 
+@pytest.mark.parametrize("m", [3, 30])
+def test_95_of_100_bounds_of_samples_hold(m):
+    """20,000 mean squares of m sines of uniform angles, whose variance is 1/2."""
+    angles = 2 * np.pi * torch.from_numpy(np.random.default_rng(2).random((m, 20_000)))
+    zeros = torch.zeros(20_000, dtype=torch.float64)
+    found = sampling.Sums(zeros, zeros, zeros[:0], zeros[:0]).add(angles.sin(), angles[:, 0]).each()
+    held = (found.upper_bound >= 0.5).double().mean()
+    assert {3: 0.9, 30: 0.945}[m] < held < 0.96
+    if m == 30:
+        t = (found.upper_bound - found.variance) / found.stderr
+        torch.testing.assert_close(t, torch.full_like(t, stats.t.ppf(0.95, m - 1)), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e6])
+def test_rounding_is_no_variance(dtype, scale):
+    """The first RZ acts on |0>: its gradient is zero, and a sample has rounding alone."""
+    circuit = qbp.HardwareEfficient(4, 3, ["rz", "ry"])
+    H = qbp.PauliSum({"ZZII": scale, "IXIX": -0.3 * scale})
+    found = qbp.gradient_variance(circuit, H, 50, engine="statevector", dtype=dtype)
+    first = torch.arange(circuit.n_params) % 8 + torch.arange(circuit.n_params) // 8 * 9
+    zero = (first < 8) & (first % 2 == 0)
+    exact = torch.from_numpy(noise_moments.exact_variance(circuit, H))
+    assert (exact[zero] == 0).all()
+    for column in (found.variance, found.stderr, found.upper_bound):
+        torch.testing.assert_close(column == 0, exact == 0)
+    assert (found.log2_variance[zero] == -math.inf).all() and found.mean.variance > 0
+
+
+def test_a_cost_that_never_changes_has_no_variance():
+    still = qbp.HardwareEfficient(3, 2, ("rz",))
+    for H in (qbp.PauliSum({"XII": 1.0, "ZZI": 2.0}), qbp.Projector(3), Minus(3)):
+        found = qbp.gradient_variance(still, H, 20, engine="statevector")
+        assert (found.variance == 0).all() and found.mean.variance == found.mean.upper_bound == 0
+        assert found.cost_variance == found.cost_stderr == 0
+
+
+def test_small_gradients_are_no_rounding():
+    """A global cost: (1/8)(3/8)^(n-1) in either precision."""
+    for dtype in (torch.float32, torch.float64):
+        found = qbp.gradient_variance(
+            product_of_rx(14), qbp.Projector(14), 40, engine="statevector", dtype=dtype
+        )
+        assert (found.variance > 0).all() and found.cost_variance > 0
+
+
+class Minus(Observable):
+    """Minus the Ising chain, of which only its action is known."""
+
+    def __init__(self, n):
+        self.n_qubits = n
+
+    def apply(self, state):
+        return -qbp.tfim(self.n_qubits).apply(state)
+
+
 class Interrupt:
     """A progress bar on which the reader presses Ctrl-C."""
 
@@ -225,6 +282,13 @@ def test_where_no_walk_goes_a_state_vector_stands_in_or_the_condition_is_named()
         qbp.gradient_variance(tied(2), qbp.tfim(2), engine="pauli-walk")
 
 
+def test_hours_of_samples_are_announced():
+    circuit, words = qbp.HardwareEfficient(18, 20), r"samples=1,000,000 are going to take about \d+ hours"
+    options = {"engine": "statevector", "progress": Interrupt(1), "chunk": 1}
+    with pytest.warns(UserWarning, match=words), pytest.raises(KeyboardInterrupt):
+        qbp.gradient_variance(circuit, qbp.tfim(18), 1_000_000, **options)
+
+
 def test_ctrl_c_keeps_walks_and_progress_counts_them():
     done = []
     found = qbp.gradient_variance(CIRCUIT, H, engine="pauli-walk", walks=6400, progress=done.append)
@@ -297,14 +361,8 @@ def test_both_engines_agree_on_37_circuits():
 def test_tied_angles_and_any_observable_have_a_state_vector():
     circuit = qbp.PauliRotations(2, ["ZZ", "XI", "IX"], tied=[0, 1, 1], start="plus")
 
-    class Minus(Observable):
-        n_qubits = 2
-
-        def apply(self, state):
-            return -qbp.tfim(2).apply(state)
-
     ours = qbp.gradient_variance(circuit, qbp.tfim(2), samples=4)
-    other = qbp.gradient_variance(circuit, Minus(), samples=4)
+    other = qbp.gradient_variance(circuit, Minus(2), samples=4)
     torch.testing.assert_close(ours.variance, other.variance)
 
 
@@ -312,8 +370,10 @@ BAD = {
     "circuit must be a Circuit, got 'int'": {"circuit": 3},
     "H must be an observable on 3 qubits": {"H": qbp.tfim(2)},
     "H must be an observable on 3 qubits, got 'ZZ'": {"H": "ZZ"},
-    "samples must be at least 2, got 1": {"samples": 1},
+    "samples must be at least 2 and at most 16777216, got 1": {"samples": 1},
     "samples must be an integer": {"samples": 2.5},
+    "samples must be at least 2 and at most 16777216, got 1000000000000": {"samples": 10**12},
+    "walks must be at least 64 and at most 1073741824, got 1000000000000": {"walks": 10**12},
     "seed must be at least 0": {"seed": -1},
     "engine must be one of auto, statevector, pauli-walk, got 'exact'": {"engine": "exact"},
     "walks must be at least 64": {"walks": 0},

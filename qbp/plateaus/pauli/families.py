@@ -92,9 +92,11 @@ def sum_families(H: "PauliSum", steps: list[Step], start: np.ndarray) -> tuple[l
         members = np.flatnonzero(labels[rest] == label)
         c, ours = coefficients[rest[members]], letters[:, members]
         powers = 2 * (signs[members] + signs[members[0]]) + product_phase(ours[:, :1], ours)
-        square = c @ c
+        scale = np.exp2(np.floor(np.log2(abs(c).max())))  # squares of tiny numbers would be zero
+        square = (c / scale) @ (c / scale)
+        log2_weight, unit = np.log2(square) + 2 * np.log2(scale), c / scale / square**0.5
         fixed = ours[:, :1] ^ ours
-        families.append(Family(first[:, rest[members[0]]], np.log2(square), c / square**0.5, fixed, powers))
+        families.append(Family(first[:, rest[members[0]]], log2_weight, unit, fixed, powers))
     return families, float(mean)
 
 

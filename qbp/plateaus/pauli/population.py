@@ -39,12 +39,13 @@ class Front(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Families on one light cone; qubits are numbered inside it."""
+    """Families on one light cone, a stratum of the walks; qubits are numbered inside it."""
 
     families: list[Family]
     qubits: np.ndarray  # of the cone, in the circuit
     steps: list[Step]
     front: Front | None  # None: the families have several members, and every rotation is walked
+    parameters: np.ndarray  # that its walks may reach, sorted
 
 
 def split(steps: list[Step], start: np.ndarray) -> tuple[list[Step], Front]:
@@ -90,10 +91,8 @@ def _mix(table: np.ndarray, axis: np.ndarray) -> np.ndarray:
     return np.where(_odd(axis), (table + partner) / 2, table)
 
 
-def cut_group(
-    families: list[Family], steps: list[Step], front: Front | None, start: np.ndarray
-) -> tuple[Group, np.ndarray]:
-    """Cut the circuit to the light cone of some families; also return the parameters that they may reach."""
+def cut_group(families: list[Family], steps: list[Step], front: Front | None, start: np.ndarray) -> Group:
+    """Cut the circuit to the light cone of some families."""
     letters = np.bitwise_or.reduce([f.first for f in families], axis=0)
     x, z, cut = light_cone(steps, *masks(letters[:, None]))
     qubits = np.flatnonzero(x | z)
@@ -104,26 +103,27 @@ def cut_group(
         number = np.searchsorted(qubits, front.qubits[met])
         reached.append(front.parameters[met])
         front = Front(front.factor[qubits], number, front.parameters[met], front.share[met])
-    else:  # outside the cone of the first string only the fixed ones have letters
-        (f,) = families
+    else:  # outside the cone of the first strings only the fixed ones have letters
         outside = np.setdiff1d(np.arange(len(start)), qubits)
-        rest = expectations(start[outside], f.fixed[outside], np.zeros(len(f.powers), int))
-        families = [f._replace(coefficients=f.coefficients * rest)]
-    return Group(families, qubits, cut, front), np.concatenate([np.zeros(0, int), *reached])
+        rest = [
+            expectations(start[outside], f.fixed[outside], np.zeros(len(f.powers), int)) for f in families
+        ]
+        families = [f._replace(coefficients=f.coefficients * r) for f, r in zip(families, rest, strict=True)]
+    return Group(families, qubits, cut, front, np.unique(np.concatenate([np.zeros(0, int), *reached])))
 
 
 def walk(
     group: Group,
     start: np.ndarray,
-    words: np.ndarray,
+    family: np.ndarray,
     rng: np.random.Generator,
     log_v: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list]:
-    """Walk 64 strings in each word back to the start, or to its first rotations.
+    """Walk strings, 64 in each machine word, back to the start, or to its first rotations.
 
     Args:
         group, start: what to walk, and the expectations of the start state.
-        words: the family of each word.
+        family: the family of each walk, shape (walks,), a multiple of 64.
         rng: source of bits.
         log_v: log2 of the weights to begin with, shape (walks,).  None is for plain independent walks of
             equal weight, not resampled, without a history.
@@ -133,7 +133,7 @@ def walk(
         Turn's parameters with the strings that it acted on, or the parents of a resampling.
     """
     plain = log_v is None
-    x, z, log_first = _begin(group, words, rng, plain)
+    x, z, log_first = _begin(group, family, rng, plain)
     log_v = log_first if plain else log_v + log_first
     trail: list[tuple] = []
     grown = False
@@ -144,25 +144,31 @@ def walk(
             continue
         if grown and not plain:
             log_v, parents = _resample(x, z, log_v, rng)
-            trail += [] if parents is None else [(None, parents)]
+            if parents is not None:
+                trail.append((None, parents))
+                family = family[parents]
         acts = meets(step, x, z)
         moves = (acts & rng.bit_generator.random_raw(acts.size).reshape(acts.shape))[:, None]
         x[step.qubits] ^= moves & step.x
         z[step.qubits] ^= moves & step.z
         trail += [] if plain else [(step.parameters, acts)]
         grown = step.qubits.shape[1] > 1
-    return log_v + _log_weights(group, start, x, z), x, z, trail
+    return log_v + _log_weights(group, start, x, z, family), x, z, trail
 
 
 def _begin(
-    group: Group, words: np.ndarray, rng: np.random.Generator, plain: bool
+    group: Group, family: np.ndarray, rng: np.random.Generator, plain: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the strings of the observable, packed, and log2 of their weights."""
     if not group.families[0].drawn:
-        letters = np.stack([f.first[group.qubits] for f in group.families], axis=1)[:, words]
-        return *masks(letters), np.zeros(64 * len(words))
+        letters = np.stack([f.first[group.qubits] for f in group.families], axis=1)
+        if letters.shape[1] == 1:
+            x, z = (part.repeat(len(family) // 64, axis=1) for part in masks(letters))
+        else:
+            x, z = (pack(part[:, family]) for part in (letters & 1, letters >> 1))
+        return x, z, np.zeros(len(family))
     odds = 1.0 if plain else 2.0**-SHRINK
-    drawn = rng.random((len(group.qubits), 64 * len(words))) < odds / (1 + odds)
+    drawn = rng.random((len(group.qubits), len(family))) < odds / (1 + odds)
     z = pack(drawn)
     x = np.zeros_like(z)
     log_v = len(drawn) * np.log2((1 + odds) / 2) - drawn.sum(axis=0) * np.log2(odds)  # not 1/2 and 1/2
@@ -210,26 +216,31 @@ def _resample(
     return top + np.log2(ends[-1] / len(share)) + bits[parents], parents
 
 
-def _log_weights(group: Group, start: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _log_weights(
+    group: Group, start: np.ndarray, x: np.ndarray, z: np.ndarray, family: np.ndarray
+) -> np.ndarray:
     """Return log2 of ``(sum_a c_a <S_a>)^2`` for each walk; of its mean over the first rotations if exact."""
     letters = letters_of(x, z)
     with np.errstate(divide="ignore"):
         if group.front is not None:
             return np.take_along_axis(np.log2(group.front.factor), letters, axis=1).sum(axis=0)
-        family, start = group.families[0], start[group.qubits]
-        logs, signs = [], []
-        for fixed, power in zip(family.fixed[group.qubits].T[..., None], family.powers, strict=True):
-            values = np.take_along_axis(start, letters ^ fixed, axis=1)
-            logs.append(np.log2(abs(values)).sum(axis=0))
-            turns = np.array([1, 0, -1, 0])[(power + product_phase(letters, fixed)) % 4]
-            signs.append(turns * np.sign(values).prod(axis=0))
-        top = np.maximum(np.max(logs, axis=0), -1e300)
-        return 2 * (top + np.log2(abs(family.coefficients @ (signs * np.exp2(logs - top)))))
+        found, start = np.zeros(len(family)), start[group.qubits]
+        for number, f in enumerate(group.families):
+            ours = np.flatnonzero(family == number)
+            logs, signs = [], []
+            for fixed, power in zip(f.fixed[group.qubits].T[..., None], f.powers, strict=True):
+                values = np.take_along_axis(start, letters[:, ours] ^ fixed, axis=1)
+                logs.append(np.log2(abs(values)).sum(axis=0))
+                turns = np.array([1, 0, -1, 0])[(power + product_phase(letters[:, ours], fixed)) % 4]
+                signs.append(turns * np.sign(values).prod(axis=0))
+            top = np.maximum(np.max(logs, axis=0), -1e300)
+            found[ours] = 2 * (top + np.log2(abs(f.coefficients @ (signs * np.exp2(logs - top)))))
+    return found
 
 
 def gather(
     group: Group, x: np.ndarray, z: np.ndarray, trail: list[tuple], w: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Add the weights of the walks to the parameters of the rotations that they met.
 
     Args:
@@ -237,7 +248,7 @@ def gather(
         w: weights of the walks, float32: a sum of positive numbers needs no more.
 
     Returns:
-        Parameters, none twice, and the sum of the weights for each.
+        Parameters, none twice; the sum of the weights for each; the weights of the walks as they began.
     """
     parameters, sums = [np.zeros(0, int)], [np.zeros(0)]
     if (front := group.front) is not None:
@@ -252,7 +263,7 @@ def gather(
         else:
             parameters.append(met)
             sums.append(_weigh(what, w))
-    return np.concatenate(parameters), np.concatenate(sums)
+    return np.concatenate(parameters), np.concatenate(sums), w
 
 
 def _weigh(rows: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -23,29 +23,33 @@ Two strings of H also have a cross term if they share a syndrome; such strings w
 under :class:`~qbp.circuits.ansatz.HardwareEfficient` with RX or RY among its rotations: a product that
 commutes with, say, every RY of the first layer is a string of Y and I there, and ``<Y> = 0``.
 :mod:`qbp.plateaus.pauli.strings` says how strings move, :mod:`qbp.plateaus.pauli.population` how a population
-of them does.
+of them does, :mod:`qbp.plateaus.pauli.shares` how many walks a string of H has, and
+:mod:`qbp.plateaus.pauli.bounds` how far the estimates can be trusted.
 """
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qbp import _checks, draws
 from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.observables import Observable, PauliSum, Projector
-from qbp.plateaus.pauli.families import Family, projector_families, start_expectations, sum_families
-from qbp.plateaus.pauli.population import Front, Group, cut_group, gather, split, walk
-from qbp.plateaus.pauli.strings import Step, Turn, compile_steps
+from qbp.plateaus.pauli.bounds import Problem, Tally, combine
+from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
+from qbp.plateaus.pauli.population import cut_group, gather, split, walk
+from qbp.plateaus.pauli.shares import arrange, deal, pieces, plan, rotations
+from qbp.plateaus.pauli.strings import compile_steps
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
 
 ROUNDS = 32  # independent populations of walks: their spread is the standard error
-FAMILIES = 64  # strings that share a light cone and a population
-TRAIL = 2**23  # words of history kept at once, 64 MB
-RESOLVED = 0.05  # relative standard error of the cost: 400 walks count; with fewer, heavy tails deceive it
+GROUPS = 4  # words of a round for each group of families, on the average
+MOST = 2**30  # walks: weights are added in single precision, which resolves no more
+SECONDS = 3e-8  # a walk and rotation, on one core
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,18 @@ class WalkMoments:
     Attributes:
         variance: Var[dC/dtheta_k], float64, shape (n_params,).  Exactly 0 where no walk can ever contribute.
         stderr: one standard error of `variance`, from the spread between rounds; NaN after a single round.
+            Strings that no round found, or hardly any, add half of what they may give and stay unseen one
+            time in twenty, so that it is 0 only where the variance is exact.
         upper_bound: at 95 %, shape (n_params,).  Resolved entries, ``variance + 2 stderr``: the relative
             standard error is below 0.1 here, and below 0.05 for Var[C].  Others, what holds for every
             entry: the bound of Var[C] if that is resolved, or what walks without resampling exclude, which
             is 3 divided by their number times ``sum_a c_a^2`` (for a projector 2^-n) if none of them
             survived.  There `variance` is most likely far too low: walks that were not drawn carry most of
-            it.  0 where the variance is known to be zero.
+            it.  Where H has several families of strings the bounds of their groups add up, as independent
+            errors do, see :mod:`qbp.plateaus.pauli.bounds`.  0 where the variance is known to be zero.
         log2_variance: `variance` without underflow, in bits; -inf for zero.
-        relative_stderr: ``stderr / variance`` without underflow; 0 where the variance is 0.
+        relative_stderr: ``stderr / variance`` without underflow; infinite where no walk survived but one may;
+            0 where the variance is known to be zero.
         cost_variance, cost_stderr, cost_upper_bound, log2_cost_variance, cost_relative_stderr: the same of C.
         total, total_stderr, total_upper_bound, log2_total, total_relative_stderr: the same of the sum of
             `variance` over all parameters (its entries are correlated, so their errors do not add up).
@@ -107,13 +115,17 @@ def walk_moments(
     Args:
         circuit: a circuit of rotations, each with an angle of its own, CZs and CNOTs.
         H: a PauliSum or a Projector on its qubits.
-        walks: number of walks, at least 64; rounded up to 32 rounds of whole machine words of 64.
+        walks: number of walks, 64 to 2^30; rounded up to 32 rounds of whole machine words of 64, one or more
+            for each group of families.
         seed: the walks are the same for the same seed, and the same on 13 and on 1,000 qubits if the light
             cone is.
         progress: called with the number of finished walks after each round.
 
     Returns:
         Moments and standard errors, see :class:`WalkMoments`; float64 numpy arrays.
+
+    Warns:
+        UserWarning: they are going to take an hour or more.
 
     Raises:
         TypeError: `circuit` is not a Circuit, or `H` neither a PauliSum nor a Projector.
@@ -126,43 +138,32 @@ def walk_moments(
         >>> walk_moments(circuit, Projector(2), walks=2048).variance.round(2)  # (1/8)(3/8)
         array([0.05, 0.05])
     """
-    n_words = -(-_checks.integer("walks", walks, 64) // (64 * ROUNDS))
+    n_words = -(-_checks.integer("walks", walks, 64, MOST) // (64 * ROUNDS))
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     check_walkable(circuit, H)
-    problem = _prepare(circuit, H)
-    sums = np.full((2, circuit.n_params + 2), -np.inf)  # log2 of the sum over rounds, and of the squares
+    problem = _prepare(circuit, H, n_words)
+    lengths = [max(1, rotations(group)) for group in problem.groups]
+    hours = SECONDS * 64 * ROUNDS * float(problem.due.words @ np.array(lengths, dtype=float)) / 3600
+    if hours > 1:
+        warnings.warn(f"walks={walks:,} are going to take about {hours:,.0f} hours here", stacklevel=2)
+    tallies = [
+        Tally(np.full((2, len(group.parameters) + 2), -np.inf), *np.zeros((2, len(group.families))))
+        for group in problem.groups
+    ]
     rounds = 0
     try:
         while rounds < ROUNDS:
-            now = _round(problem, n_words, seed, rounds)
-            sums, rounds = np.logaddexp2(sums, [now, 2 * now]), rounds + 1
+            tallies, rounds = _round(problem, tallies, seed, rounds), rounds + 1
             if progress is not None:
-                progress(64 * n_words * rounds)
+                progress(64 * problem.due.total * rounds)
     except KeyboardInterrupt:
         if not rounds:
             raise
-    return _moments(problem, sums, rounds, n_words, seed)
-
-
-def _moments(problem: "Problem", sums: np.ndarray, rounds: int, n_words: int, seed: int) -> WalkMoments:
-    """Return the moments, their errors and their bounds from log2 of the sums over rounds."""
-    log_mean = sums[0] - np.log2(rounds)
-    with np.errstate(invalid="ignore", divide="ignore"):  # -inf - -inf where nothing survived; one round
-        spread = np.exp2(sums[1] - 2 * sums[0]) * rounds - 1
-        relative = np.sqrt(np.maximum(spread, 0) / np.float64(rounds - 1))
-    relative[log_mean == -np.inf] = 0.0
-    mean = np.exp2(log_mean)
-    upper = mean * (1 + 2 * relative)
-    resolved = (relative < 2 * RESOLVED) & (relative[-2] < RESOLVED) & (log_mean > -np.inf)
-    unresolved = problem.reach & ~resolved
-    if unresolved.any():  # an entry is at most the variance of the cost
-        limit = _exclusion(problem, n_words, seed, rounds) if unresolved[-2] else upper[-2]
-        upper[unresolved] = limit
-        upper[-1] = limit * problem.reach[:-2].sum() if unresolved[-1] else upper[-1]
-    estimates = (mean, mean * relative, upper, log_mean, relative)
-    entries: list[Any] = [e[:-2] for e in estimates]
-    cost, total = ([float(e[position]) for e in estimates] for position in (-2, -1))
-    values: list[Any] = [*entries, *cost, *total, problem.cost_mean, 64 * n_words * rounds]
+    known = combine(problem, tallies, rounds, seed)
+    columns = (np.exp2(known.log_mean), known.stderr, known.upper, known.log_mean, known.relative)
+    entries: list[Any] = [column[:-2] for column in columns]
+    cost, total = ([float(column[position]) for column in columns] for position in (-2, -1))
+    values: list[Any] = [*entries, *cost, *total, problem.cost_mean, 64 * problem.due.total * rounds]
     return WalkMoments(*values)
 
 
@@ -191,16 +192,7 @@ def check_walkable(circuit: "Circuit", H: Observable) -> None:
             )
 
 
-class Problem(NamedTuple):
-    """What is the same for every round."""
-
-    groups: list[Group]
-    start: np.ndarray  # (n, 4), expectation of each letter in the start state
-    reach: np.ndarray  # (n_params + 2,), entries that may differ from zero; then the cost, then the sum
-    cost_mean: float
-
-
-def _prepare(circuit: "Circuit", H: Observable) -> Problem:
+def _prepare(circuit: "Circuit", H: Observable, n_words: int) -> Problem:
     steps = compile_steps(circuit.program)
     start = start_expectations(circuit.qubits)
     if isinstance(H, PauliSum):
@@ -209,92 +201,35 @@ def _prepare(circuit: "Circuit", H: Observable) -> Problem:
         assert isinstance(H, Projector)  # `check_walkable` saw to it
         families, cost_mean = projector_families(H, steps, start)
     body, front = split(steps, start)
-    alone = sorted((f for f in families if len(f.powers) == 1), key=lambda f: np.argmax(f.first > 0))
-    chunks: list[tuple[list[Family], list[Step], Front | None]] = [
-        (alone[i : i + FAMILIES], body, front) for i in range(0, len(alone), FAMILIES)
+    groups = [
+        cut_group(alike, body if alone else steps, front if alone else None, start)
+        for alone in (True, False)
+        for alike in arrange([f for f in families if (len(f.powers) == 1) == alone], n_words // GROUPS)
     ]
-    chunks += [([f], steps, None) for f in families if len(f.powers) > 1]
-    reach = np.zeros(circuit.n_params + 2, dtype=bool)
-    groups = []
-    for chunk, walked, exact in chunks:
-        group, reached = cut_group(chunk, walked, exact, start)
-        groups.append(group)
-        reach[reached] = True
-    reach[-2:] = bool(families), reach[:-2].any()
-    return Problem(groups, start, reach, cost_mean)
+    return Problem(groups, start, plan(groups, n_words), circuit.n_params, cost_mean)
 
 
-def _round(problem: Problem, n_words: int, seed: int, index: int) -> np.ndarray:
-    """Return log2 of one estimate of every entry, of the cost and of the sum of the entries."""
-    total = np.full(len(problem.reach), -np.inf)
-    for group, words, log_scale, shift, rng in _share(problem, n_words, seed, "pauli walks", index):
-        log_w, x, z, trail = walk(group, problem.start, words, rng, np.repeat(shift, 64))
-        if (top := log_w.max()) == -np.inf:
-            continue
-        w = np.exp2(log_w - top).astype(np.float32)
-        w[w < 2.0**-100] = 0  # no slow denormal numbers
-        parameters, sums = gather(group, x, z, trail, w)
-        with np.errstate(divide="ignore"):
-            total[parameters] = np.logaddexp2(total[parameters], np.log2(sums) + top + log_scale)
-        total[-2] = np.logaddexp2(total[-2], np.log2(w.sum(dtype=float)) + top + log_scale)
-    total[-1] = np.logaddexp2.reduce(total[:-2])
-    return total
-
-
-def _share(
-    problem: Problem, n_words: int, seed: int, purpose: str, index: int
-) -> Iterator[tuple[Group, np.ndarray, float, np.ndarray, np.random.Generator]]:
-    """Share the words of a round out to the families in proportion to sum_a c_a^2, by systematic sampling.
-
-    Yields:
-        A group; the family of each of its words; log2 of what a walk counts; what to add to it for each word
-        where the family has its share in every round, but for the rounding; the generator of its draws.
-    """
-    log_weights = np.array([f.log2_weight for group in problem.groups for f in group.families])
-    if not len(log_weights):
-        return
-    top = log_weights.max()
-    part = np.exp2(log_weights - top)
-    log_scale = top + np.log2(part.sum()) - np.log2(64 * n_words)
-    due = part * (n_words / part.sum())
-    ends = np.floor(due.cumsum() + draws.stream(seed, f"{purpose}: shares", index).uniform()).astype(int)
-    ends[-1] = n_words  # whatever the rounding
-    counts = np.diff(ends, prepend=0)
-    shifts = np.log2(np.where(due >= 1, due / np.maximum(counts, 1), 1.0))
-    first = 0
-    for number, group in enumerate(problem.groups):
-        families = np.arange(first, first := first + len(group.families))
-        words = np.repeat(families, counts[families])
-        rng = draws.stream(seed, purpose, index * len(problem.groups) + number)
-        rotations = sum(len(step.qubits) for step in group.steps if isinstance(step, Turn))
-        for low in range(0, len(words), most := max(1, TRAIL // max(1, rotations))):
-            some = words[low : low + most]
-            yield group, some - families[0], log_scale, shifts[some], rng
-
-
-def _exclusion(problem: Problem, n_words: int, seed: int, rounds: int) -> float:
-    """Return what plain walks exclude at 95 % for Var[C], and so for every entry.
-
-    What a walk gives is a number in [0, 1] times the largest weight.  By the Chernoff-Hoeffding theorem the
-    mean of m such numbers and their expectation p obey m kl(mean, p) < log 20 but for one time in twenty;
-    where no walk gives anything this is the rule of three, p < 3 / m.
-    """
-    ceiling = max(abs(f.coefficients).sum() ** 2 for group in problem.groups for f in group.families) or 1.0
-    given, m = 0.0, 0
-    try:
-        for index in range(rounds):
-            now = 0.0
-            for group, words, log_scale, _, rng in _share(problem, n_words, seed, "plain walks", index):
-                now += np.exp2(walk(group, problem.start, words, rng)[0]).sum() / ceiling
-                weight = 64 * n_words * np.exp2(log_scale)  # sum_a c_a^2
-            given, m = given + now, m + 64 * n_words
-    except KeyboardInterrupt:
-        if not m:
-            raise
-    mean, low, high = given / m, given / m, 1.0
-    for _ in range(60):
-        p = (low + high) / 2
-        rest = (1 - mean) * np.log((1 - mean) / (1 - p)) if mean < 1 else 0.0
-        kl = rest + (mean * np.log(mean / p) if mean else 0.0)
-        low, high = (p, high) if m * kl < np.log(20) else (low, p)
-    return float(high * ceiling * weight)
+def _round(problem: Problem, tallies: list[Tally], seed: int, index: int) -> list[Tally]:
+    """Return the tallies with one estimate more of every entry, of the cost and of the sum of the entries."""
+    after = []
+    for number, (family, log_counts) in enumerate(deal(problem.due, seed, index)):
+        group = problem.groups[number]
+        rng = draws.stream(seed, "pauli walks", index * len(problem.groups) + number)
+        scale = log_counts.max()
+        total = np.full(len(group.parameters) + 2, -np.inf)
+        found = np.zeros(len(group.families), dtype=bool)
+        for some in pieces(group, family):
+            log_w, x, z, trail = walk(group, problem.start, some, rng, (log_counts - scale)[some])
+            if (top := log_w.max()) == -np.inf:
+                continue
+            w = np.exp2(log_w - top).astype(np.float32)
+            w[w < 2.0**-100] = 0  # no slow denormal numbers
+            parameters, sums, first = gather(group, x, z, trail, w)
+            where = np.searchsorted(group.parameters, parameters)
+            with np.errstate(divide="ignore"):
+                total[where] = np.logaddexp2(total[where], np.log2(sums) + top + scale)
+            total[-2] = np.logaddexp2(total[-2], np.log2(w.sum(dtype=float)) + top + scale)
+            found |= np.bincount(some, first, minlength=len(found)) > 0
+        total[-1] = np.logaddexp2.reduce(total[:-2])
+        after.append(tallies[number].add(total, found, len(family) * problem.due.odds[number]))
+    return after
