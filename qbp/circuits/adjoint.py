@@ -156,7 +156,7 @@ class _Adjoint(torch.autograd.Function):
             again = _again(theta.unsqueeze(1), start, program, observables, weights, wants)
             return again[0] if again[0] is None else again[0].squeeze(1), again[1], None, None
         of_theta, of_start = _backward(theta, final, program, observables, weights)
-        return of_theta, of_start.sum_to_size(start.shape) if wants[1] else None, None, None
+        return of_theta.contiguous(), of_start.sum_to_size(start.shape) if wants[1] else None, None, None
 
 
 def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:

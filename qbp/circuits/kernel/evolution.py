@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._threads import most
 from qbp.circuits.gates import Program, Rotation
 from qbp.circuits.kernel import loading
 from qbp.circuits.kernel import plan as kernel_plan
@@ -73,7 +74,7 @@ def _works(char: str) -> bool:
     program, zero = Program([Rotation("Y", 0)]), np.array([[1.0, 0.0]], char).astype(char.upper())
     while kernel_plan.kernel() is not None:
         try:
-            with _loading(char):
+            with _compiling(char):
                 evolution = Evolution(program, np.ones((1, 1), char), zero, (PauliSum({"Z": 1.0}),))
                 values = evolution.expectations(), evolution.gradient(np.ones((1, 1), char))
             if not np.allclose(np.ravel(values), [np.cos(1), -np.sin(1)], rtol=0, atol=1e-5):
@@ -106,7 +107,7 @@ class Evolution:
         )
         self.start = kernel_plan.start(qubits.tobytes(), angles.dtype.char, plan.V)
         self.groups = G = B if single else -(-B // plan.V)
-        self.threads = min(torch.get_num_threads(), G) if G * plan.work > SERIAL and team == 1 else 1
+        self.threads = min(most(), G) if G * plan.work > SERIAL and team == 1 else 1
         room, own, shared = plan.sizes
         self.room, self.work = plan.empty(G * room), plan.empty(self.threads, own * team + shared)
         half = self.room[: 2 * G * plan.n_params].reshape(G, plan.n_params, 2, plan.V)
@@ -183,9 +184,9 @@ class Evolution:
 
 
 @contextlib.contextmanager
-def _loading(precision: str) -> Iterator[None]:
+def _compiling(precision: str) -> Iterator[None]:
     """Say what keeps the first call: numba compiles, the next time it finds what it compiled on disk."""
-    text = f"qbp: loading the kernel for {np.dtype(precision)}, compiled once on this machine (seconds) ..."
+    text = f"qbp: compiling the kernel for {np.dtype(precision)}, once on this machine (seconds) ..."
     timer = threading.Timer(2.0, print, [text], {"file": sys.stderr, "flush": True})
     timer.start()
     try:
@@ -215,6 +216,6 @@ if hasattr(os, "register_at_fork"):
 
 def _form(size: int, n_qubits: int, dtype: np.dtype) -> tuple[bool, int]:
     """Whether a state fills the vectors, rather than samples side by side; and how many threads share it."""
-    V, threads = kernel_plan.kernel().lanes(dtype), torch.get_num_threads()
+    V, threads = kernel_plan.kernel().lanes(dtype), most()
     single = 2 * size < V and n_qubits > V.bit_length()
     return single, threads if single and n_qubits >= TEAM and size < threads else 1

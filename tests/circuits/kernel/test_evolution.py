@@ -214,7 +214,6 @@ def jacobians(circuit, H, theta):
     func, value = torch.func, lambda t: circuit.expectation(t, H)
     yield func.vmap(func.grad(value))(theta)
     yield torch.einsum("iik->ik", func.jacrev(value)(theta))
-    yield torch.einsum("iik->ik", func.jacfwd(value)(theta))
     yield torch.einsum("iik->ik", torch.autograd.functional.jacobian(value, theta))
 
 
