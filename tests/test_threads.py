@@ -135,3 +135,32 @@ qbp.cli.commands.main(["info", "--json"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     found = json.loads(done.stdout)
     assert (found["threads"], found["threads_small"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "1"),
+        ({"QBP_THREADS": "2"}, "2"),
+        ({"OMP_NUM_THREADS": "2"}, "None"),
+        ({"OPENBLAS_NUM_THREADS": "3"}, "3"),
+    ],
+)
+def test_the_command_line_asks_numpy_for_one_thread_before_it_is_loaded(given, expected):
+    code = """
+import builtins, os
+inner = builtins.__import__
+
+def noting(name, *rest):
+    if name == "numpy":
+        print(os.environ.get("OPENBLAS_NUM_THREADS"), flush=True)
+        os._exit(0)
+    return inner(name, *rest)
+
+builtins.__import__ = noting
+import qbp.cli.commands
+import numpy
+"""
+    env = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")} | given
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.strip() == expected

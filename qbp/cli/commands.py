@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import qbp.cli._environment  # noqa: F401  before NumPy is loaded
 from qbp import _checks, _threads
 from qbp.cli import arguments, output
 from qbp.experiments import registry
