@@ -97,6 +97,15 @@ def _again(
     return [next(found) if wants_it else None for wants_it in wants]
 
 
+def _refuse_batched(weights: Tensor) -> None:
+    """Raise NotImplementedError for weights that stand for several: torch takes none of them here."""
+    if torch._C._functorch.is_legacy_batchedtensor(weights):
+        raise NotImplementedError(
+            "a circuit takes no several gradients at once (is_grads_batched, jacobian with vectorize=True); "
+            "torch.func.jacrev gives the same"
+        )
+
+
 class _Kernel(torch.autograd.Function):
     """The native path: angles (..., n_params), and one product state for all, (n, 2)."""
 
@@ -104,21 +113,25 @@ class _Kernel(torch.autograd.Function):
     def forward(
         ctx: Any, theta: Tensor, qubits: Tensor, program: Program, observables: tuple["Observable", ...]
     ) -> Tensor:
-        evolution = native.Evolution(program, theta.reshape(-1, theta.shape[-1]), qubits, observables)
+        angles = native.array(theta).reshape(-1, theta.shape[-1])
+        evolution = native.Evolution(program, angles, native.array(qubits), observables)
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(theta)
             ctx.rest = qubits, program, observables, evolution
-        return evolution.expectations().reshape(*theta.shape[:-1], len(observables))
+        values = torch.from_numpy(evolution.expectations())
+        return values.reshape(*theta.shape[:-1], len(observables))
 
     @staticmethod
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        _refuse_batched(weights)
         (theta,) = ctx.saved_tensors
         qubits, program, observables, evolution = ctx.rest
         if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
             state = product_state(qubits)
             found, _ = _again(theta, state, program, observables, weights, (True, False))
             return found, None, None, None
-        return evolution.gradient(weights.reshape(-1, len(observables))).reshape(theta.shape), *[None] * 3
+        gradient = evolution.gradient(native.array(weights).reshape(-1, len(observables)))
+        return torch.from_numpy(gradient).reshape(theta.shape), None, None, None
 
 
 class _Adjoint(torch.autograd.Function):
@@ -135,6 +148,7 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        _refuse_batched(weights)
         theta, start, final = ctx.saved_tensors
         program, observables = ctx.rest
         wants = ctx.needs_input_grad[:2]
@@ -142,7 +156,7 @@ class _Adjoint(torch.autograd.Function):
             again = _again(theta.unsqueeze(1), start, program, observables, weights, wants)
             return again[0] if again[0] is None else again[0].squeeze(1), again[1], None, None
         of_theta, of_start = _backward(theta, final, program, observables, weights)
-        return of_theta, of_start.sum_to_size(start.shape) if wants[1] else None, None, None
+        return of_theta.contiguous(), of_start.sum_to_size(start.shape) if wants[1] else None, None, None
 
 
 def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:

@@ -9,7 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from qbp import _checks
+import qbp.cli._environment  # noqa: F401  before NumPy is loaded
+from qbp import _checks, _threads
 from qbp.cli import arguments, output
 from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment, load_data
@@ -266,11 +267,12 @@ def _info(args: argparse.Namespace) -> int:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "device": str(resolve_device("auto")),
-        "threads": torch.get_num_threads(),
+        "threads": _threads.most(),
+        "threads_small": _threads.threads(0),  # for tensors below _threads.SMALL bytes
         "kernel": _kernel(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
-    output.show(args, lambda: found, lambda: "\n".join(f"{k:<8} {v}" for k, v in found.items()))
+    output.show(args, lambda: found, lambda: "\n".join(f"{k:<13} {v}" for k, v in found.items()))
     return 0
 
 

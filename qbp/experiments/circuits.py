@@ -150,6 +150,7 @@ class CircuitTraining(Training):
         super().__init__(config)
         states = 1 + config.circuit.n_params if config.shots else 4
         self.rows = max(1, AMPLITUDES // (2**config.qubits * states))
+        self.size = 16 * 2**config.qubits * states * min(self.rows, config.seeds)
         self.fill_in_threshold(self._convex, 100)
 
     def problem(self, seeds: range) -> "Problem":

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from qbp.problem import History, Problem
 
 CHUNK_BYTES = 2**22  # state of the runs that go through a step together: small enough to stay in the cache
-SMALL_BYTES = 2**20  # below this much theta in a step, one thread is faster than two
 
 READINGS = ("as-written", "as-released")
 WAVES = WaveConfig()
@@ -222,7 +221,7 @@ class PerceptronTraining(Training):
         floats = getattr(self.algorithm, "floats_per_weight", 1)
         row_bytes = self.model.n_params * self.dtype.itemsize * floats
         self.rows = min(config.seeds, max(1, CHUNK_BYTES // row_bytes))
-        self.threads = 1 if self.rows * row_bytes < SMALL_BYTES else None
+        self.size = self.rows * row_bytes
         self.fill_in_threshold(self._convex, 10)  # the whole training set goes through each
 
     def problem(self, seeds: range) -> "Problem":

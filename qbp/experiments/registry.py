@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from qbp.experiments.settings import Settings
 
 # Modules that change no number: a result is what a run leaves behind.
-APART = frozenset({"qbp.experiments.result"})
+APART = frozenset({"qbp.experiments.result", "qbp._threads"})
 # Paths of one engine, held together by tests: which of them runs changes rounding only.
 PATHS = frozenset(
     {
         "qbp.circuits.adjoint",
         "qbp.circuits.layers",
+        "qbp.circuits.kernel.loading",
         "qbp.circuits.kernel.plan",
         "qbp.circuits.kernel.evolution",
         "qbp.circuits.kernel.loops",

@@ -115,6 +115,7 @@ class RegressionTraining(Training):
     def __init__(self, config: RegressionExperiment) -> None:
         super().__init__(config)
         self.data = regression_data(config.data_seed, N_TRAIN).to(self.device, self.dtype)
+        self.size = 64 * 2**config.qubits * config.batch_size * min(self.rows, config.seeds)
 
     def problem(self, seeds: range) -> "Problem":
         """Return the problem of the circuit, or of the perceptron with the same penalty."""

@@ -1,9 +1,8 @@
 """Running a configuration: rows in chunks, progress, and a :class:`~qbp.experiments.result.Result`."""
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from qbp import draws
+from qbp._threads import suited
 from qbp.algorithm_1 import two_stage
 from qbp.convex import default_threshold, gradient_norm
 from qbp.experiments.result import Result, resolve_device
@@ -33,14 +33,14 @@ class Training:
         device, dtype: of the runs.
         algorithm: that of `config`, where a kind fills in what needs the data.
         rows: runs that go through a step together.
-        threads: threads to use; None leaves them as they are.
+        size: bytes of the tensors that a step goes through, by which threads are chosen.
 
     Raises:
         ValueError: the device is not there.
     """
 
     rows: int = 100
-    threads: int | None = None
+    size: int = 0
 
     def __init__(self, config: "Settings") -> None:
         self.config, self.algorithm = config, config.algorithm
@@ -101,9 +101,10 @@ def run(config: "Settings", progress: Callable[[int], Any] | None = None) -> Res
         ValueError: the device is not there, or the MNIST folder does not hold the files.
     """
     began = time.perf_counter()
-    training = config.training()
+    with suited(0):
+        training = config.training()
     chunks = [config.run_seeds[i : i + training.rows] for i in range(0, config.seeds, training.rows)]
-    with _threads(training.threads or torch.get_num_threads()):
+    with suited(training.size):
         thetas, histories = zip(*(_chunk(training, seeds, progress) for seeds in chunks), strict=True)
     step = np.array(histories[0].step)
     history = {m: _joined(h.metrics[m] for h in histories) for m in histories[0].metrics}
@@ -129,17 +130,6 @@ def _chunk(
         return problem.batches(step)
 
     return training.train(seeds, replace(problem, batches=counted))
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Use so many threads inside: waking a second one costs small tensors more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _joined(parts: Iterable[Tensor]) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qbp._threads import suited
 from qbp.experiments.perceptrons import Experiment
 from qbp.experiments.result import Result
 from qbp.experiments.runner import run
@@ -62,10 +63,13 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
         return task(model(theta, data.x[data.train]), data.y[data.train])
 
     floats = len(data.train) * config.n_hidden * config.n_layers + LANCZOS * model.n_params
-    rows = max(1, CHUNK_BYTES // (floats * thetas[0].element_size()))
-    history = _joined([_around(loss, model, theta, rows) for theta in thetas])
+    row_bytes = floats * thetas[0].element_size()
+    rows = min(config.seeds, max(1, CHUNK_BYTES // row_bytes))
+    with suited(rows * row_bytes):
+        history = _joined([_around(loss, model, theta, rows) for theta in thetas])
     zero = torch.zeros_like(thetas[0][:, 0])
-    back = [line_barrier(loss, a, b) for a, b in itertools.pairwise(thetas)]
+    with suited(rows * row_bytes):
+        back = [line_barrier(loss, a, b) for a, b in itertools.pairwise(thetas)]
     history["barrier_back"] = torch.stack([zero, *back], -1)
     if config.method == "two-stage":
         plain: Any = run(_without_oscillation(config), progress).theta

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._threads import suited
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import student
 
@@ -59,9 +60,13 @@ def chunks(samples: int, circuit: "Circuit", chunk: int | None = None) -> list[r
         >>> chunks(3, HardwareEfficient(2, 1), chunk=2), len(chunks(1000, HardwareEfficient(10, 10)))
         ([range(0, 2), range(2, 3)], 2)
     """
-    row = AMPLITUDE * 2**circuit.n_qubits + ANGLE * circuit.n_params  # bytes
-    size = chunk or max(1, WORKING_SET // row)
+    size = chunk or max(1, WORKING_SET // _bytes(circuit))
     return [range(first, min(first + size, samples)) for first in range(0, samples, size)]
+
+
+def _bytes(circuit: "Circuit") -> int:
+    """Return what one sample takes."""
+    return AMPLITUDE * 2**circuit.n_qubits + ANGLE * circuit.n_params
 
 
 class Sums(NamedTuple):
@@ -150,7 +155,7 @@ def sample(
     try:
         for rows in parts:
             theta = random_angles(seed, rows, circuit.n_params).to(device, dtype).requires_grad_()
-            with torch.enable_grad(), _checks.trusted():
+            with torch.enable_grad(), _checks.trusted(), suited(len(rows) * _bytes(circuit)):
                 cost = circuit.expectation(theta, H)
                 (gradient,) = torch.autograd.grad(cost.sum(), theta)  # rows do not see each other
             sums = sums.add(gradient, cost.detach())  # one assignment: an interrupt finds all of it or none

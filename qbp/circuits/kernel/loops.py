@@ -582,12 +582,18 @@ def _count(typingctx, counter):
 
 
 @njit
+def _stopped(counter):
+    """Whether the caller wants no more: what has been computed is thrown away."""
+    return _count(_offset(counter, 1)) != 0
+
+
+@njit
 def _meet(counter, parts, meetings):
     """Wait until every thread of the team has come to this meeting; return the number of the next."""
     if parts > 1:
         _arrive(counter)
         spins = 0
-        while _count(counter) < parts * meetings:
+        while _count(counter) < parts * meetings and not _stopped(counter):
             spins += 1
             if spins > 2000:  # somebody else has the core: let them
                 _yield()
@@ -697,9 +703,11 @@ def _factors(factors, coef, next_coef, n, P, Q):
 
 
 @njit
-def _apply(out, psi, g, weight, terms, scales, tables, observable, single, first, last):
+def _apply(out, psi, g, weight, terms, scales, tables, observable, single, first, last, counter):
     """out = g O psi on rows first..last-1; a term is (observable, kind, row flips, lane flips, table)."""
     for begin in range(first, last, CHUNK):
+        if _stopped(counter):
+            return
         end = min(begin + CHUNK, last)
         for row in range(begin, end):
             _clear(out, row)
@@ -736,7 +744,8 @@ def _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, b
 # are odd in number, whether there are any, threads of a team).  `layers` holds, for each layer, (0 nothing,
 # 1 signs, 2 permutation; which).  `room` keeps what the backward pass needs: half-angle cosines and sines,
 # `coef` and psi of every group.  `work` is what one thread or team needs: a few tables and t for each
-# thread, then lambda, a spare state and the folded w.
+# thread, then lambda, a spare state and the folded w.  `counter` holds the arrivals at the meetings of a
+# team, and whether all are to stop, which they do at the next layer.
 
 
 @njit(cache=True)
@@ -871,6 +880,8 @@ def forward(
     q, factors, low, high, _, phi, other, _ = _work(work, shape, thread, part)
     signs_of, places_of = _pointer(signs), _pointer(places)
     for group in range(first, last):
+        if _stopped(meeting):
+            return
         half, coef, here = _room(room, shape, group, groups)
         if part == 0:
             _prepare(coef, half, q, word, shape)
@@ -882,6 +893,8 @@ def forward(
                 _diagonal(here, high, low, signs_of, row, bits)
             meetings = _meet(meeting, parts, meetings)
         for layer in range(n_layers):
+            if _stopped(meeting):
+                return
             c = _shift(coef, layer * n * COEF)
             c_rows = _shift(c, lane_bits * COEF)
             kind, slot, final = layers[layer, 0], layers[layer, 1], layer + 1 == n_layers
@@ -925,7 +938,7 @@ def forward(
         one = _shift(q, 4)
         _unit(one)
         for observable in range(values.shape[2]):
-            _apply(phi, here, one, q, terms, scales, tables, observable, lane_bits > 0, mine, until)
+            _apply(phi, here, one, q, terms, scales, tables, observable, lane_bits > 0, mine, until, meeting)
             value = _pointer(values[part, group, observable])
             _clear_one(value)
             for row in range(mine, until):
@@ -947,6 +960,8 @@ def backward(
     meeting, meetings, m = _pointer(counter), 1, min(3, row_bits)
     signs_of, places_of = _pointer(signs), _pointer(places)
     for group in range(first, last):
+        if _stopped(meeting):
+            return
         half, coef, here = _room(room, shape, group, groups)
         q, factors, low, high, t, back, other, w = _work(work, shape, thread, part)
         unused = _shift(t, n_layers * n * 3)
@@ -959,11 +974,15 @@ def backward(
             for row in range(mine, until):
                 _clear(back, row)
             for begin in range(mine, until, CHUNK):
+                if _stopped(meeting):
+                    return
                 for observable in range(weights.shape[1]):
                     _add_terms(back, here, _pointer(weights[group, observable]), q, terms, scales, tables,
                                observable, lane_bits > 0, begin, min(begin + CHUNK, until))  # fmt: skip
         meetings = _meet(meeting, parts, meetings)
         for layer in range(n_layers - 1, -1, -1):
+            if _stopped(meeting):
+                return
             c = _shift(coef, layer * n * COEF)
             c_rows = _shift(c, lane_bits * COEF)
             kind, slot, final = layers[layer, 0], layers[layer, 1], layer + 1 == n_layers

@@ -10,24 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from qbp.circuits.gates import Entangler, Program, entangler_table, pauli_signs
+from qbp.circuits.kernel.loading import kernel
 from qbp.circuits.layers import as_layers, layers_of
 from qbp.circuits.observables import Observable, PauliSum, Projector
-
-
-@lru_cache(maxsize=1)
-def kernel() -> ModuleType | Any:  # Any: it is asked for where it is known to be there
-    """Return the compiled loops; None where numba is not installed, or does not know this Python or numpy."""
-    try:
-        from qbp.circuits.kernel import loops
-    except ImportError:
-        return None
-    return loops
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The compiled path against the torch path: every form of the vectors, every kind of gate and observable."""
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -179,3 +180,67 @@ print(native.name())
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | numba)
     assert done.stdout.strip() == "native (256-bit vectors)"
+
+
+def test_lazy_negatives_and_what_is_made_of_them(monkeypatch):
+    """Angles, inputs and weights with torch's negative bit, which NumPy does not know."""
+    circuit, H = qbp.HardwareEfficient(3, 2), hamiltonians(3)
+    z = torch.complex(angles(5, circuit.n_params), angles(5, circuit.n_params, seed=1))
+    x = torch.complex(angles(5, 4, 2, seed=2), angles(5, 4, 2, seed=3))
+    assert z.conj().imag.is_neg()
+    for inputs, plain in ((None, None), (x.conj().imag, -x.imag)):
+        found = circuit.expectations(z.conj().imag, H, inputs)
+        monkeypatch.setenv("QBP_KERNEL", "torch")
+        assert_close(found, circuit.expectations(-z.imag, H, plain), rtol=0, atol=1e-12)
+        monkeypatch.setenv("QBP_KERNEL", "native")
+    theta = z.imag.clone().requires_grad_()
+    value = circuit.expectation(theta, H[0])
+    amplitude = torch.complex(torch.zeros_like(value), value)  # i <H>, as of a Hadamard test
+    (found,) = torch.autograd.grad((1j * amplitude.conj()).real.sum(), theta, retain_graph=True)
+    assert_close(found, torch.autograd.grad(value.sum(), theta)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "batch"), [(2, 1), (2, 3), (2, 20), (7, 1), (7, 2), (7, 20)])
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_results_are_contiguous_as_those_of_torch_are(monkeypatch, n, batch, dtype):
+    circuit = qbp.HardwareEfficient(n, 2)
+    for found in both(monkeypatch, circuit, angles(batch, circuit.n_params, dtype=dtype), hamiltonians(n)):
+        assert all(tensor.is_contiguous() for tensor in found)
+        assert torch.view_as_complex(found[0].unflatten(-1, (2, 2))).shape == (batch, 2)
+
+
+def jacobians(circuit, H, theta):
+    """Ways to the derivatives of each value by its own angles."""
+    func, value = torch.func, lambda t: circuit.expectation(t, H)
+    yield func.vmap(func.grad(value))(theta)
+    yield torch.einsum("iik->ik", func.jacrev(value)(theta))
+    yield torch.einsum("iik->ik", torch.autograd.functional.jacobian(value, theta))
+
+
+def test_transforms_of_torch(monkeypatch):
+    circuit, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
+    theta = angles(4, circuit.n_params)
+    _, right = both(monkeypatch, circuit, theta, [H])[0]
+    weights = torch.linspace(-1, 2, 4, dtype=torch.float64)
+    for found in jacobians(circuit, H, theta):
+        assert_close(weights.unsqueeze(-1) * found, right, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["torch", "native"])
+def test_several_gradients_at_once_are_refused_in_words(monkeypatch, kernel):
+    monkeypatch.setenv("QBP_KERNEL", kernel)
+    circuit, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
+    theta = angles(4, circuit.n_params).requires_grad_()
+    with pytest.raises(NotImplementedError, match=r"torch\.func\.jacrev gives the same"):
+        torch.autograd.grad(
+            circuit.expectation(theta, H), theta, torch.eye(4, dtype=torch.float64), is_grads_batched=True
+        )
+
+
+def test_circuits_are_pickled_after_they_were_used():
+    circuit, H = qbp.HardwareEfficient(3, 2), qbp.tfim(3)
+    theta = angles(4, circuit.n_params)
+    value = circuit.expectation(theta, H)
+    again, observable = pickle.loads(pickle.dumps((circuit, H)))
+    assert again == circuit and observable == H
+    assert_close(again.expectation(theta, observable), value, rtol=0, atol=0)
