@@ -1,29 +1,30 @@
 """Chapters as programs: run notebooks with papermill, check their parameters first, keep what is finished."""
 
-import multiprocessing
+import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from qbp import _checks
+from qbp import _checks, _files
+from qbp.results import workers
 from qbp.results.store import ROOT
 
 QUIET_KERNEL = ["--IPKernelApp.log_level=40"]  # errors only: a local kernel warns that it is unencrypted
 BOOK = ROOT / "book"
+MARKER = ".qbp-copy.json"  # in a copy of the book: the files that we put there
+MADE_THERE = {"_build", ".ipynb_checkpoints", "__pycache__", ".jupyter_cache", _files.LOCK, MARKER}
 
 
 def chapters(book: Path = BOOK) -> list[Path]:
     """Return the notebooks of the table of contents, in its order."""
     toc = yaml.safe_load((book / "_toc.yml").read_text())
-    paths = [book / f"{name}.ipynb" for name in _files(toc)]
+    paths = [book / f"{name}.ipynb" for name in _named(toc)]
     return [path for path in paths if path.is_file()]
 
 
@@ -77,7 +78,7 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick", jobs: int
     """Run every chapter into a copy of the book's sources, with a progress bar and a time per chapter.
 
     Args:
-        out: folder of the copy; an earlier copy is replaced.
+        out: folder of the copy: new, empty or an earlier copy, which is replaced.
         book: the sources.
         profile: "quick", or "paper" for the number of seeds of the committed results; given to the chapters
             that have this parameter.
@@ -87,24 +88,29 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick", jobs: int
         The executed notebooks, in the order of the book.
 
     Raises:
-        ValueError: `out` holds something else than an earlier copy, and is left as it is.
+        ValueError: `out` holds a file that we did not put there, and is left as it is.
+        OSError: another process makes a copy there.
         Exception: a cell failed (papermill's own error); chapters that had not begun are not run.
+        KeyboardInterrupt: as pressed; chapters and their kernels are ended, and what is finished is kept.
     """
     from tqdm import tqdm
 
     _checks.integer("jobs", jobs)
-    if _holds_other_things(out, book):
-        raise ValueError(f"out must be a new folder or an earlier copy of the book, got {str(out)!r}")
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(book, out, ignore=shutil.ignore_patterns("*.ipynb", "_build", ".ipynb_checkpoints"))
-
+    if other := _not_ours(out, book):
+        what = "a new folder or an earlier copy of the book"
+        raise ValueError(f"out must be {what}, got {str(out)!r}: {other}")
     todo = chapters(book)
-    run = partial(_run_into, out, book, profile)
-    with tqdm(total=len(todo), unit="chapter", desc="chapters", disable=None) as bar:
-        for source, seconds in _finished(run, todo, jobs):
-            bar.write(f"{source.stem:<24} {seconds:6.1f} s")
-            sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
-            bar.update()
+    with (
+        _files.locked(out, seconds=0),
+        tqdm(total=len(todo), unit="chapter", desc="chapters", disable=None) as bar,
+    ):
+        _copy(book, out, todo)
+        work = [(source, (out, book, profile, source)) for source in todo]
+        with workers.computed(_run_into, work, jobs) as finished:
+            for source, seconds in finished:
+                bar.write(f"{source.stem:<24} {seconds:6.1f} s")
+                sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
+                bar.update()
     return [out / source.name for source in todo]
 
 
@@ -114,20 +120,6 @@ def _run_into(out: Path, book: Path, profile: str, source: Path) -> float:
     hide_parameters(out / source.name)
     move_links(out / source.name, book)
     return seconds
-
-
-def _finished(run: Callable[[Path], float], todo: Sequence[Path], jobs: int) -> Iterator[tuple[Path, float]]:
-    """Run chapters, so many at a time, and yield each with its seconds when it is done."""
-    if jobs == 1:
-        yield from ((source, run(source)) for source in todo)
-        return
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
-    running = {pool.submit(run, source): source for source in todo}
-    try:
-        for done in as_completed(running):
-            yield running[done], done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def refresh(book: Path = BOOK, names: Collection[str] = ()) -> None:
@@ -159,9 +151,7 @@ def refresh(book: Path = BOOK, names: Collection[str] = ()) -> None:
         ).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # wall-clock times: another diff at every run
-        new = path.with_name(f"{path.stem}.new.ipynb")
-        nbformat.write(notebook, new)
-        os.replace(new, path)
+        _files.write(path, (nbformat.writes(notebook) + "\n").encode())
         print(f"{path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
 
@@ -174,31 +164,63 @@ def hide_parameters(notebook: Path) -> None:
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags and "hide-cell" not in tags:
             cell.metadata["tags"] = [*tags, "hide-cell"]
-    nbformat.write(node, notebook)
+    _files.write(notebook, nbformat.writes(node).encode())
 
 
 def move_links(notebook: Path, book: Path) -> None:
     """Let the links of a copied chapter to files beside the book, ``<../results/...>``, lead there again."""
     beside = os.path.relpath(book.resolve().parent, notebook.resolve().parent).replace(os.sep, "/")
     text = notebook.read_text(encoding="utf-8")
-    notebook.write_text(text.replace("<../", f"<{beside}/"), encoding="utf-8")
+    _files.write(notebook, text.replace("<../", f"<{beside}/").encode())
 
 
-def _holds_other_things(out: Path, book: Path) -> bool:
-    """Tell whether clearing `out` would take more away than a copy of the book's sources."""
+def _not_ours(out: Path, book: Path) -> str:
+    """Say what clearing `out` would take away beside an earlier copy of the book; "" if nothing."""
     ours, here = book.resolve(), out.resolve()
-    if ours.is_relative_to(here) or here.is_relative_to(ours) or (out.exists() and not out.is_dir()):
-        return True
-    return out.is_dir() and any(out.iterdir()) and not (out / "_toc.yml").is_file()
+    if ours.is_relative_to(here) or here.is_relative_to(ours):
+        return f"the book stands in {ours}"
+    if out.exists() and not out.is_dir():
+        return "it is a file"
+    made = _files.parse((out / MARKER).read_bytes(), str(out / MARKER)) if (out / MARKER).is_file() else {}
+    known = {*made.get("files", ())}
+    for path in sorted(out.rglob("*")):
+        within = path.relative_to(out)
+        foreign = within.as_posix() not in known and not path.name.endswith(".new.ipynb")
+        if MADE_THERE.isdisjoint(within.parts) and (path.is_symlink() or not path.is_dir()) and foreign:
+            return f"{within} is not of one"
+    return ""
 
 
-def _files(node: Any) -> Iterator[str]:
+def _copy(book: Path, out: Path, notebooks: Collection[Path]) -> None:
+    """Put the sources into `out` in place of what is there, which our list names whenever we are stopped."""
+    within = [path.relative_to(book) for path in sorted(book.rglob("*")) if path.is_file()]
+    sources = [path for path in within if path.suffix != ".ipynb" and MADE_THERE.isdisjoint(path.parts)]
+    names = [path.as_posix() for path in sources] + [notebook.name for notebook in notebooks]
+    before = [path.relative_to(out).as_posix() for path in out.rglob("*")]
+    _mark(out, [*before, *names])
+    for path in out.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in (MARKER, _files.LOCK):
+            path.unlink()
+    for path in sources:
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(book / path, out / path)
+    _mark(out, names)
+
+
+def _mark(out: Path, names: Collection[str]) -> None:
+    said = {"made by": "qbp reproduce, which replaces this folder and all of these files", "files": [*names]}
+    _files.write(out / MARKER, json.dumps(said, indent=1).encode())
+
+
+def _named(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
         for name, value in node.items():
             if name in ("root", "file"):
                 yield value
             else:
-                yield from _files(value)
+                yield from _named(value)
     elif isinstance(node, list):
         for item in node:
-            yield from _files(item)
+            yield from _named(item)

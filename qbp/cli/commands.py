@@ -106,8 +106,8 @@ def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
 
 
 def _grid(args: argparse.Namespace) -> int:
-    from qbp.results.grid import Parts, listing, run_grid
-    from qbp.results.table import at_profile
+    from qbp.results.grid import Parts, run_grid
+    from qbp.results.table import at_profile, listing
     from qbp.studies.tables import gridded
 
     _checks.integer("jobs", args.jobs)

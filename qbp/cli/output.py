@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbp._files import printable
 from qbp.cli.arguments import option
 from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment
@@ -39,11 +40,11 @@ def bar(unit: str, total: int | None = None, *, scaled: bool = False) -> "tqdm":
 
 def in_words(error: Exception) -> str | None:
     """Return an error that the user can do something about as one line, None for any other."""
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in text):
         return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
     if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
-        return f"{error.strerror or text}: {error.filename}" if error.filename else text
+        return printable(f"{error.strerror or text}: {error.filename}") if error.filename else text
     return text if isinstance(error, ValueError | TypeError | ModuleNotFoundError) else None
 
 
@@ -113,14 +114,15 @@ def print_decay(args: argparse.Namespace, table: Sequence[Row]) -> None:
 
 
 def report_terrain(args: argparse.Namespace, found: dict[str, Result]) -> None:
-    """Print what `qbp terrain` has found, saved before where that is asked for."""
+    """Print what `qbp terrain` has found, and save it where that is asked for."""
     from qbp.book.tables.results import run_json, terrain_table
     from qbp.results import store
 
-    if args.save:
+    show(args, lambda: run_json(found), lambda: terrain_table(found).to_string())
+    sys.stdout.flush()
+    if args.save:  # last: a full disk, or a table that is not to be replaced, takes no numbers with it
         name = f"terrain-{args.experiment}"
         command = f"{store.command(next(iter(found.values())).config, 'terrain')} --save {args.save}"
         target, folder = "I, III.B, IV.D", Path(args.save)
         path = store.save(name, found.values(), command=command, target=target, directory=folder)
         print(f"wrote {path}", file=sys.stderr)
-    show(args, lambda: run_json(found), lambda: terrain_table(found).to_string())

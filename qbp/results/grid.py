@@ -5,13 +5,11 @@ is done is lost or mistaken for the work of other code.  A table is put together
 """
 
 import contextlib
-import multiprocessing
 import shlex
-import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -20,36 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qbp import _checks
-from qbp.baseline.waves import WaveConfig
+from qbp import _checks, _files
 from qbp.experiments import registry
 from qbp.experiments.registry import run
-from qbp.perceptrons.mlp import MLP
-from qbp.results import store
-from qbp.results.table import Table
+from qbp.results import integrity, store, workers
+from qbp.results.table import Table, seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from qbp.experiments.perceptrons import Experiment
-
-SHAPES = {"curve": (1, 1, 3, 2), "telecom": (12, 1, 1024, 256), "mnist": (784, 10, 2000, 3000)}  # in, out, n
-
-
-def seconds(config: "Experiment") -> float:
-    """Estimate what a configuration takes on one core of a laptop, to order and announce the work."""
-    if own := registry.of(config.experiment).seconds:
-        return own(config)
-    n_in, n_out, train, val = SHAPES[config.experiment]
-    train, val = (config.points, config.points) if config.experiment == "curve" else (train, val)
-    train = 10 * config.per_class if config.per_class else train
-    size, c = MLP(n_in, config.n_hidden, n_out, config.n_layers).n_params, config.algorithm
-    step = 5e-5 * (1 + config.n_layers) + 6e-8 * size * (0.5 + min(config.batch_size, train) / 32)
-    if isinstance(c, WaveConfig):
-        step += size * (2.6e-6 * c.points / 64 if c.form == "wave" else 1.1e-7)
-    units = (train + val) * config.n_hidden * config.n_layers
-    record = 2.2e-8 * units + 2e-11 * (3 * train + val) * size
-    return config.seeds * (config.steps * step + (config.steps / config.record_every + 2) * record)
 
 
 def _cores() -> dict[str, str]:
@@ -90,17 +68,47 @@ class Parts:
         return others[-1] if others and self.allow_mixed else None
 
     def check(self, configs: Iterable["Experiment"]) -> None:
-        """Raise ValueError if other code has computed what this code has not, and nobody said what to do."""
-        if self.fresh or self.allow_mixed:
-            return
-        lacking = [path for c in configs if not (path := self.path(c)).is_file()]
+        """Set aside the files that do not hold what they should, each with a line that says so.
+
+        Raises:
+            ValueError: the folder cannot be written, or other code has computed what this code has not, and
+                nobody said what to do.
+        """
+        _files.probe("--parts", self.folder)
+        lacking = []
+        for config in configs:
+            while (path := self.find(config)) is not None and (wrong := _wrong(path, config)):
+                aside = path.with_name(f"{path.name}.{time.time_ns()}.bad")
+                path.replace(aside)
+                said = f"{path} {wrong}: it is computed again, and kept as {aside.name}"
+                print(_files.printable(said), file=sys.stderr)
+            lacking += [self.path(config)] if path is None else []
         other = {path.parent.name for own in lacking for path in self.folder.glob(f"*/{own.name}")}
-        if other:
+        if other and not (self.fresh or self.allow_mixed):
             now = ", ".join(sorted({own.parent.name for own in lacking}))
             raise ValueError(
                 f"{self.folder} has configurations from other code (core {', '.join(sorted(other))}, now "
                 f"{now}): --fresh computes them again, --allow-mixed takes them as they are"
             )
+
+
+def _wrong(path: Path, config: "Experiment") -> str:
+    """Say why a file is not the part of a configuration that the code of its folder computed; "" if it is."""
+    try:
+        part = integrity.read(path.read_bytes())
+        if said := [*integrity.columns(part)]:
+            return said[0]
+        if part.attrs.get("command") != store.command(config) or not part.attrs.get("seconds", -1.0) >= 0:
+            return "lacks its command or seconds"
+        if set(part["key"]) != {store.key(config)} or set(part["core"]) != {path.parent.name}:
+            return "has rows of another configuration or of other code"
+        if set(part["seed"]) != set(config.run_seeds):
+            return f"has other seeds than {config.run_seeds[0]} to {config.run_seeds[-1]}"
+        integrity.config_of(store.key(config), part)
+        flaws = [*integrity.broken(part), *integrity.records(config, part)]
+    except (OSError, ValueError, TypeError) as error:
+        return str(error)
+    return flaws[0].message if flaws else ""
 
 
 def compute(
@@ -122,7 +130,8 @@ def compute(
         {command: error} of those that failed; the others are done.
 
     Raises:
-        ValueError: there are files from other code, see :class:`Parts`.
+        ValueError: as of :meth:`Parts.check`, before anything is computed; or a part could not be written
+            (:class:`Unwritten`).
         KeyboardInterrupt: as pressed; what is finished is kept.
     """
     _checks.integer("jobs", jobs)
@@ -132,6 +141,8 @@ def compute(
     failed = {}
     with _executed(todo, parts, jobs) as finished:
         for config, error in finished:
+            if isinstance(error, Unwritten):  # so would the next ones be
+                raise error
             if error is None:
                 done(config)
             else:
@@ -143,43 +154,46 @@ def compute(
 def _executed(
     todo: list["Experiment"], parts: Parts, jobs: int
 ) -> Iterator[Iterator[tuple["Experiment", Exception | None]]]:
-    if jobs == 1:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield ((config, _attempt(config, parts.path(config))) for config in todo)
-        finally:
-            torch.set_num_threads(threads)
+    work = [(config, (config, parts.path(config))) for config in todo]
+    if jobs > 1:
+        with workers.computed(_attempt, work, jobs) as finished:
+            yield finished
         return
-    before = set(multiprocessing.active_children())
-    # Spawned, not forked: a copy of a process whose torch has threads may hang.
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_become_worker)
-    try:
-        futures = {pool.submit(_attempt, config, parts.path(config)): config for config in todo}
-        yield ((futures[future], future.result()) for future in as_completed(futures))
-        pool.shutdown()
-    except BaseException:  # Ctrl-C too: what runs now is dropped, at once
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in set(multiprocessing.active_children()) - before:
-            worker.terminate()
-        raise
-
-
-def _become_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    torch.set_num_threads(1)
+    yield ((config, _attempt(*arguments)) for config, arguments in work)
 
 
 def _attempt(config: "Experiment", path: Path) -> Exception | None:
-    """Run one configuration and write its part; return the error if there was one."""
+    """Run one configuration on one thread and write its part; return the error if there was one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         frame, buffer = store.to_frame(run(config), core=path.parent.name), BytesIO()
         frame.to_parquet(buffer, index=False, compression="zstd")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store.write(path, buffer.getvalue())
+        _keep(path, buffer.getvalue(), config)
     except Exception as error:
         return error
+    finally:
+        torch.set_num_threads(threads)
     return None
+
+
+class Unwritten(ValueError):
+    """A configuration that is computed, and whose part could not be written where it belongs."""
+
+
+def _keep(path: Path, content: bytes, config: "Experiment") -> None:
+    """Write a part, or keep it in a temporary folder where that fails, as on a full disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _files.write(path, content)
+    except OSError as error:
+        said = f"{path.parent} cannot be written ({error.strerror or error}): {store.command(config)}"
+        try:
+            spare = Path(tempfile.mkdtemp(prefix="qbp-parts-")) / path.name
+            _files.write(spare, content)
+        except OSError as again:
+            raise Unwritten(f"{said} is computed and lost, as {again.filename} cannot be either") from again
+        raise Unwritten(f"{said} is computed and kept: move {spare} there and go on") from error
 
 
 def assemble(name: str, table: Table, parts: Parts, *, command: str, directory: Path) -> Path | None:
@@ -221,10 +235,16 @@ def run_grid(
 
     Returns:
         {command: error} of the configurations that failed.
+
+    Raises:
+        ValueError: a folder cannot be written or its manifest not be read, before anything is computed; the
+            rest as of :func:`compute`.
     """
     # Longest first within a table, so that no worker waits long for another; a key may be in two tables.
     ordered = [c for t in tables.values() for c in sorted(t.configs.values(), key=seconds, reverse=True)]
     unique = list({parts.path(c): c for c in ordered}.values())
+    _files.probe("--save", directory)
+    store.manifest(directory)  # a broken one shows before the first run
     parts.check(unique)
     missing = [c for c in unique if parts.find(c) is None]
     waiting = dict(tables)
@@ -275,17 +295,3 @@ class _Progress:
         else:
             self._bar.set_postfix_str(f"{self._count}/{self._total}")
             self._bar.update(seconds(config))
-
-
-def listing(tables: Mapping[str, Table], jobs: int) -> str:
-    """Return what there is to compute, a line per table: configurations, runs, estimated minutes."""
-    lines, whole = [("table", "configs", "runs", "minutes", "target")], 0.0
-    for name, table in tables.items():
-        configs = list(table.configs.values())
-        minutes = sum(map(seconds, configs)) / 60 / jobs
-        whole += minutes
-        lines.append(
-            (name, str(len(configs)), str(sum(c.seeds for c in configs)), f"{minutes:.1f}", table.target)
-        )
-    lines.append(("all", "", "", f"{whole:.0f}", f"with {jobs} processes"))
-    return "\n".join(f"{a:<24}{b:>8}{c:>8}{d:>9}  {e}" for a, b, c, d, e in lines)

@@ -2,15 +2,17 @@
 
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qbp import _files
+from qbp._files import printable
 from qbp.experiments import registry
 from qbp.results import store
 
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
 
 COLUMNS = {"key": "text", "config": "text", "core": "text", "seed": "int64", "step": "int64"}
 COLUMNS |= {"metric": "text", "value": "float64"}
+ROW = ["key", "seed", "step", "metric"]  # what names a row: it stands once
 ENTRY: dict[str, type | tuple[type, ...]] = {  # what the manifest says of every table ...
     "target": str, "command": str, "sha256": str, "rows": int, "core": str, "packages": dict,
     "machine": str, "minutes": (int, float),
 }  # fmt: skip
 OF_RUNS: dict[str, type] = {"seeds": int, "configs": dict}  # ... and of those with rows of runs
 OTHER_KINDS = ("benchmarks",)  # timings: columns of their own, and no two measurements agree
+# A table of a stranger is read up to here; the largest of ours has 400,000 rows.
+MOST_ROWS, MOST_BYTES, LONGEST_TEXT = 5_000_000, 500_000_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Mismatch:
 
     Attributes:
         table: name of the table, or of the page.
-        check: what was looked at: file, sha256, schema, manifest, config, seeds, core, value, claim, readme.
+        check: what was looked at: file, sha256, schema, manifest, config, seeds, core, consistency, value,
+            claim, readme.
         message: what is wrong, one line.
         row: {"key", "seed", "step", "metric"} of a row, None where it is not about one.
         stored, recomputed: the two values, as numbers or text, None where there are none.
@@ -53,7 +59,7 @@ class Mismatch:
         if self.stored is not None:
             lines.append(f"stored {self.stored}, computed {self.recomputed}")
         lines += [f"recompute: {self.command}"] if self.command else []
-        return "\n    ".join(lines)
+        return "\n    ".join(map(printable, lines))
 
 
 @dataclass
@@ -80,13 +86,28 @@ class Checked:
 def listed(directory: Path) -> tuple[dict[str, Any], list[Mismatch]]:
     """Return the manifest, empty if it cannot be read, and what is wrong with it."""
     try:
-        found = store.manifest(directory)
-        if isinstance(found, dict):
-            return found, []
-        error: object = "it is not an object"
-    except ValueError as broken:
-        error = broken
-    return {}, [Mismatch("MANIFEST.json", "manifest", f"cannot be read: {error}")]
+        return store.manifest(directory), []
+    except ValueError as error:
+        return {}, [Mismatch("MANIFEST.json", "manifest", str(error))]
+
+
+def read(raw: bytes) -> "pd.DataFrame":
+    """Return the rows of a file, its texts as categories.
+
+    Raises:
+        ValueError: it is no table, or larger than what is read.
+    """
+    import pandas as pd
+    from pyarrow import BufferReader, parquet
+
+    try:
+        file = parquet.ParquetFile(BufferReader(raw)).metadata
+        size = sum(file.row_group(at).total_byte_size for at in range(file.num_row_groups))
+        if file.num_rows > MOST_ROWS or size > MOST_BYTES:
+            raise ValueError(f"{file.num_rows} rows of {size} bytes, of at most {MOST_ROWS} and {MOST_BYTES}")
+        return pd.read_parquet(io.BytesIO(raw), read_dictionary=[c for c in COLUMNS if COLUMNS[c] == "text"])
+    except Exception as error:  # pyarrow raises what it likes on bytes that are no table
+        raise ValueError(f"cannot be read as a table: {error}") from error
 
 
 def check(name: str, entry: Any, directory: Path) -> Checked:
@@ -97,8 +118,6 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
         entry: what the manifest says of it, None if it says nothing.
         directory: the results folder.
     """
-    import pandas as pd
-
     found, path = Checked(), directory / f"{name}.parquet"
 
     def wrong(check: str, message: str, **more: Any) -> None:
@@ -109,9 +128,9 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
         return found
     raw = path.read_bytes()
     try:
-        frame = pd.read_parquet(io.BytesIO(raw))
-    except Exception as error:  # pyarrow raises what it likes on bytes that are no table
-        wrong("file", f"cannot be read as a table: {error}")
+        frame = read(raw)
+    except ValueError as error:
+        wrong("file", str(error))
         return found
     found.rows = len(frame)
     if not isinstance(entry, dict):
@@ -125,17 +144,18 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
         wrong("manifest", message)
     if not of_runs:
         return found
-    if message := _columns(frame):
-        wrong("schema", message)
+    if messages := list(columns(frame)):
+        for message in messages:
+            wrong("schema", message)
         return found
-    frame = frame.astype({column: str for column, kind in COLUMNS.items() if kind == "text"})
+    frame = frame.astype({column: "category" for column, kind in COLUMNS.items() if kind == "text"})
     found.core = "+".join(sorted(frame["core"].unique()))
     if found.core != entry.get("core"):
         wrong("core", "the rows are of another", stored=str(entry.get("core")), recomputed=found.core)
     good, others = _configs(frame, entry, found.verb)
-    found.mismatches += [replace(m, table=name) for m in (*_rows(frame), *others)]
+    found.mismatches += [replace(m, table=name) for m in (*broken(frame), *others)]
     if good:
-        found.now = store.core_of(_config(good[0], frame[frame["key"] == good[0]]), found.verb)
+        found.now = store.core_of(config_of(good[0], frame[frame["key"] == good[0]]), found.verb)
     found.frame = frame[frame["key"].isin(good)].reset_index(drop=True)
     return found
 
@@ -147,31 +167,40 @@ def _entry(entry: Mapping[str, Any], frame: "pd.DataFrame", *, of_runs: bool) ->
             yield f"{name} is {repr(entry.get(name))[:60]}"
     if entry.get("rows") != len(frame):
         yield f"rows is {entry.get('rows')!r}, and the table has {len(frame)}"
-    if of_runs and {"key", "seed"} <= set(frame.columns):
+    if of_runs and not list(columns(frame)):
         seeds = frame.groupby("key", observed=True)["seed"].nunique().max()
         if entry.get("seeds") != seeds:
             yield f"seeds is {entry.get('seeds')!r}, and the table has {seeds}"
 
 
-def _columns(frame: "pd.DataFrame") -> str:
-    """Say what is wrong with the columns; empty if nothing is."""
+def columns(frame: "pd.DataFrame") -> Iterator[str]:
+    """Say what is wrong with the columns of a frame."""
     if list(frame.columns) != list(COLUMNS):
-        return f"columns are {', '.join(map(str, frame.columns))}, not {', '.join(COLUMNS)}"
+        yield f"columns are {', '.join(map(str, frame.columns))}, not {', '.join(COLUMNS)}"
     for column, kind in COLUMNS.items():
-        values = frame[column].cat.categories if frame[column].dtype == "category" else frame[column]
-        found = str(values.dtype)
-        if found != kind and not (kind == "text" and found in ("object", "str", "string")):
-            return f"column {column} is {found}, not {kind}"
-    if frame.drop(columns="value").isna().any(axis=None):
-        return "a row lacks its key, config, core or metric"
-    return ""
+        if list(frame.columns).count(column) != 1:
+            continue
+        if kind != "text":
+            if str(frame[column].dtype) != kind:
+                yield f"column {column} is {frame[column].dtype}, not {kind}"
+            continue
+        category = frame[column].dtype == "category"
+        values = list(frame[column].cat.categories if category else frame[column])
+        others = {type(value).__name__ for value in values if not isinstance(value, str)}
+        if category and frame[column].isna().any():
+            others.add("nothing")
+        if others:
+            yield f"column {column} holds {', '.join(sorted(others))}, not only text"
+        elif max(map(len, values), default=0) > LONGEST_TEXT:
+            yield f"column {column} has a text of more than {LONGEST_TEXT} characters"
 
 
-def _rows(frame: "pd.DataFrame") -> Iterator[Mismatch]:
-    """Yield rows that stand twice and values that are not finite: a diverged run keeps its last ones."""
-    twice = frame.duplicated(["key", "seed", "step", "metric"]).to_numpy()
-    broken = ~np.isfinite(frame["value"].to_numpy())
-    for where, what in ((twice, "stands twice"), (broken, "is not finite")):
+def broken(frame: "pd.DataFrame") -> Iterator[Mismatch]:
+    """Yield rows that stand twice, whatever their values, and values that are not finite: a diverged run
+    keeps its last ones."""
+    twice = frame.duplicated(ROW, keep=False).to_numpy()
+    infinite = ~np.isfinite(frame["value"].to_numpy())
+    for where, what in ((twice, "stands twice"), (infinite, "is not finite")):
         if where.any():
             row = frame.iloc[int(where.argmax())]
             more = f", one of {where.sum()}" if where.sum() > 1 else ""
@@ -184,42 +213,58 @@ def _configs(frame: "pd.DataFrame", entry: Mapping[str, Any], verb: str) -> tupl
     commands = entry["configs"] if isinstance(entry.get("configs"), dict) else {}
     for key in sorted(commands.keys() - set(frame["key"])):
         wrong.append(Mismatch("", "config", f"the manifest lists {key}, of which there is no row"))
-    for key, part in frame.groupby("key", sort=False):
+    for key, part in frame.groupby("key", sort=False, observed=True):
         try:
-            config = _config(str(key), part)
-        except (TypeError, ValueError) as error:
-            wrong.append(Mismatch("", "config", f"of {key}: {error}"))
+            config = config_of(str(key), part)
+            command = store.command(config, verb)
+            wrong += records(config, part, verb)
+        except Exception as error:  # what a stranger wrote there may break anything
+            wrong.append(Mismatch("", "config", f"of {key}: {str(error) or type(error).__name__}"))
             continue
         good.append(str(key))
-        command = store.command(config, verb)
         said = re.sub(r" --device \S+", "", str(commands.get(key)))  # where it ran is no part of it
-        if absent := sorted(set(config.run_seeds) - set(part["seed"])):
-            wrong.append(Mismatch("", "seeds", f"{key} lacks {absent}", command=command))
-        elif commands and said != command:
+        if commands and said != command and config.seeds == part["seed"].max() - part["seed"].min() + 1:
             what = f"of {key}: the manifest's command is not that of the rows"
             wrong.append(Mismatch("", "config", what, stored=said, recomputed=command))
-        steps = registry.of(config.experiment, verb).records(config)
-        wrong += _records(part, set(steps), command)
     return good, wrong
 
 
-def _config(key: str, part: "pd.DataFrame") -> Any:
-    """Return the configuration of these rows, for all their seeds; raise ValueError if it is not theirs."""
-    texts = part["config"].unique()
+def config_of(key: str, part: "pd.DataFrame") -> Any:
+    """Return the configuration of these rows, for as many seeds; raise ValueError if it is not theirs."""
+    texts = list(part["config"].unique())
     if len(texts) > 1:
         raise ValueError(f"its rows have {len(texts)} of them")
-    plain = json.loads(texts[0])
+    plain = _files.parse(texts[0], "it")
     if (hashed := store.key_of(plain)) != key:
         raise ValueError(f"its key would be {hashed}")
-    first, last = int(part["seed"].min()), int(part["seed"].max())
-    return registry.configuration(plain, seed=first, seeds=last - first + 1)
+    return registry.configuration(plain, seed=int(part["seed"].min()), seeds=int(part["seed"].nunique()))
+
+
+def records(config: Any, part: "pd.DataFrame", verb: str = "run") -> Iterator[Mismatch]:
+    """Yield what these rows lack of the seeds and recorded steps of their configuration.
+
+    Raises:
+        ValueError: the configuration has more records than there are rows.
+    """
+    command, key = store.command(config, verb), part["key"].iloc[0]
+    first, last, seeds = int(part["seed"].min()), int(part["seed"].max()), set(part["seed"])
+    if absent := list(islice((seed for seed in range(first, last) if seed not in seeds), 5)):
+        more = f" and others, {last - first + 1 - len(seeds)}" * (last - first + 1 - len(seeds) > 5)
+        yield Mismatch("", "seeds", f"{key} lacks {absent}{more}", command=command)
+    if config.steps // config.record_every > len(part):  # before a list of them is made
+        raise ValueError(f"it has records of {config.steps} steps, and there are {len(part)} rows")
+    yield from _records(part, set(registry.of(config.experiment, verb).records(config)), command)
 
 
 def _records(part: "pd.DataFrame", steps: set[int], command: str) -> Iterator[Mismatch]:
     """Yield the first metric that does not have one value for each seed and recorded step."""
     seeds = set(part["seed"])
-    for metric, rows in part.groupby("metric", sort=False):
+    for metric, rows in part.groupby("metric", sort=False, observed=True):
         kept = [max(steps)] if metric == "diverged" else steps
+        if len(seeds) * len(kept) > 2 * len(part):
+            said = f"{metric} of {part['key'].iloc[0]} has {len(rows)} of {len(seeds) * len(kept)} records"
+            yield Mismatch("", "seeds", said, command=command)
+            break
         want = {(seed, step) for seed in seeds for step in kept}
         have = set(zip(rows["seed"], rows["step"], strict=True))
         if other := want ^ have:
@@ -233,7 +278,7 @@ def _records(part: "pd.DataFrame", steps: set[int], command: str) -> Iterator[Mi
 
 
 def named(row: Any) -> dict[str, Any]:
-    """Return what names a row: key, seed, step, metric."""
+    """Return what names a row, ROW."""
     return {"key": row["key"], "seed": int(row["seed"]), "step": int(row["step"]), "metric": row["metric"]}
 
 

@@ -15,13 +15,14 @@ from qbp.experiments import registry
 from qbp.experiments.registry import run
 from qbp.results import store
 from qbp.results.integrity import Mismatch, named, words
+from qbp.results.table import seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from qbp.experiments.result import Result
 
-# |stored - computed| may be RELATIVE * |stored| + OF_RANGE * (largest |value| of this metric in this run).
+# |stored - computed| may be RELATIVE * |computed| + OF_RANGE * (largest |value| of this metric in this run).
 # Sums are added in another order alone than in a batch, and with the instructions of another CPU.  Over 500
 # steps that makes 1e-12 of the range in float64 (1e-10 in Sellier's waves) and 1e-5 in float32; the relative
 # part is what is left of a metric that has fallen by orders of magnitude.
@@ -32,6 +33,8 @@ OF_RANGE = {"float64": 1e-9, "float32": 1e-5}
 # what other rounding makes of this very run up to that step; between kinds of CPU we have measured up to 50
 # times what the order of sums makes.
 SPREAD = 200
+PER_RUN, PER_STEP = 0.05, 1.2e-3  # seconds that a run takes alone, beside what it adds to a batch
+LONGEST = 120  # seconds that a run may take by our estimate; the longest of ours takes twelve
 
 
 class Rerun(NamedTuple):
@@ -60,30 +63,85 @@ class Outcome:
     mismatches: list[Mismatch] = field(default_factory=list)
 
 
+def shares(runs: Mapping[str, int], rows: int, costs: Mapping[str, float]) -> dict[str, float]:
+    """Return how many rows to expect of each table, so that all take what as many of every table would.
+
+    A table whose runs are cheap gives more of them, as one over the root of what a run takes: that leaves the
+    least chance of a forgery to all of them together.
+
+    Args:
+        runs: {table: number of its runs}; more rows than that are not drawn.
+        rows: how many, if each table gave as many.
+        costs: {table: what a run takes}, in any unit; 1 where it is not there.
+
+    Example:
+        >>> shares({"cheap": 20, "dear": 20}, 10, {"cheap": 1.0, "dear": 16.0})
+        {'cheap': 17.0, 'dear': 4.25}
+    """
+    found, left = dict[str, float](), dict(runs)
+    costs = {name: costs.get(name, 1.0) for name in runs}
+    budget = rows * sum(costs.values()) / max(1, len(runs))
+    while left:
+        each = budget / sum(costs[name] ** 0.5 for name in left)
+        full = [name for name in left if each / costs[name] ** 0.5 >= left[name]]
+        for name in full or list(left):
+            found[name] = float(left.pop(name)) if full else each / costs[name] ** 0.5
+            if not full:
+                left.pop(name)
+            budget -= found[name] * costs[name]
+    return {name: found[name] for name in runs}
+
+
+def chances(
+    frames: "Mapping[str, pd.DataFrame]", rows: int, costs: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Return how likely a sample has a run of each table that is forged.
+
+    Args:
+        frames, rows, costs: as in :func:`sample`.
+
+    Returns:
+        {table: {"table": if all of it is forged, "configuration": if all runs of one are, "run": if one is}}.
+    """
+    keys = {name: frame["key"].nunique() for name, frame in frames.items()}
+    runs = {name: len(frame.drop_duplicates(["key", "seed"])) for name, frame in frames.items()}
+    expected = shares(runs, rows, costs)
+    of = {"table": dict.fromkeys(runs, 1), "configuration": keys, "run": runs}
+    return {n: {what: min(1.0, expected[n] / count[n]) for what, count in of.items()} for n in runs}
+
+
 def sample(
     frames: "Mapping[str, pd.DataFrame]",
     rows: int,
     seed: int,
     verbs: Mapping[str, str] = MappingProxyType({}),
+    costs: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Rerun]:
-    """Draw rows, as many from each table as from the others, and gather those of one run.
+    """Draw rows of every table, as :func:`shares` says, and gather those of one run.
+
+    In a table each configuration is drawn once before one is drawn again; of a run, one row is.
 
     Args:
         frames: {table: its rows}, each with a default index.
-        rows: how many; with fewer rows than tables, the tables are drawn, too.
+        rows: how many.
         seed: of the draw.
         verbs: {table: subcommand that runs its rows}, where it is not "run".
+        costs: {table: what a run of it takes}, all the same by default.
 
     Returns:
         The runs that compute these rows again, in the order of the tables.
     """
-    drawn, names = draws.stream(seed, "verify"), [name for name, frame in frames.items() if len(frame)]
-    extra = set(drawn.permutation(len(names))[: rows % max(1, len(names))])
+    drawn = draws.stream(seed, "verify")
+    orders = {name: _order(frame, drawn) for name, frame in frames.items()}
+    runs = {name: len(order) for name, order in orders.items()}
+    expected = shares(runs, rows, costs)
+    names = [list(runs)[at] for at in drawn.permutation(len(runs))]
+    ends = np.floor(np.cumsum([expected[name] for name in names]) + drawn.random() + 1e-9).astype(int)
+    counts = dict(zip(names, np.diff(ends, prepend=0), strict=True))
     found: dict[tuple[str, int, str], Rerun] = {}
-    for number, name in enumerate(names):
+    for name, order in orders.items():
         frame = frames[name]
-        count = min(rows // len(names) + (number in extra), len(frame))
-        for at in sorted(drawn.choice(len(frame), count, replace=False)):
+        for at in order[: counts[name]]:
             row = frame.loc[at]
             plain, seed_of = json.loads(row["config"]), int(row["seed"])
             one = row["key"], seed_of, registry.of(plain["experiment"], verbs.get(name, "run")).verb
@@ -96,10 +154,45 @@ def sample(
     return list(found.values())
 
 
+def cost(frame: "pd.DataFrame", minutes: Any) -> float:
+    """Return what one run of a table takes, in seconds: by its manifest, as far as our estimate bears it out.
+
+    Args:
+        frame: rows of the table.
+        minutes: what the manifest says of the whole table; anything, from a stranger.
+    """
+    first = frame.drop_duplicates("key")
+    configs = [registry.configuration(json.loads(text), seeds=1) for text in first["config"]]
+    runs = frame.drop_duplicates(["key", "seed"])["key"].value_counts()
+    weights = [runs[key] for key in first["key"]]
+    mean = float(np.average([_seconds(replace(c, seeds=2)) - _seconds(c) for c in configs], weights=weights))
+    alone = PER_RUN + PER_STEP * float(np.average([c.steps for c in configs], weights=weights))
+    said = 60 * minutes / runs.sum() if isinstance(minutes, int | float) and 0 <= minutes < 1e6 else mean
+    return alone + float(np.clip(said, mean, 10 * mean))
+
+
+def _seconds(config: Any) -> float:
+    try:
+        return min(seconds(config), 1e9)
+    except OverflowError:  # numbers of a stranger
+        return 1e9
+
+
+def _order(frame: "pd.DataFrame", drawn: np.random.Generator) -> np.ndarray:
+    """Return the labels of rows in the order they are drawn in, one of each run: a run of each configuration,
+    then a second one of each."""
+    mixed = frame.iloc[drawn.permutation(len(frame))][["key", "seed"]]
+    heads = mixed.drop_duplicates()
+    again = heads.groupby("key", observed=True, sort=False).cumcount()
+    return heads.index[np.argsort(again, kind="stable")].to_numpy()
+
+
 def recompute(again: Rerun) -> Outcome:
     """Run a configuration again, alone, and compare every stored row of this run."""
     found, command = Outcome(), store.command(again.config, again.verb) + " --json"
     try:
+        if (expected := _seconds(again.config)) > LONGEST:
+            raise ValueError(f"it would take about {expected:.3g} s, of at most {LONGEST} s")
         done = run(again.config, verb=again.verb)
     except Exception as error:  # whatever it is, the row cannot be computed
         what = f"cannot be computed: {error}"
@@ -109,7 +202,7 @@ def recompute(again: Rerun) -> Outcome:
     for table, (part, drawn) in again.parts.items():
         stored = part["value"].to_numpy()
         new = computed.reindex(list(zip(part["metric"], part["step"], strict=True))).to_numpy()
-        allowed, largest = tolerance(part, again.config.dtype)
+        allowed, largest = tolerance(part.assign(value=new), again.config.dtype)
         off = _excess(stored, new, allowed)
         if np.isfinite(off).all() and (over := off > 1).any():
             looser = allowed + SPREAD * spread(done, part["step"].to_numpy(), again.verb) * largest
@@ -133,14 +226,14 @@ def tolerance(part: "pd.DataFrame", dtype: str) -> tuple[np.ndarray, np.ndarray]
     """Return by how much each row of a run may differ when it is computed again, and its metric's range.
 
     Args:
-        part: rows of one configuration and seed.
+        part: rows of one configuration and seed, with the values that were computed.
         dtype: of the run.
 
     Returns:
         Both in the unit of each row's value, (rows,).
     """
     size = part["value"].abs()
-    largest = size.groupby(part["metric"], sort=False).transform("max").to_numpy()
+    largest = size.groupby(part["metric"], sort=False, observed=True).transform("max").to_numpy()
     return RELATIVE[dtype] * size.to_numpy() + OF_RANGE[dtype] * largest, largest
 
 

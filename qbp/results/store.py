@@ -1,4 +1,4 @@
-"""Storage of result tables: the only file input and output of the package.
+"""Storage of result tables.
 
 A table is Parquet in long form, one row per recorded value: config, seed, step, metric, value.
 MANIFEST.json says for each table what produced it; a table whose bytes do not match its manifest is refused.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qbp import _files
 from qbp.experiments import registry
 from qbp.experiments.perceptrons import EXPERIMENTS
 from qbp.experiments.registry import PERCEPTRONS, Kind
@@ -28,7 +29,7 @@ from qbp.results.digest import Code
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1
+SCHEMA, MANIFEST = 1, "MANIFEST.json"
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
 DIRECTORY = ROOT / "results"
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
@@ -38,7 +39,7 @@ NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: no
 
 
 def config_dict(config: Any) -> dict[str, Any]:
-    """Return a configuration as plain data, without device and seeds: what determines one seed's numbers."""
+    """Return what determines one seed's numbers as plain data: a configuration without device and seeds."""
     return {name: value for name, value in asdict(config).items() if name not in NOT_KEY}
 
 
@@ -54,12 +55,7 @@ def key_of(config: dict[str, Any]) -> str:
 
 
 def verb_of(command: Any) -> str:
-    """Return the subcommand of `qbp` that a table's command has, which says what its rows are.
-
-    Example:
-        >>> verb_of("qbp terrain curve --seeds 20")
-        'terrain'
-    """
+    """Return the subcommand of a table's command, which says what its rows are: "grid" or "terrain"."""
     return [*str(command).split(), "", ""][1]
 
 
@@ -109,8 +105,7 @@ def to_frame(result: Result, core: str | None = None, verb: str = "run") -> "pd.
     """Return a result in long form: key, config, core, seed, step, metric, value.
 
     `diverged` is stored as a metric of the last step.  A value that is not finite is stored as the last
-    finite one of its run: on the way out a norm overflows before the loss does.  The frame's attributes have
-    the command and seconds.
+    finite one of its run, as a norm overflows before the loss does.  Its attributes are command and seconds.
 
     Args:
         result: what to write down.
@@ -144,7 +139,7 @@ def _last_finite(values: np.ndarray) -> np.ndarray:
 def save(
     name: str, results: Iterable[Result], *, command: str, target: str, directory: Path = DIRECTORY
 ) -> Path:
-    """Write one table and its manifest entry, each atomically.
+    """Write one table and its manifest entry, each whole or not at all, and return the table's path.
 
     Args:
         name: the table is `name`.parquet.
@@ -153,8 +148,9 @@ def save(
         target: the item of the paper it speaks to.
         directory: the results folder.
 
-    Returns:
-        The table's path.
+    Raises:
+        ValueError: two results have one row; the manifest cannot be read, does not list a file of this name,
+            or says that another subcommand made it.  Nothing is replaced.
     """
     frames = (to_frame(result, verb=verb_of(command)) for result in results)
     return save_frames(name, frames, command=command, target=target, directory=directory)
@@ -169,6 +165,7 @@ def save_frames(
     frames = list(frames)
     table = pd.concat(frames, ignore_index=True)
     table.attrs = {}  # seconds are no part of a table: the same numbers are the same bytes
+    _once(table, name)
     for column in ("key", "config", "core", "metric"):
         table[column] = table[column].astype("category")
     entry = {
@@ -185,26 +182,18 @@ def save_frames(
 def write_table(
     name: str, table: "pd.DataFrame", entry: Mapping[str, Any], directory: Path = DIRECTORY
 ) -> Path:
-    """Write any table and its manifest entry, each atomically.
+    """Write any table and its manifest entry; the rest as :func:`save`.
 
     Args:
-        name: the table is `name`.parquet.
         table: its rows.
         entry: what the manifest says of it beside hash, rows, packages and machine; `core` is the digest of
             the present code unless given.
-        directory: the results folder.
-
-    Returns:
-        The table's path.
     """
-    buffer = io.BytesIO()
+    path, buffer = directory / f"{name}.parquet", io.BytesIO()
     numbers = [column for column in table.columns if table[column].dtype == "float64"]
     words = [column for column in table.columns if column not in numbers]
     layout = {"use_dictionary": words, "use_byte_stream_split": numbers}  # a fifth smaller: equal bytes meet
     table.to_parquet(buffer, index=False, compression="zstd", compression_level=19, **layout)
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{name}.parquet"
-    write(path, buffer.getvalue())
     found = {
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "rows": len(table),
@@ -212,15 +201,28 @@ def write_table(
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
     whole = {"core": core_digest(), **entry, **found}  # in one order: a table made again changes few lines
-    tables = {**manifest(directory), name: {key: whole[key] for key in ENTRY if key in whole}}
-    write(directory / "MANIFEST.json", (json.dumps(dict(sorted(tables.items())), indent=1) + "\n").encode())
+    listed = {key: whole[key] for key in ENTRY if key in whole}
+    with _files.locked(directory):  # another process may have listed a table of its own meanwhile
+        tables = manifest(directory)
+        if name not in tables and path.exists() and path.read_bytes() != buffer.getvalue():
+            raise ValueError(f"{path} is there, but {directory / MANIFEST} does not list it: move it away")
+        made = tables.get(name, listed).get("command")
+        if verb_of(made) != verb_of(listed.get("command")):
+            raise ValueError(f"{path} was made by `{made}`, and is not replaced: take another folder")
+        _files.write(path, buffer.getvalue())
+        text = json.dumps(dict(sorted({**tables, name: listed}.items())), indent=1)
+        _files.write(directory / MANIFEST, (text + "\n").encode())
     return path
 
 
 def manifest(directory: Path = DIRECTORY) -> dict[str, Any]:
-    """Return the manifest, {table: entry}; empty if there is none yet."""
-    path = directory / "MANIFEST.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    """Return the manifest, {table: entry}; empty if there is none yet.
+
+    Raises:
+        ValueError: the file is no JSON object.
+    """
+    path = directory / MANIFEST
+    return _files.parse(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
 def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
@@ -281,6 +283,7 @@ def _from_frame(part: "pd.DataFrame", table: str) -> Result:
     seeds = np.sort(part["seed"].unique())
     config = registry.configuration(config, seed=int(seeds[0]), seeds=len(seeds))
     history, diverged = {}, np.zeros(len(seeds), dtype=bool)
+    _once(part, table)
     for metric, rows in part.groupby("metric", observed=True, sort=False):
         square = rows.pivot(index="seed", columns="step", values="value")
         if metric == "diverged":
@@ -290,11 +293,8 @@ def _from_frame(part: "pd.DataFrame", table: str) -> Result:
     return Result(config, None, steps, history, None, diverged, seconds=float("nan"), table=table)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    try:
-        new.write_bytes(content)
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)  # there only if writing failed
+def _once(rows: "pd.DataFrame", table: str) -> None:
+    if (twice := rows.duplicated(["key", "seed", "step", "metric"])).any():
+        row = rows[twice].iloc[0]
+        said = f"{row['metric']} of seed {row['seed']} at step {row['step']} of {row['key']}"
+        raise ValueError(f"{table} has two values of one row: {said}")

@@ -1,4 +1,5 @@
-"""Tables as they are asked for: what one is to hold, which command makes it, and its rows read by label."""
+"""Tables as they are asked for: what one is to hold, which command makes it and what that takes, and its
+rows read by label."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -8,13 +9,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qbp import _checks
+from qbp.baseline.waves import WaveConfig
+from qbp.experiments import registry
+from qbp.perceptrons.mlp import MLP
 from qbp.results import store
 
 if TYPE_CHECKING:
+    from qbp.experiments.perceptrons import Experiment
     from qbp.experiments.result import Result
 
 
 PROFILES: dict[str, dict[str, int]] = {"paper": {}, "quick": {"seeds": 2, "steps": 20}}
+
+
+SHAPES = {"curve": (1, 1, 3, 2), "telecom": (12, 1, 1024, 256), "mnist": (784, 10, 2000, 3000)}  # in, out, n
+
+
+def seconds(config: "Experiment") -> float:
+    """Estimate what a configuration takes on one core of a laptop, to order and announce the work."""
+    if own := registry.of(config.experiment).seconds:
+        return own(config)
+    n_in, n_out, train, val = SHAPES[config.experiment]
+    train, val = (config.points, config.points) if config.experiment == "curve" else (train, val)
+    train = 10 * config.per_class if config.per_class else train
+    size, c = MLP(n_in, config.n_hidden, n_out, config.n_layers).n_params, config.algorithm
+    step = 5e-5 * (1 + config.n_layers) + 6e-8 * size * (0.5 + min(config.batch_size, train) / 32)
+    if isinstance(c, WaveConfig):
+        step += size * (2.6e-6 * c.points / 64 if c.form == "wave" else 1.1e-7)
+    units = (train + val) * config.n_hidden * config.n_layers
+    record = 2.2e-8 * units + 2e-11 * (3 * train + val) * size
+    return config.seeds * (config.steps * step + (config.steps / config.record_every + 2) * record)
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,20 @@ def at_profile(tables: Mapping[str, Table], profile: str, seeds: int | None = No
         return {store.key(config): config for config in configs}
 
     return {name: replace(table, configs=content(table)) for name, table in tables.items()}
+
+
+def listing(tables: Mapping[str, Table], jobs: int) -> str:
+    """Return what there is to compute, a line per table: configurations, runs, estimated minutes."""
+    lines, whole = [("table", "configs", "runs", "minutes", "target")], 0.0
+    for name, table in tables.items():
+        configs = list(table.configs.values())
+        minutes = sum(map(seconds, configs)) / 60 / jobs
+        whole += minutes
+        lines.append(
+            (name, str(len(configs)), str(sum(c.seeds for c in configs)), f"{minutes:.1f}", table.target)
+        )
+    lines.append(("all", "", "", f"{whole:.0f}", f"with {jobs} processes"))
+    return "\n".join(f"{a:<24}{b:>8}{c:>8}{d:>9}  {e}" for a, b, c, d, e in lines)
 
 
 def read(

@@ -1,4 +1,4 @@
-"""Verification of the committed results: each table checked whole, a sample of its runs computed again."""
+"""Verification of result tables: each checked whole and beside the others, a sample of its runs run again."""
 
 import secrets
 from collections.abc import Callable, Collection
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from qbp import _checks
+from qbp._files import printable
 from qbp.results import store
+from qbp.results.consistency import disagreements
 from qbp.results.integrity import Mismatch, check, listed
-from qbp.results.rerun import OF_RANGE, RELATIVE, SPREAD, recompute, sample
+from qbp.results.rerun import OF_RANGE, RELATIVE, SPREAD, chances, cost, recompute, sample
 
 SHOWN = 40  # mismatches printed as text
 
@@ -22,7 +24,9 @@ class Report:
         tables: {table: rows}, of every table that can be read.
         older: {table: digest} of the tables that other code than the present has made.
         seed: of the sample.
-        sampled, runs, compared: rows drawn, runs they took, stored rows of these runs.
+        sampled, runs, compared: rows drawn, one of a run; runs they took; stored rows of these runs.
+        chances: {table: {"run", "configuration", "table": probability that the sample has a forged run, where
+            one run, one configuration or the whole table is forged}}.
         loose: those of them that agree only as far as a run that amplifies rounding repeats itself.
         worst: the largest difference found, in units of what is tolerated.
         printed: numbers on pages that were compared with the tables.
@@ -37,6 +41,7 @@ class Report:
     compared: int = 0
     loose: int = 0
     worst: float = 0.0
+    chances: dict[str, dict[str, float]] = field(default_factory=dict)
     printed: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
 
@@ -48,14 +53,16 @@ class Report:
         return {"ok": not self.mismatches} | plain | {"tolerance": tolerance}
 
     def __str__(self) -> str:
-        names = f": {', '.join(self.tables)}" if self.tables else ""
+        names = printable(f": {', '.join(self.tables)}" if self.tables else "")
         lines = [f"{len(self.tables)} tables, {sum(self.tables.values())} rows{names}"]
-        lines += [f"{name} was made by other code (core {core})" for name, core in self.older.items()]
+        older = [f"{name} was made by other code (core {core})" for name, core in self.older.items()]
+        lines += map(printable, older)
         if self.runs:
             lines.append(
                 f"computed again: {self.sampled} rows drawn with --seed {self.seed}, in {self.runs} runs of "
                 f"{self.compared} rows; largest difference {self.worst:.2g} of what is tolerated"
             )
+            lines += [self._chance(what) for what in ("table", "configuration", "run")]
         if self.loose:
             lines.append(
                 f"{self.loose} of these rows are of runs that amplify rounding, and agree within that"
@@ -65,6 +72,12 @@ class Report:
         wrong = len(self.mismatches)
         lines += [f"... and {wrong - SHOWN} more: --json has all"] * (wrong > SHOWN)
         return "\n".join([*lines, "verified" if not wrong else f"{wrong} mismatch{'es' * (wrong > 1)}"])
+
+    def _chance(self, what: str) -> str:
+        """Say how likely such a sample finds what is forged, in the best and the worst table for a forger."""
+        low, high = (of(self.chances, key=lambda name: self.chances[name][what]) for of in (min, max))
+        shown = [f"{100 * self.chances[name][what]:.2g} % ({printable(name)})" for name in (low, high)]
+        return f"chance to find one forged {what} so: from {shown[0]} to {shown[1]}"
 
 
 def verify(
@@ -81,7 +94,8 @@ def verify(
     Args:
         directory: the results folder.
         tables: names of tables, all by default.
-        rows: how many rows to recompute, spread evenly over the tables; 0 recomputes none.
+        rows: how many rows to recompute, if each table gave as many; cheap ones give more, dear ones fewer,
+            in the same time (:func:`~qbp.results.rerun.shares`); 0 recomputes none.
         seed: of the sample; drawn if not given.
         allow_older: a table made by other code is named, but is no mismatch.
         progress: called with the number of runs done, that of all, and what is run next.
@@ -100,23 +114,26 @@ def verify(
         raise ValueError(f"no result tables in {directory}: run `make results` in a checkout of the book")
     for name in tables or ():
         _checks.choice("tables", name, names)
-    report, frames, verbs = Report(seed=seed, mismatches=wrong), {}, {}
+    report, frames, verbs, costs = Report(seed=seed, mismatches=wrong), {}, {}, {}
     for name in names if tables is None else dict.fromkeys(tables):
         entry: Any = manifest.get(name)
         found = check(name, entry, directory)
         report.mismatches += found.mismatches
         if found.rows is not None:
             report.tables[name] = found.rows
-        if found.frame is not None:
+        if found.frame is not None and len(found.frame):
             frames[name], verbs[name] = found.frame, found.verb
+            costs[name] = cost(found.frame, entry.get("minutes"))
         if found.now and found.core != found.now:
             report.older[name] = found.core
             if not allow_older:
                 what = f"made by other code: core {found.core}, now {found.now}"
                 report.mismatches.append(Mismatch(name, "core", what, command=str(entry.get("command"))))
-    todo = sample(frames, rows, seed, verbs)
+    report.mismatches += disagreements(frames, verbs)
+    todo = sample(frames, rows, seed, verbs, costs)
+    report.chances = chances(frames, rows, costs) if todo else {}
     for number, again in enumerate(todo):
-        progress(number, len(todo), " ".join(again.parts))
+        progress(number, len(todo), printable(" ".join(again.parts)))
         done = recompute(again)
         report.sampled += sum(len(drawn) for _, drawn in again.parts.values())
         report.runs += 1

@@ -1,15 +1,24 @@
 """Chapters as programs, on a book of two small notebooks made here."""
 
+import contextlib
+import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from qbp import _files
 from qbp.book import run
 from qbp.book.run import chapters, known_parameters, refresh, reproduce, run_notebook
+from qbp.results.store import ROOT
 
 TOC = """\
 format: jb-book
@@ -76,8 +85,10 @@ def copy(book, tmp_path_factory):
     """What `reproduce` makes of the book, over an earlier copy."""
     out = tmp_path_factory.mktemp("build") / "reproduced"
     out.mkdir()
-    for name in ("_toc.yml", "stale.ipynb"):
+    for name in ("_toc.yml", "stale.ipynb", "deep/stale.md", "first.new.ipynb", "_build/x.html"):
+        (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("an earlier copy")
+    (out / run.MARKER).write_text(json.dumps({"files": ["_toc.yml", "stale.ipynb", "deep/stale.md"]}))
     return out, reproduce(out, book=book, profile="paper", jobs=2)
 
 
@@ -120,7 +131,7 @@ def test_a_cell_that_fails_leaves_the_target_as_it_was(tmp_path):
 def test_reproduce_makes_a_copy_of_the_book_with_executed_notebooks(book, copy):
     out, notebooks = copy
     assert notebooks == [out / "index.ipynb", out / "first.ipynb"]
-    names = {path.name for path in out.iterdir()}
+    names = {path.name for path in out.iterdir()} - {run.MARKER}
     assert names == {"_toc.yml", "index.ipynb", "first.ipynb", "notes.md", "references.md"}  # nothing stale
     for name in ("_toc.yml", "notes.md", "references.md"):
         assert (out / name).read_bytes() == (book / name).read_bytes()
@@ -152,17 +163,68 @@ def test_reproduce_leaves_no_progress_bar_in_an_output(copy):
         assert all(stream.name == "stdout" for stream in streams)
 
 
-def test_reproduce_prints_a_time_per_chapter(book, tmp_path, monkeypatch, capsys):
-    def quick(source, target, parameters):
-        shutil.copy(source, target)
-        return 12.345
+@contextlib.contextmanager
+def nothing_run(function, work, jobs):
+    """In place of the processes: each chapter is copied, in 12.345 seconds."""
 
-    monkeypatch.setattr(run, "run_notebook", quick)
+    def run_all():
+        for source, (out, *_) in work:
+            shutil.copy(source, out / source.name)
+            yield source, 12.345
+
+    yield run_all()
+
+
+def test_reproduce_prints_a_time_per_chapter(book, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run.workers, "computed", nothing_run)
     reproduce(tmp_path / "out", book=book)
     printed = capsys.readouterr()
     found = re.findall(r"^(\w+) +(\d+\.\d) s$", printed.out, re.MULTILINE)
     assert sorted(found) == [("first", "12.3"), ("index", "12.3")]
     assert printed.err == ""  # the bar is for a terminal
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from qbp.book import run
+from qbp.cli import commands
+if __name__ == "__main__":
+    run.BOOK = Path("book")
+    run.reproduce.__kwdefaults__["book"] = run.BOOK
+    sys.exit(commands.main(["reproduce", "--out", "out"]))
+"""
+
+
+def test_ctrl_c_ends_reproduce_with_one_line_and_its_kernel_and_runs_no_other_chapter(tmp_path):
+    """The real program, in a process group of its own as a terminal has it."""
+    book = make_book(tmp_path / "book")
+    begun = tmp_path / "begun"
+    said = f"open({str(begun)!r}, 'w').write(str(os.getpid()))"
+    waiting = f"import os, time\n{said}\ntime.sleep(60)"
+    write(book / "index.ipynb", 'reading = "both"  # which', waiting)
+    write(book / "first.ipynb", 'profile = "quick"', f"open({str(tmp_path / 'other')!r}, 'w')")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    program = subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    while not (begun.exists() and begun.read_text()):
+        assert program.poll() is None, program.stderr.read()
+        time.sleep(0.1)
+    os.killpg(program.pid, signal.SIGINT)
+    assert program.communicate(timeout=20) == ("", "qbp reproduce: interrupted\n")
+    assert program.returncode == 130 and not (tmp_path / "other").exists()
+    until = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < until:
+            os.kill(int(begun.read_text()), 0)
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -176,16 +238,37 @@ def test_reproduce_stops_at_a_chapter_that_fails(jobs, tmp_path):
         reproduce(tmp_path / "out", book=book, jobs=0)
 
 
-@pytest.mark.parametrize("out", ["book", ".", "book/copy", "other", "file"])
-def test_reproduce_clears_nothing_but_an_earlier_copy(out, tmp_path):
+@pytest.mark.parametrize("out", ["book", ".", "book/copy", "other", "file", "link", "theirs", "earlier"])
+def test_reproduce_clears_nothing_but_an_earlier_copy(out, tmp_path, monkeypatch):
+    """Not another Jupyter Book, nor an earlier copy with a file of the reader's in it."""
+    monkeypatch.setattr(run.workers, "computed", nothing_run)
     book = make_book(tmp_path / "book")
-    (tmp_path / "other").mkdir()
-    for name in ("other/thesis.tex", "file"):
+    reproduce(tmp_path / "earlier", book=book)
+    for name in ("other/thesis.tex", "file", "theirs/_toc.yml", "theirs/raw.csv", "earlier/deep/notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "other")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(ValueError, match="out must be a new folder or an earlier copy of the book, got"):
+    message = rf"out must be a new folder or an earlier copy of the book, got '{tmp_path / out}': "
+    with pytest.raises(ValueError, match=message):
         reproduce(tmp_path / out, book=book)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_reproduce_replaces_an_earlier_copy_even_one_that_was_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.workers, "computed", nothing_run)
+    book, out = make_book(tmp_path / "book"), tmp_path / "out"
+    reproduce(out, book=book)
+    whole = {path.name for path in out.iterdir()}
+    (book / "notes.md").unlink()
+    monkeypatch.setattr(run.shutil, "copy2", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reproduce(out, book=book)
+    monkeypatch.setattr(run.shutil, "copy2", shutil.copy)
+    reproduce(out, book=book)
+    assert {path.name for path in out.iterdir()} == whole - {"notes.md"}
+    with _files.locked(out), pytest.raises(OSError, match="another process writes to"):
+        reproduce(out, book=book)
 
 
 def test_refresh_stores_what_a_run_gives_without_the_time_of_day_and_twice_the_same(tmp_path, capsys):

@@ -1,19 +1,24 @@
 """A grid goes on where it stopped, keeps what is done, mixes no code unasked, and stores what a run gives."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from said import Said
 
 import qbp
+from qbp import _files
 from qbp.results import grid, store
-from qbp.results.grid import Parts, compute, listing, run_grid, seconds
-from qbp.results.table import Table, at_profile
+from qbp.results.grid import Parts, compute, run_grid
+from qbp.results.table import Table, at_profile, listing, seconds
 
 OPTIONS = {"n_hidden": 4, "steps": 6, "record_every": 3, "seeds": 2, "device": "cpu"}
 
@@ -149,6 +154,123 @@ def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
         while time.monotonic() < until:
             os.killpg(program.pid, 0)
             time.sleep(0.05)
+
+
+def _changed(**columns):
+    def change(path):
+        frame = pd.read_parquet(path)
+        attrs, frame = frame.attrs, frame.assign(**columns)
+        frame.attrs = attrs
+        frame.to_parquet(path)
+
+    return change
+
+
+def _without(path, *, attributes=False, renamed=False):
+    frame = pd.read_parquet(path)
+    frame.attrs = {} if attributes else frame.attrs
+    frame = frame.rename(columns={"value": "number"} if renamed else {})
+    frame.iloc[: None if attributes or renamed else -1].to_parquet(path)
+
+
+BAD = {  # what was done to a part: how, what is said of it
+    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:999]), "cannot be read as a table"),
+    "empty": (lambda p: p.write_bytes(b""), "cannot be read as a table"),
+    "of another configuration": (lambda p: shutil.copy(p.parent / "other", p), "lacks its command"),
+    "of another key": (_changed(key="0" * 16), "of another configuration"),
+    "not a number": (_changed(value=lambda f: f["value"].where(f.index != 3)), "is not finite"),
+    "of other seeds": (_changed(seed=lambda f: f["seed"] + 1), "has other seeds than 0 to 1"),
+    "another configuration under this key": (
+        _changed(config=lambda f: f["config"].str.replace("0.001", "0.002")), "its key would be"),
+    "a renamed column": (lambda p: _without(p, renamed=True), "columns are"),
+    "without attributes": (lambda p: _without(p, attributes=True), "lacks its command or seconds"),
+    "a row is missing": (_without, "is not there"),
+    "a row twice": (
+        _changed(step=lambda f: f["step"].where(f.index != 1, 0)), "stands twice"),
+    "integers": (_changed(value=1), "column value is int64"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_part_that_is_not_its_configurations_is_set_aside_and_computed_again(fresh, parts, ran, capsys):
+    parts = Parts(parts.folder, core="a" * 16, fresh=fresh)
+    compute(configs(0.1, 0.2), parts)
+    (one, other) = (parts.path(c) for c in configs(0.1, 0.2))
+    good = grid._read(one, None)
+    shutil.copy(other, one.parent / "other")
+    for what, (spoil, said) in BAD.items():
+        spoil(one)
+        ran.clear(), capsys.readouterr()
+        assert compute(configs(0.1, 0.2), parts) == {} and ran == [0.1], what
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{one} ") and said in line and "computed again, and kept as" in line, line
+        assert grid._read(one, None).equals(good)
+    assert len(list(one.parent.glob(f"{one.name}.*.bad"))) == len(BAD)
+
+
+@pytest.mark.parametrize("folder", ["parts", "save"])
+def test_a_folder_that_cannot_be_written_shows_before_anything_is_computed(folder, ran, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    asked = {"parts": tmp_path / "parts", "save": tmp_path / "save", folder: tmp_path / "file" / "below"}
+    with pytest.raises(ValueError, match=f"--{folder} must be a folder that can be written, got .*e/below"):
+        run_grid({"t": table(0.1)}, Parts(asked["parts"]), jobs=1, options="", directory=asked["save"])
+    assert ran == [] and (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_broken_manifest_shows_before_anything_is_computed(parts, ran, tmp_path):
+    (tmp_path / "MANIFEST.json").write_text("{")
+    with pytest.raises(ValueError, match=r"MANIFEST.json cannot be read"):
+        run_grid({"t": table(0.1)}, parts, jobs=1, options="", directory=tmp_path)
+    assert ran == []
+
+
+def test_what_is_computed_when_the_disk_is_full_is_kept_elsewhere(parts, ran, tmp_path, monkeypatch):
+    whole = _files.write
+
+    def full(path, content):
+        if parts.folder in path.parents:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, content)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(_files, "write", full)
+    with pytest.raises(ValueError, match=r"No space left .* --beta-0 0.1 is computed and kept: move") as said:
+        compute(configs(0.1, 0.2), parts)
+    assert ran == [0.1]
+    monkeypatch.setattr(_files, "write", whole)
+    (spare,) = (word for word in str(said.value).split() if word.endswith(".parquet"))
+    shutil.move(spare, str(said.value).split(" cannot be written")[0])
+    compute(configs(0.1, 0.2), parts)
+    assert ran == [0.1, 0.2]
+
+
+WAITING = """
+import time
+from qbp.results.workers import computed
+if __name__ == "__main__":
+    with computed(time.sleep, [(n, (n,)) for n in (0, 60, 60)], 2) as done:
+        print(next(done), flush=True)
+        next(done)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_a_parent_that_is_killed(how, tmp_path):
+    (tmp_path / "waiting.py").write_text(WAITING)
+    program = subprocess.Popen(
+        [sys.executable, "waiting.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(store.ROOT)},
+    )
+    assert program.stdout.readline() == "(0, None)\n"
+    os.kill(program.pid, how)
+    said, _ = program.communicate(timeout=10)  # nobody holds the pipe any more
+    assert "Traceback" not in said  # Python's resource tracker says what it cleans up
+    assert program.returncode == -how
 
 
 def test_the_quick_profile_is_the_same_grid_made_small():

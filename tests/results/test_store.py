@@ -3,12 +3,15 @@
 import dataclasses
 import json
 import shlex
-from pathlib import Path
+import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import qbp
+from qbp import _files
 from qbp.cli.arguments import parser
 from qbp.cli.commands import _configs
 from qbp.results import store
@@ -70,26 +73,95 @@ def test_the_manifest_says_what_made_a_table(made, saved):
     save("other", [made["sellier"]], directory=saved, **WRITTEN)
     assert (saved / "small.parquet").read_bytes() == before
     assert manifest(saved)["small"] == entry and list(manifest(saved)) == ["other", "small"]
-    assert sorted(p.name for p in saved.iterdir()) == ["MANIFEST.json", "other.parquet", "small.parquet"]
+    names = {"MANIFEST.json", "other.parquet", "small.parquet"}
+    assert {p.name for p in saved.iterdir()} == names
 
 
-@pytest.mark.parametrize("broken", ["write_bytes", "replace"])
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
 def test_a_write_that_fails_leaves_what_was_there(made, saved, broken, monkeypatch):
-    def half(path, content):
-        with path.open("wb") as file:
-            file.write(content[: len(content) // 2])
-        raise OSError("no space left on device")
-
     def refused(*_):
         raise OSError("no space left on device")
 
     before = {p.name: p.read_bytes() for p in saved.iterdir()}
-    monkeypatch.setattr(
-        *((Path, "write_bytes", half) if broken == "write_bytes" else (store.os, "replace", refused))
-    )
+    monkeypatch.setattr(_files.os, broken, refused)
     with pytest.raises(OSError, match="no space left"):
         save("small", [made["sellier"]], directory=saved, **WRITTEN)
     assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
+
+
+WRITER = """
+import sys, pandas as pd
+from pathlib import Path
+from qbp.results import store
+for number in range(10):
+    store.write_table(f"{sys.argv[2]}-{number}", pd.DataFrame({"x": [1.0]}), {}, Path(sys.argv[1]))
+"""
+
+
+def test_several_processes_list_every_table_they_write(saved):
+    """Two at once, and this one: none takes another's entry away or trips over its temporary file."""
+    words = [sys.executable, "-c", WRITER, str(saved)]
+    running = [subprocess.Popen([*words, name], stderr=subprocess.PIPE, text=True) for name in "ab"]
+    while any(process.poll() is None for process in running):
+        store.write_table("own", store.read_table("small", saved).head(3), {}, saved)
+    assert [process.communicate()[1] for process in running] == [""] * 2
+    names = {f"{name}-{number}" for name in "ab" for number in range(10)} | {"own", "small"}
+    assert manifest(saved).keys() == names == {path.stem for path in saved.glob("*.parquet")}
+    assert {path.suffix for path in saved.iterdir()} == {".parquet", ".json"}
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    {
+        "{": "Expecting property name",
+        "[]": "not an object",
+        '{"small": ' + "[" * 100_000: "nested too deeply",
+        '{"small": {}, "small": {}}': "the key 'small' stands twice",
+    }.items(),
+)
+def test_a_manifest_that_cannot_be_read_shows_before_a_table_is_replaced(made, saved, text, reason):
+    (saved / "MANIFEST.json").write_text(text)
+    before = {p.name: p.read_bytes() for p in saved.iterdir()}
+    with pytest.raises(ValueError, match=rf"{saved}/MANIFEST.json cannot be read: .*{reason}"):
+        save("small", [made["sellier"]], directory=saved, **WRITTEN)
+    assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
+
+
+def test_a_file_that_the_manifest_does_not_list_is_not_replaced(made, saved):
+    (saved / "mine.parquet").write_text("mine")
+    with pytest.raises(
+        ValueError, match=r"mine.parquet is there, but .*MANIFEST.json does not list it: move"
+    ):
+        save("mine", [made["sellier"]], directory=saved, **WRITTEN)
+    assert (saved / "mine.parquet").read_text() == "mine" and list(manifest(saved)) == ["small"]
+    (saved / "MANIFEST.json").unlink()  # as after a kill between table and manifest
+    save("small", made.values(), directory=saved, **WRITTEN)
+    assert list(manifest(saved)) == ["small"]
+
+
+def test_a_table_is_not_replaced_by_another_subcommands(made, saved):
+    """As `qbp run curve --seeds 2 --save results` would the committed table of `qbp grid curve`."""
+    before = {p.name: p.read_bytes() for p in saved.iterdir()}
+    with pytest.raises(ValueError, match=r"small.parquet was made by `qbp run curve --steps 7`, and is not"):
+        save("small", [made["sellier"]], directory=saved, command="qbp grid small", target="IV")
+    assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
+
+
+def test_two_values_of_one_row_are_refused(made, saved):
+    """Neither written nor, where something else has written them, read."""
+    other = dataclasses.replace(
+        made["sellier"], history={m: 0.9 * v for m, v in made["sellier"].history.items()}
+    )
+    with pytest.raises(ValueError, match=r"both has two values of one row: \w+ of seed 4 at step 0 of"):
+        save("both", [made["sellier"], other], directory=saved, **WRITTEN)
+    assert not (saved / "both.parquet").exists()
+    frame = pd.read_parquet(saved / "small.parquet")
+    pd.concat([frame, frame.iloc[[7]].assign(value=0.5)]).to_parquet(saved / "small.parquet")
+    entry = manifest(saved)["small"]
+    entry["sha256"] = store.hashlib.sha256((saved / "small.parquet").read_bytes()).hexdigest()
+    (saved / "MANIFEST.json").write_text(json.dumps({"small": entry}))
+    with pytest.raises(ValueError, match="small has two values of one row: "):
+        load("small", saved)
 
 
 def test_a_table_that_is_not_the_manifests_is_refused(saved):

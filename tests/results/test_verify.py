@@ -1,6 +1,7 @@
 """Tampering is found: what is stored is checked whole, numbers are computed again, pages print the tables."""
 
 import json
+import re
 import shlex
 from dataclasses import replace
 
@@ -127,6 +128,11 @@ TAMPERED = {  # what was done: how, the check that finds it, what it says
         "schema",
         "loss of seed 6 at step 7 .* stands twice",
     ),
+    "two values of a row": (
+        lambda f: _store(f, pd.concat([_table(f), _table(f).iloc[[7]].assign(value=0.5)])),
+        "schema",
+        "loss of seed 6 at step 7 .* stands twice, one of 2",
+    ),
     "a seed is missing": (lambda f: _without(f, lambda t: t["seed"] == 6), "seeds", r"lacks \[6\]"),
     "the last seed is missing": (
         lambda f: _without(f, lambda t: t["seed"] == 7),
@@ -172,7 +178,8 @@ def test_what_is_as_it_should_be_is_verified(folder):
     assert report.mismatches == [] and report.older == {} and report.worst < 0.1 and report.loose == 0
     assert list(report.tables) == ["benchmarks", "single", "small"]
     runs = report.tables["single"] + report.tables["small"]
-    assert report.sampled == report.compared == runs and report.runs == 12
+    assert report.compared == runs and report.sampled == report.runs == 12
+    assert {chance for of in report.chances.values() for chance in of.values()} == {1.0}
 
 
 def test_files_that_the_manifest_does_not_list_and_timings_are_checked_too(folder):
@@ -213,6 +220,219 @@ def test_a_mismatch_names_the_row_both_values_and_a_command_that_gives_the_secon
     assert str(found.stored) in str(found) and found.command in str(found)
 
 
+# ------------------------------------------------------------------------------------ rows beside other rows
+
+
+def _forged(folder, change, name="small"):
+    """Change the values of rows as one who knows how: whole runs, with the manifest."""
+    frame = _table(folder, name)
+    frame["value"] = change(frame)
+    _store(folder, frame, name)
+
+
+def _of(frame, method):
+    return frame["config"].astype(str).str.contains(f'"method": "{method}"')
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory):
+    """Runs of circuits, as the tables `starts` and `vqe` have them: two circuits, each with two budgets."""
+    folder = tmp_path_factory.mktemp("starts")
+    options = {"qubits": 2, "layers": 1, "seeds": 3, "record_every": 1}
+    for name, layers, steps in (("one", 1, 0), ("two", 1, 2), ("three", 2, 0), ("four", 2, 3)):
+        options |= {"layers": layers, "steps": steps}
+        found = qbp.compare("vqe", ["two-stage", "no-init"], **options)
+        store.save(name, found.values(), directory=folder, **WRITTEN)
+    return folder
+
+
+def _swapped(frame):
+    """Values of the first configuration under the second, and the other way around."""
+    one, two = frame["key"].unique()
+    value = frame["value"].copy()
+    value[frame["key"] == one] = frame["value"][frame["key"] == two].to_numpy()
+    value[frame["key"] == two] = frame["value"][frame["key"] == one].to_numpy()
+    return value
+
+
+def test_a_configuration_scaled_in_all_seeds_disagrees_with_runs_from_the_same_start(folder):
+    _forged(folder, lambda t: t["value"] * np.where(_of(t, "sellier"), 0.9, 1.0))
+    found = verify(folder, rows=0).mismatches
+    assert {(m.table, m.check) for m in found} == {("small", "consistency")}
+    assert re.search("of seed 5 at step 0 of .* disagrees with the same start in small", str(found[0]))
+    ratios = sorted(m.stored / m.recomputed for m in found)
+    assert ratios == pytest.approx([0.9 / 0.95, 1 / 0.95])  # of both to the median of both
+
+
+def test_rows_of_circuits_that_are_scaled_or_swapped_disagree(starts, tmp_path):
+    for path in starts.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert verify(tmp_path, rows=0).mismatches == []
+    forged = {
+        "scaled": lambda t: t["value"] * np.where(t["metric"] == "diverged", 1.0, 0.9),
+        "shifted": lambda t: t["value"] + np.where(t["metric"] == "energy", 0.1, 0.0),
+    }
+    for change in forged.values():
+        _forged(tmp_path, change, "one")
+        found = verify(tmp_path, rows=0).mismatches
+        assert {m.check for m in found} == {"consistency"} and "one" in {m.table for m in found}
+        (tmp_path / "one.parquet").write_bytes((starts / "one.parquet").read_bytes())
+        _fix(tmp_path, "one")
+    both = pd.concat([_table(tmp_path, "one"), _table(tmp_path, "three")], ignore_index=True)
+    both = both[_of(both, "no-init")].reset_index(drop=True)
+    both["value"] = _swapped(both)
+    key = both["key"].iloc[0]
+    kept = [_table(tmp_path, n) for n in ("one", "three")]
+    for name, frame, first in zip(("one", "three"), kept, (True, False), strict=True):
+        part = both[(both["key"] == key) == first]
+        _store(tmp_path, pd.concat([frame[~_of(frame, "no-init")], part]), name)
+    found = verify(tmp_path, rows=0).mismatches
+    assert {(m.table, m.check) for m in found} >= {("one", "consistency"), ("three", "consistency")}
+
+
+def test_one_run_with_other_records_is_the_same_run(folder):
+    again = qbp.compare("curve", ["two-stage"], **{**OPTIONS, "record_every": 1})
+    store.save("steps", again.values(), directory=folder, **WRITTEN)
+    assert verify(folder, rows=0).mismatches == []
+    _forged(folder, lambda t: t["value"].where((t["seed"] != 6) | (t["step"] < 6), t["value"] * 0.9), "steps")
+    found = verify(folder, rows=0).mismatches
+    assert {(m.table, m.check) for m in found} == {("small", "consistency"), ("steps", "consistency")}
+    assert "seed 6 at step 6 of" in str(found[0]) and "the same run in" in str(found[0])
+
+
+def _flagged(folder, change, *, still=()):
+    """Mark runs as diverged, or not; `still` stand still at a value that only a diverged run has."""
+    frame = _table(folder)
+    ends = frame["seed"].isin(still) & (frame["step"] >= 6) & (frame["metric"] != "diverged")
+    frame.loc[ends, "value"] = 1e200
+    frame.loc[frame["metric"] == "diverged", "value"] = change(frame[frame["metric"] == "diverged"])
+    _store(folder, frame)
+
+
+FLAGS = {
+    "and its metrics still move at the end": (lambda marks: (marks["seed"] == 6) * 1.0, ()),
+    "and its metrics stand still at 1e.200": (lambda marks: marks["seed"] * 0.0, (6,)),
+    "is 0.5, neither 0 nor 1": (lambda marks: (marks["seed"] == 6) * 0.5, ()),
+}
+
+
+@pytest.mark.parametrize("said", FLAGS)
+def test_a_mark_of_divergence_is_what_the_records_say(said, folder):
+    change, still = FLAGS[said]
+    _flagged(folder, change, still=still)
+    found = [str(m) for m in verify(folder, rows=0).mismatches]
+    assert found and all(re.search(f"diverged of seed 6 at step 7 .*{said}", m) for m in found), found
+    _flagged(folder, lambda marks: (marks["seed"] == 6) * 1.0, still=(6,))
+    assert verify(folder, rows=0).mismatches == []
+
+
+def test_a_run_that_diverges_agrees_with_its_mark(tmp_path):
+    options = {**OPTIONS, "steps": 40, "algorithm": {"eta_n": 1e150, "optimizer": "gd"}}
+    found = qbp.compare("curve", ["no-init"], **options)
+    assert found["no-init"].diverged.all()
+    store.save("small", found.values(), directory=tmp_path, **WRITTEN)
+    assert verify(tmp_path, rows=0).mismatches == []
+
+
+# --------------------------------------------------------------------------------------- a stranger's table
+
+
+def test_a_huge_seed_takes_no_memory(folder):
+    frame = _table(folder)
+    frame.loc[40, "seed"] = 2**62
+    _store(folder, frame)
+    found = verify(folder, rows=ALL).mismatches
+    assert any(re.search(r"lacks \[\d+(, \d+){4}\] and others, 461168\d+", str(m)) for m in found), found
+
+
+def test_a_configuration_that_asks_for_more_than_there_is_or_than_can_end_is_not_run(folder):
+    whole, many = _table(folder, "single"), 10**12
+    for change, said in {"steps": f"records of {many} steps", "n_hidden": "would take about"}.items():
+        frame = whole.copy()
+        config = json.loads(frame["config"][0]) | {change: many}
+        config["algorithm"] |= {"steps": config["steps"]}
+        text = json.dumps(config, sort_keys=True)
+        frame["config"], frame["key"] = text, store.key_of(config)
+        _store(folder, frame, "single")
+        found = [str(m) for m in verify(folder, rows=ALL, tables=["single"]).mismatches]
+        assert any(said in m for m in found), found
+
+
+def test_control_characters_and_deep_or_nested_data_are_named_and_hide_nothing(folder):
+    bad, red = "\x1b[31m\u202e", r"\x1b[31m\u202e"
+    frame = _table(folder)
+    deep = "[" * 100_000 + "]" * 100_000
+    frame["metric"] = frame["metric"].astype(str).replace("loss", f"loss{bad}")
+    frame["config"] = frame["config"].astype(str)
+    keys = frame["key"].unique()
+    frame.loc[frame["key"] == keys[0], "config"] = deep[:9_000] + deep[-9_000:]
+    frame.loc[frame["key"] == keys[1], "config"] = json.dumps({"experiment": {bad: []}})
+    _store(folder, frame)
+    (folder / f"{bad}.parquet").write_bytes(b"")
+    nested = _table(folder, "single").astype({"core": object})
+    nested["core"] = [[1]] * len(nested)
+    _store(folder, nested.assign(seed=1.5), "single")
+    report = verify(folder, rows=ALL)
+    text = str(report)
+    assert all(line.isprintable() for line in text.splitlines()) and red in text
+    checks = {(m.table, m.check) for m in report.mismatches}
+    assert {("small", "config"), ("small", "value"), ("single", "schema"), (bad, "file")} <= checks
+    said = "\n".join(str(m) for m in report.mismatches)
+    for part in ("nested too deeply", "column core holds", "column seed is float64", "its key would be"):
+        assert part in said, part
+    (folder / "MANIFEST.json").write_text(deep)
+    assert "MANIFEST.json cannot be read: it is nested too deeply" in str(verify(folder, rows=0))
+    said = Said("verify", "--results", folder, "--tables", bad + "x")
+    assert said.status == 2 and "\x1b" not in said.err
+
+
+def test_a_table_larger_than_any_of_ours_is_not_read(folder, monkeypatch):
+    monkeypatch.setattr(integrity, "MOST_ROWS", len(_table(folder)) - 1)
+    found = verify(folder, rows=0, tables=["small"]).mismatches
+    assert any("cannot be read as a table: " in str(m) and "rows of" in str(m) for m in found)
+
+
+# ------------------------------------------------------------------------------------------- the tolerance
+
+
+@pytest.mark.parametrize("dtype, large, small", [("float64", 1e-4, 1e-7), ("float32", 1e-1, 1e-3)])
+def test_each_tolerance_lies_between_rounding_and_the_digits_that_are_printed(dtype, large, small):
+    """Four digits of a value, two as released; of one that has fallen a thousandfold the same of its range.
+
+    Below: what another order of sums makes of a run, measured here, is a tenth of what is let pass, or less.
+    """
+    rows = pd.DataFrame({"metric": "loss", "value": [1.0, 1e-3]})
+    allowed, _ = rerun.tolerance(rows, dtype)
+    assert allowed[0] < large and allowed[1] < small
+    config = qbp.Experiment("curve", **{**OPTIONS, "seeds": 1, "dtype": dtype})
+    alone, among = store.to_frame(qbp.run(config)), store.to_frame(qbp.run(replace(config, seeds=4)))
+    among = among[among["seed"] == 5].reset_index(drop=True)
+    allowed, _ = rerun.tolerance(alone, dtype)
+    assert ((alone["value"] - among["value"]).abs() <= 0.1 * allowed).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_row_that_is_a_hundred_tolerances_off_is_reported_and_a_tenth_of_one_is_not(dtype):
+    config = qbp.Experiment("curve", **{**OPTIONS, "seeds": 1, "dtype": dtype})
+    alone = store.to_frame(qbp.run(config))
+    allowed, _ = rerun.tolerance(alone, dtype)
+    for row in np.flatnonzero((alone["step"] == 6) & (allowed > 0))[::4]:
+        for times, reported in ((100, 1), (-100, 1), (0.1, 0)):
+            stored = alone.copy()
+            stored.loc[row, "value"] += times * allowed[row]
+            assert len(recompute(Rerun(config, {"t": (stored, [row])})).mismatches) == reported
+
+
+def test_a_row_blown_up_does_not_widen_what_the_others_of_its_run_may_be():
+    config = qbp.Experiment("curve", **{**OPTIONS, "seeds": 1})
+    stored = store.to_frame(qbp.run(config))
+    loss = stored.index[stored["metric"] == "val_loss"]
+    stored.loc[loss[0], "value"] = 1e300
+    stored.loc[loss[1], "value"] *= 0.9
+    (found,) = recompute(Rerun(config, {"t": (stored, [loss[1]])})).mismatches
+    assert found.row["step"] == 3 and "2 of " in found.message
+
+
 # --------------------------------------------------------------------------------------------- the sample
 
 
@@ -221,7 +441,7 @@ def test_a_sample_hits_every_table_and_repeats_by_its_seed(whole):
     for seed in range(20):
         drawn = sample(frames, 5, seed)
         counts = {n: sum(len(r.parts[n][1]) for r in drawn if n in r.parts) for n in frames}
-        assert sorted(counts.values()) == [2, 3]
+        assert counts["single"] in (2, 3) and counts["small"] in (2, 3) and len(drawn) == 5
         assert [(r.config, list(r.parts)) for r in sample(frames, 5, seed)] == [
             (r.config, list(r.parts)) for r in drawn
         ]
@@ -229,9 +449,49 @@ def test_a_sample_hits_every_table_and_repeats_by_its_seed(whole):
             assert again.config.seeds == 1
             for part, labels in again.parts.values():
                 assert set(part["key"]) == {store.key(again.config)} and set(labels) <= set(part.index)
-                assert set(part["seed"]) == {again.config.seed}
+                assert set(part["seed"]) == {again.config.seed} and len(labels) == 1
     assert len({str([r.config.seed for r in sample(frames, 5, seed)]) for seed in range(20)}) > 1
     assert len(sample(frames, 1, 0)) == 1 and sample(frames, 0, 0) == [] and sample({}, 5, 0) == []
+
+
+def test_each_configuration_is_drawn_before_one_is_drawn_again(whole):
+    frame = _table(whole)
+    for seed in range(20):
+        for rows in (2, 3, 6, 8):
+            times = [store.key(again.config) for again in sample({"small": frame}, rows, seed)]
+            counts = [times.count(key) for key in frame["key"].unique()]
+            assert len(times) == rows and max(counts) - min(counts) <= 1
+        runs = {(store.key(again.config), again.config.seed) for again in sample({"small": frame}, ALL, seed)}
+        assert len(runs) == 9
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_chances_are_how_often_a_forged_run_is_drawn_and_ten_samples_see_every_table(rows, whole):
+    """Counted, over 200 seeds; the dearest table takes 40 times what the cheapest does, as ours do."""
+    frames = {"cheap": _table(whole), "dear": _table(whole, "single"), "other": _table(whole)}
+    costs = {"cheap": 0.5, "dear": 20.0, "other": 4.0}
+    drawn = [sample(frames, rows, seed, costs=costs) for seed in range(200)]
+    spent = [sum(costs[name] for again in one for name in again.parts) for one in drawn]
+    assert abs(np.mean(spent) / (rows * np.mean([*costs.values()])) - 1) < 0.1
+    said = rerun.chances(frames, rows, costs)
+    for name, frame in frames.items():
+        forged = {"table": frame["key"] != "", "configuration": frame["key"] == frame["key"][0]}
+        forged["run"] = forged["configuration"] & (frame["seed"] == frame["seed"][0])
+        for what, where in forged.items():
+            found = [any(where[r.parts[name][1]].any() for r in one if name in r.parts) for one in drawn]
+            error = 4 * (said[name][what] * (1 - said[name][what]) / len(drawn)) ** 0.5
+            assert abs(np.mean(found) - said[name][what]) <= error, (name, what)
+    seen = [{name for again in one for name in again.parts} for one in drawn]
+    every = [set().union(*seen[first : first + 10]) == set(frames) for first in range(0, 200, 10)]
+    lacking = sum((1 - of["table"]) ** 10 for of in said.values())
+    assert lacking < 0.2 and abs(1 - np.mean(every) - lacking) < 0.15
+
+
+def test_a_manifest_that_says_a_table_takes_for_ever_does_not_keep_it_from_being_drawn(whole):
+    frame = _table(whole)
+    usual = rerun.cost(frame, 0.0)
+    for minutes in (1e5, 1e300, 10**400, float("nan"), -1, "long", None):
+        assert usual <= rerun.cost(frame, minutes) <= 10 * usual
 
 
 def test_surveys_are_surveyed_again_and_rest_on_code_of_their_own(tmp_path):
@@ -239,7 +499,7 @@ def test_surveys_are_surveyed_again_and_rest_on_code_of_their_own(tmp_path):
     store.save("terrain-curve", map(terrain.survey, small), directory=tmp_path, command="qbp terrain curve",
                target="I")  # fmt: skip
     report = verify(tmp_path, rows=4)  # by the seed that conftest fixes, of both runs
-    assert report.mismatches == [] and report.older == {} and report.runs == 2 and report.sampled == 4
+    assert report.mismatches == [] and report.older == {} and report.runs == report.sampled == 2
     assert store.manifest(tmp_path)["terrain-curve"]["core"] == store.core_digest(registry.SURVEYS)
     table = _table(tmp_path, "terrain-curve")
     table.loc[table["metric"] == "hessian_high", "value"] *= 1.01

@@ -1,0 +1,120 @@
+"""Files: written whole or not at all, by one process at a time; text of a stranger's file, read and shown."""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+LOCK = ".lock"  # beside the files that one process writes at a time, while it does
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, under a name of its own until it is whole."""
+    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
+    try:
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a crash of the machine may leave an empty file under the name
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)  # there only if writing failed
+
+
+@contextlib.contextmanager
+def locked(folder: Path, seconds: float = 600) -> Iterator[None]:
+    """Keep other processes out of a folder while its files are read and written together.
+
+    The lock is the operating system's: it ends with the process that holds it.
+
+    Args:
+        folder: made if it is not there.
+        seconds: how long to wait for another process.
+
+    Raises:
+        OSError: another process holds the folder for longer than that.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    lock = FileLock(path, timeout=seconds)
+    try:
+        lock.acquire()
+    except TimeoutError:
+        raise OSError(f"another process writes to {folder}: {path} is locked") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps an open file
+            path.unlink()  # who waits for it sees that, and makes a new one
+        lock.release()
+
+
+def probe(name: str, folder: Path, size: int = 1 << 20) -> None:
+    """Raise ValueError unless a folder, made if it is not there, takes so many bytes.
+
+    Args:
+        name: what it is called, for the error.
+        folder: the folder.
+        size: in bytes.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f".{uuid.uuid4().hex}.probe"
+        try:
+            path.write_bytes(bytes(size))
+        finally:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{name} must be a folder that can be written, got {folder}: {error.strerror}"
+        ) from None
+
+
+def parse(text: str | bytes, what: str) -> dict[str, Any]:
+    """Return the JSON object of a text.
+
+    Args:
+        text: the text.
+        what: whose it is, for the error.
+
+    Raises:
+        ValueError: it is no JSON object, is nested too deeply, or one of its keys stands twice.
+
+    Example:
+        >>> parse('{"a": 1, "a": 2}', "this")
+        Traceback (most recent call last):
+        ValueError: this cannot be read: the key 'a' stands twice
+    """
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError(f"{what} cannot be read: it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{what} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} cannot be read: it is not an object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict[str, Any]()
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands twice")
+        found[key] = value
+    return found
+
+
+def printable(text: object) -> str:
+    r"""Return a text without what a terminal would act on: control and format characters are escaped.
+
+    Example:
+        >>> printable("\x1b[31mred\u202e")
+        '\\x1b[31mred\\u202e'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
