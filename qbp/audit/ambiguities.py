@@ -7,7 +7,7 @@ measured and judged in :mod:`qbp.audit.choices`.
 
 from dataclasses import dataclass
 
-from qbp.audit.entries import rows, stored
+from qbp.studies.entries import rows, stored
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read(text: str) -> tuple[Ambiguity, ...]:
     return rows(Ambiguity, text, "ambiguity")
 
 
-AMBIGUITIES = read(stored("ambiguities.toml"))
+AMBIGUITIES = read(stored("qbp.audit", "ambiguities.toml"))
 
 
 def ambiguity(number: int) -> Ambiguity:

@@ -1,21 +1,24 @@
 """Studies: one question each, and the rows that answer it; and how those on perceptrons are written down.
 
-The studies themselves are data, and :mod:`qbp.studies.tables` lists them all.
+The studies themselves are data in TOML files, and :mod:`qbp.studies.tables` lists them all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbp import _checks
 from qbp.experiments.perceptrons import Experiment
 from qbp.results import store
 from qbp.results.table import Table, first_seeds, read
+from qbp.studies.entries import entries, problems, refuse, unique, values
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
+
+Asked = TypeVar("Asked", bound="Study")
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,12 @@ TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more
     "telecom": {"experiment": "telecom"},
     "mnist": {"experiment": "mnist"},
 }
-EPOCH = {"curve": 1, "curve-64": 4, "telecom": 64, "mnist": 125}  # steps that see the training set once
 WRITTEN = ("two-stage", "two-stage-ridge", "no-init", "sellier")
 RELEASED = ("two-stage", "no-init", "sellier")
 FEW = ("loss", "train_loss", "val_loss", "accuracy", "held_loss", "task_grad_norm", "task_grad_var")
 FEW += ("stage", "tau_g", "spread")
 MAIN_EVERY, EVERY = 10, 50  # steps between records: of the comparisons, of every other row
+FORMS = ("rows", "changes", "pairs", "base", "methods")  # of an entry's rows, and what they are about
 
 
 @dataclass(frozen=True)
@@ -173,45 +176,56 @@ def configure(**options: Any) -> Experiment:
     return Experiment(record_every=EVERY, **options)
 
 
-def row(label: str, method: str, against: str = "", tasks: tuple[str, ...] = (), **algorithm: Any) -> Row:
-    """Return a row of a method with these settings of its algorithm."""
-    return Row(label, {"method": method, "algorithm": algorithm}, against, tasks=tasks)
+def read_studies(
+    kind: type[Asked], text: str, gather: Callable[[list[Row]], Any] = tuple
+) -> tuple[Asked, ...]:
+    """Return the studies of a text like perceptron_studies.toml, in its order.
+
+    Args:
+        kind: their class.
+        text: says in its first lines how rows are written down.
+        gather: what makes of the rows of a study what the class takes.
+
+    Raises:
+        ValueError: a study has an unknown field, lacks one without a default, or has another's name.
+    """
+    found = []
+    for entry in entries(text, "study"):
+        given = {name: value for name, value in entry.items() if name not in FORMS}
+        given["rows"] = gather([*_rows(**entry)])
+        refuse(kind, given, problems(kind, given))
+        found.append(kind(**values(given)))
+    return unique(found)
 
 
-def pair(
-    what: str,
-    options: Mapping[str, Any],
-    methods: Iterable[str] = ("no-init", "two-stage"),
-    by_task: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+def _rows(
+    base: str = "two-stage", methods: Sequence[str] = ("no-init", "two-stage"), **entry: Any
 ) -> Iterator[Row]:
-    """Yield a row per method with the same options, each method compared with the first."""
-    first, *others = methods
-    yield Row(f"{first}, {what}", {"method": first, **options}, by_task=by_task)
-    for method in others:
-        against = f"{first}, {what}"
-        yield Row(f"{method}, {what}", {"method": method, **options}, against, by_task)
+    """Yield the rows of an entry, in the order of its forms."""
+    for form, given in entry.items():
+        if form == "rows":
+            yield from (_row(label, **options) for label, options in given.items())
+        elif form == "changes":
+            yield _row(base, base)
+            yield from (_row(label, base, base, **options) for label, options in given.items())
+        elif form == "pairs":
+            for choice, options in given.items():
+                first, *others = (f"{method}, {choice}" for method in methods)
+                yield _row(first, methods[0], **options)
+                for label, method in zip(others, methods[1:], strict=True):
+                    yield _row(label, method, first, **options)
 
 
-def pairs(
-    choices: Mapping[str, Mapping[str, Any]], methods: Iterable[str] = ("no-init", "two-stage")
-) -> tuple[Row, ...]:
-    """Return :func:`pair` for each of several options."""
-    return tuple(row for what, options in choices.items() for row in pair(what, options, tuple(methods)))
+def _row(
+    label: str,
+    method: str,
+    against: str = "",
+    by_task: Mapping[str, Any] = MappingProxyType({}),
+    tasks: Iterable[str] = (),
+    **options: Any,
+) -> Row:
+    return Row(label, {"method": method, **options}, against, by_task, tuple(tasks))
 
-
-def sweep(choices: Mapping[str, Mapping[str, Any]], base: str = "two-stage") -> tuple[Row, ...]:
-    """Return the base method as it is, and one row per changed setting of it, compared with that."""
-    rows = [Row(label, {"method": base, **options}, against=base) for label, options in choices.items()]
-    return Row(base, {"method": base}), *rows
-
-
-def setting(**algorithm: Any) -> dict[str, Any]:
-    """Return settings of the algorithm as options, whatever the method."""
-    return {"algorithm": algorithm}
-
-
-FEWER = {"mnist": 10}  # seeds where a run takes long and the row is secondary
-BATCHED = ("curve-64", "telecom", "mnist")  # three points are one batch
 
 _COMPARISONS = {  # table: target, options, methods, metrics
     "curve": ("IV.B, Fig. 1a", {"experiment": "curve"}, WRITTEN, None),

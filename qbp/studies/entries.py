@@ -1,4 +1,4 @@
-"""Entries of the TOML files in this folder: how one is read, and what is refused by its name."""
+"""Entries of the TOML files of studies and of the audit: how one is read, and what is refused by its name."""
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator
@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 Row = TypeVar("Row")
 
 
-def stored(file: str) -> str:
-    """Text of a file of this folder, which the package carries."""
-    return files("qbp.audit").joinpath(file).read_text("utf-8")
+def stored(folder: str, file: str) -> str:
+    """Text of a file of a folder such as "qbp.audit", which the package carries."""
+    return files(folder).joinpath(file).read_text("utf-8")
 
 
 def entries(text: str, table: str) -> list[dict[str, Any]]:
@@ -89,4 +89,4 @@ def unique(found: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def _required(kind: type) -> list[str]:
-    return [field.name for field in fields(kind) if field.default is MISSING]
+    return [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
