@@ -60,7 +60,7 @@ def ambiguity(number: int) -> Ambiguity:
         >>> ambiguity(6).item
         'The strength of the ridge'
     """
-    found = {a.number: a for a in AMBIGUITIES}
-    if number not in found:
+    numbered = {a.number: a for a in AMBIGUITIES}
+    if number not in numbered:
         raise ValueError(f"number must be 1 to {len(AMBIGUITIES)}, got {number!r}")
-    return found[number]
+    return numbered[number]

@@ -25,7 +25,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "tfim, plain": {"hamiltonian": "tfim"},
 }
 SIX = tuple(TASKS)[:6]
-KEPT = ("energy", "error", "convex", "task_grad_rms", "evaluations")
+KEPT: tuple[str, ...] = ("energy", "error", "convex", "task_grad_rms", "evaluations")
 KEPT += ("target_information", "product_error", "snr", "noisy_energy")
 
 

@@ -20,10 +20,10 @@ def entries(text: str, table: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: the text has something else, or none of them.
     """
-    found = tomllib.loads(text)
-    if [*found] != [table] or not isinstance(found[table], list):
-        raise ValueError(f"every entry must be a [[{table}]], got {', '.join(found) or 'none'}")
-    return found[table]
+    content = tomllib.loads(text)
+    if [*content] != [table] or not isinstance(content[table], list):
+        raise ValueError(f"every entry must be a [[{table}]], got {', '.join(content) or 'none'}")
+    return content[table]
 
 
 def rows(kind: type[Row], text: str, table: str, empty: Collection[str] = ()) -> tuple[Row, ...]:
@@ -35,10 +35,10 @@ def rows(kind: type[Row], text: str, table: str, empty: Collection[str] = ()) ->
     Raises:
         ValueError: an entry has an unknown field, lacks one without a default, or has another's name.
     """
-    found = entries(text, table)
-    for entry in found:
+    listed = entries(text, table)
+    for entry in listed:
         refuse(kind, entry, problems(kind, entry, empty=empty))
-    return unique(kind(**values(entry)) for entry in found)
+    return unique(kind(**values(entry)) for entry in listed)
 
 
 def refuse(kind: type, entry: dict[str, Any], found: Iterable[str]) -> None:
@@ -81,7 +81,8 @@ def unique(found: Iterable[Row]) -> tuple[Row, ...]:
     """
     named: dict[Any, Row] = {}
     for row in found:
-        field = fields(row)[0].name
+        kind: type = type(row)
+        field = fields(kind)[0].name
         name = getattr(row, field)
         if named.setdefault(name, row) is not row:
             raise ValueError(f"{name}: {field} must be of one row, got two")

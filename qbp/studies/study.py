@@ -35,6 +35,13 @@ class Study:
     name: str
     question: str
 
+    if TYPE_CHECKING:
+
+        @property
+        def tasks(self) -> tuple[str, ...]:
+            """Names of where the question is asked."""
+            ...
+
     def configs(self, task: str) -> dict[str, Any]:
         """Return {label: configuration} of one task."""
         raise NotImplementedError
@@ -57,9 +64,9 @@ class Study:
         Raises:
             ValueError: there is no such task, or a table or a row is not there.
         """
-        found = read(self.configs(task), self.tables(task), directory, what=f"{self.name} on {task}")
-        fewest = min(result.config.seeds for result in found.values())
-        return {label: first_seeds(result, fewest) for label, result in found.items()}
+        results = read(self.configs(task), self.tables(task), directory, what=f"{self.name} on {task}")
+        fewest = min(result.config.seeds for result in results.values())
+        return {label: first_seeds(result, fewest) for label, result in results.items()}
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,8 @@ TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more
 }
 WRITTEN = ("two-stage", "two-stage-ridge", "no-init", "sellier")
 RELEASED = ("two-stage", "no-init", "sellier")
-FEW = ("loss", "train_loss", "val_loss", "accuracy", "held_loss", "task_grad_norm", "task_grad_var")
-FEW += ("stage", "tau_g", "spread")
+FEW: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy", "held_loss", "task_grad_norm")
+FEW += ("task_grad_var", "stage", "tau_g", "spread")
 MAIN_EVERY, EVERY = 10, 50  # steps between records: of the comparisons, of every other row
 FORMS = ("rows", "changes", "pairs", "base", "methods")  # of an entry's rows, and what they are about
 
@@ -189,13 +196,13 @@ def read_studies(
     Raises:
         ValueError: a study has an unknown field, lacks one without a default, or has another's name.
     """
-    found = []
+    studies = []
     for entry in entries(text, "study"):
         given = {name: value for name, value in entry.items() if name not in FORMS}
         given["rows"] = gather([*_rows(**entry)])
         refuse(kind, given, problems(kind, given))
-        found.append(kind(**values(given)))
-    return unique(found)
+        studies.append(kind(**values(given)))
+    return unique(studies)
 
 
 def _rows(
