@@ -1,13 +1,13 @@
 """Ambiguities of the paper, read from ambiguities.toml: what is unclear, what we start from, and the study
 that measures it.
 
-The numbers are those that :mod:`qbp.studies.study` and the claims refer to.  What the alternatives do is
-measured and judged in :mod:`qbp.audit.choices`.
+The numbers are those that :mod:`qbp.studies.perceptron_studies` and the claims refer to.  What the
+alternatives do is measured and judged in :mod:`qbp.audit.choices`.
 """
 
 from dataclasses import dataclass
 
-from qbp.studies.entries import rows, stored
+from qbp.studies.study import rows, stored
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from qbp.audit.effects import METRIC, Effect, Part, corrected, effect
 from qbp.results import store
 from qbp.results.table import first_seeds
 from qbp.studies import perceptron_studies
-from qbp.studies.study import TASKS
+from qbp.studies.perceptron_studies import TASKS
 
 if TYPE_CHECKING:
     from qbp.audit.ambiguities import Ambiguity
@@ -23,7 +23,7 @@ class Answer:
     """One alternative, or the default, on one task.
 
     Attributes:
-        task: one of ``qbp.studies.study.TASKS``.
+        task: one of ``qbp.studies.perceptron_studies.TASKS``.
         label: the alternative.
         conclusion: two-stage against its baseline, both under this alternative.
         change: the alternative against the default; None for the default itself, and where the two are

@@ -19,7 +19,7 @@ from qbp.results import store
 from qbp.statistics.curves import stopped_early
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, detectable, holm
 from qbp.studies import perceptron_studies
-from qbp.studies.study import TASKS
+from qbp.studies.perceptron_studies import TASKS
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -73,7 +73,7 @@ class Effect:
     """One comparison on one task.
 
     Attributes:
-        task: one of ``qbp.studies.study.TASKS``.
+        task: one of ``qbp.studies.perceptron_studies.TASKS``.
         study: the study the rows are from.
         family: effects of one task and family are corrected together.
         name: what is compared, for a figure.
@@ -199,7 +199,7 @@ def of_parts(task: str, metric: str = METRIC, directory: Path = store.DIRECTORY)
     """Return what the parts of the method and the controls do on a task, corrected together.
 
     Args:
-        task: one of ``qbp.studies.study.TASKS``.
+        task: one of ``qbp.studies.perceptron_studies.TASKS``.
         metric: a loss in the histories.
         directory: the results folder.
 

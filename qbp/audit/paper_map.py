@@ -8,7 +8,7 @@ exists, the chapter is in the table of contents and shows the item.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qbp.studies.entries import rows, stored
+from qbp.studies.study import rows, stored
 
 STARTS = {"eq. ": "equation", "line ": "line", "IV.": "experiment", "Fig. ": "figure", "[": "reference"}
 KINDS = tuple(STARTS.values())

@@ -10,7 +10,7 @@ from typing import Any
 
 from qbp.audit.measures import MEASURES, Measure
 from qbp.audit.verdicts import RULES
-from qbp.studies.entries import entries, problems, refuse, stored, unique, values
+from qbp.studies.study import entries, problems, refuse, stored, unique, values
 
 
 @dataclass(frozen=True)

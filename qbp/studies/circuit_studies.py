@@ -11,8 +11,7 @@ from typing import Any
 
 from qbp import _checks
 from qbp.experiments.circuits import CircuitExperiment
-from qbp.studies.entries import stored
-from qbp.studies.study import Study, read_studies
+from qbp.studies.study import Study, read_studies, stored
 
 FRAMED = {"frame": "clifford"}
 TASKS: dict[str, dict[str, Any]] = {

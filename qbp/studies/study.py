@@ -1,24 +1,27 @@
-"""Studies: one question each, and the rows that answer it; and how those on perceptrons are written down.
+"""Studies: one question each, the rows that answer it, and how both are read from TOML files, as the audit's
+entries are.
 
-The studies themselves are data in TOML files, and :mod:`qbp.studies.tables` lists them all.
+The studies themselves are data in those files, and :mod:`qbp.studies.tables` lists them all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbp import _checks
-from qbp.experiments.perceptrons import Experiment
 from qbp.results import store
 from qbp.results.table import Table, first_seeds, read
-from qbp.studies.entries import entries, problems, refuse, unique, values
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
 Asked = TypeVar("Asked", bound="Study")
+Entry = TypeVar("Entry")
+FORMS = ("rows", "changes", "pairs", "base", "methods")  # of an entry's rows, and what they are about
 
 
 @dataclass(frozen=True)
@@ -102,20 +105,6 @@ class Whole(Study):
         return store.load(task, directory)
 
 
-TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more than three points
-    "curve": {"experiment": "curve"},
-    "curve-64": {"experiment": "curve", "points": 64},
-    "telecom": {"experiment": "telecom"},
-    "mnist": {"experiment": "mnist"},
-}
-WRITTEN = ("two-stage", "two-stage-ridge", "no-init", "sellier")
-RELEASED = ("two-stage", "no-init", "sellier")
-FEW: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy", "held_loss", "task_grad_norm")
-FEW += ("task_grad_var", "stage", "tau_g", "spread")
-MAIN_EVERY, EVERY = 10, 50  # steps between records: of the comparisons, of every other row
-FORMS = ("rows", "changes", "pairs", "base", "methods")  # of an entry's rows, and what they are about
-
-
 @dataclass(frozen=True)
 class Row:
     """One line of a study.
@@ -134,53 +123,6 @@ class Row:
     against: str = ""
     by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tasks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PerceptronStudy(Study):
-    """A question on perceptrons and the rows that answer it.
-
-    Attributes:
-        rows: the lines of its table, baselines first.
-        tasks: where it is asked, of TASKS.
-        ambiguities: rows of the chapter on ambiguities that it measures.
-        seeds: {task: runs} where that is not 20.
-    """
-
-    rows: tuple[Row, ...]
-    tasks: tuple[str, ...] = tuple(TASKS)
-    ambiguities: tuple[int, ...] = ()
-    seeds: Mapping[str, int] = field(default_factory=dict)
-
-    def on(self, task: str) -> tuple[Row, ...]:
-        """Return the rows of one task."""
-        _checks.choice("task", task, self.tasks)
-        return tuple(row for row in self.rows if not row.tasks or task in row.tasks)
-
-    def configs(self, task: str) -> dict[str, Experiment]:
-        """Return {label: configuration} of one task."""
-        found = {}
-        for row in self.on(task):
-            options = {**TASKS[task], **row.options, **row.by_task.get(task, {})}
-            found[row.label] = configure(seeds=self.seeds.get(task, 20), **options)
-        return found
-
-    def home(self, config: Experiment) -> str:
-        """Return the comparison that has the configuration, else the table of further rows."""
-        if table := MAIN_KEYS.get(store.key(config)):
-            return table
-        if config.method.startswith(("sellier", "heavy-ball")):
-            return "sellier-variants"
-        return f"ablations-{config.experiment}" + "-64" * (config.points == 64)
-
-
-def configure(**options: Any) -> Experiment:
-    """Return a configuration; one that a comparison has too is that one, with its more frequent records."""
-    every = options.pop("record_every", None)
-    often = Experiment(record_every=every or MAIN_EVERY, **options)
-    if every or store.key(often) in MAIN_KEYS:
-        return often
-    return Experiment(record_every=EVERY, **options)
 
 
 def read_studies(
@@ -234,33 +176,85 @@ def _row(
     return Row(label, {"method": method, **options}, against, by_task, tuple(tasks))
 
 
-_COMPARISONS = {  # table: target, options, methods, metrics
-    "curve": ("IV.B, Fig. 1a", {"experiment": "curve"}, WRITTEN, None),
-    "curve-as-released": ("IV.B, Fig. 1a", {"experiment": "curve"}, RELEASED, None),
-    "telecom": ("IV.C, Fig. 1b", {"experiment": "telecom"}, WRITTEN, None),
-    "telecom-as-released": ("IV.C, Fig. 1b", {"experiment": "telecom"}, RELEASED, None),
-    "mnist": ("IV.D, Fig. 1c", {"experiment": "mnist"}, WRITTEN, None),
-    "mnist-as-released": ("IV.D, Fig. 1c", {"experiment": "mnist"}, RELEASED, None),
-    "curve-64": ("IV.B on 64 points", TASKS["curve-64"], WRITTEN, FEW),
-    "curve-64-as-released": ("IV.B on 64 points", TASKS["curve-64"], RELEASED, FEW),
-    "mnist-400": ("IV.D, 400 per class", {"experiment": "mnist", "per_class": 400}, WRITTEN, FEW),
-    "mnist-200-as-released": (
-        "IV.D, 200 per class", {"experiment": "mnist", "per_class": 200}, RELEASED, FEW,
-    ),
-    "curve-steps": ("IV.B, every step", {**TASKS["curve"], "record_every": 1}, WRITTEN, ("train_loss",)),
-    "curve-64-steps": (
-        "IV.B on 64 points, every step", {**TASKS["curve-64"], "record_every": 1}, WRITTEN, ("train_loss",),
-    ),
-}  # fmt: skip
+def stored(folder: str, file: str) -> str:
+    """Text of a file of a folder such as "qbp.audit", which the package carries."""
+    return files(folder).joinpath(file).read_text("utf-8")
 
 
-def _comparison(name: str) -> Table:
-    target, options, methods, metrics = _COMPARISONS[name]
-    reading = "as-released" if name.endswith("as-released") else "as-written"
-    chosen = {"record_every": MAIN_EVERY, "reading": reading, **options}
-    configs = [Experiment(method=method, **chosen) for method in methods]
-    return Table(target, {store.key(c): c for c in configs}, metrics, "comparisons")
+def entries(text: str, table: str) -> list[dict[str, Any]]:
+    """Entries [[table]] of a text, in its order.
+
+    Raises:
+        ValueError: the text has something else, or none of them.
+    """
+    content = tomllib.loads(text)
+    if [*content] != [table] or not isinstance(content[table], list):
+        raise ValueError(f"every entry must be a [[{table}]], got {', '.join(content) or 'none'}")
+    return content[table]
 
 
-COMPARISONS = {name: _comparison(name) for name in _COMPARISONS}
-MAIN_KEYS = {key: name for name, table in COMPARISONS.items() for key in table.configs}
+def rows(kind: type[Entry], text: str, table: str, empty: Collection[str] = ()) -> tuple[Entry, ...]:
+    """Entries [[table]] of a text as objects of a dataclass, whose first field names the row.
+
+    Args:
+        empty: required fields that may be "".
+
+    Raises:
+        ValueError: an entry has an unknown field, lacks one without a default, or has another's name.
+    """
+    listed = entries(text, table)
+    for entry in listed:
+        refuse(kind, entry, problems(kind, entry, empty=empty))
+    return unique(kind(**values(entry)) for entry in listed)
+
+
+def refuse(kind: type, entry: dict[str, Any], found: Iterable[str]) -> None:
+    """Error with the name of the entry, if problems were found.
+
+    Raises:
+        ValueError: the first of them.
+    """
+    for problem in found:
+        name = next((entry[field] for field in _required(kind) if entry.get(field)), "an entry")
+        raise ValueError(f"{name}: {problem}")
+
+
+def values(entry: dict[str, Any]) -> dict[str, Any]:
+    """Fields of an entry as a frozen object has them, lists as tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+
+
+def problems(
+    kind: type, entry: dict[str, Any], known: Collection[str] = (), empty: Collection[str] = ()
+) -> Iterator[str]:
+    """Fields of an entry that are unknown, and those without a default that it lacks.
+
+    Args:
+        known: its fields, those of the dataclass if none are given.
+        empty: required fields that may be "".
+    """
+    known, required = known or [field.name for field in fields(kind)], _required(kind)
+    if unknown := sorted(entry.keys() - known):
+        yield f"fields must be among {', '.join(sorted(known))}, got {', '.join(unknown)}"
+    if missing := [n for n in required if n not in entry or (not entry[n] and n not in empty)]:
+        yield f"a row must have {', '.join(required)}, got no {', '.join(missing)}"
+
+
+def unique(found: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Rows in their order, each with a name of its own, which is the first field.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    named: dict[Any, Entry] = {}
+    for row in found:
+        kind: type = type(row)
+        field = fields(kind)[0].name
+        name = getattr(row, field)
+        if named.setdefault(name, row) is not row:
+            raise ValueError(f"{name}: {field} must be of one row, got two")
+    return tuple(named.values())
+
+
+def _required(kind: type) -> list[str]:
+    return [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]

@@ -15,7 +15,8 @@ from qbp.experiments.perceptrons import EXPERIMENTS
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
-from qbp.studies.study import COMPARISONS, FEW, TASKS, Study, Whole
+from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
+from qbp.studies.study import Study, Whole
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result

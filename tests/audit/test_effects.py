@@ -26,8 +26,7 @@ from qbp.book.tables.effects import EffectsTable, Findings, judged_words
 from qbp.experiments.result import Result
 from qbp.statistics.hypothesis_tests import compare_pairs, detectable
 from qbp.studies import perceptron_studies
-from qbp.studies.perceptron_studies import STUDIES
-from qbp.studies.study import TASKS, PerceptronStudy
+from qbp.studies.perceptron_studies import STUDIES, TASKS, PerceptronStudy
 
 SEEDS = 12
 RNG = np.random.default_rng(0)

@@ -11,8 +11,8 @@ from qbp.audit import ambiguities, paper_map
 from qbp.audit.ambiguities import AMBIGUITIES, Ambiguity
 from qbp.audit.paper_map import PAPER_MAP, Item
 from qbp.studies import circuit_studies, perceptron_studies
-from qbp.studies.entries import entries, stored
-from qbp.studies.study import TASKS, Row
+from qbp.studies.perceptron_studies import TASKS
+from qbp.studies.study import Row, entries, stored
 
 ROOT = Path(__file__).parents[2]
 CHOICE = """

@@ -11,8 +11,8 @@ from qbp.cli.arguments import parser
 from qbp.cli.commands import _configs
 from qbp.experiments.perceptrons import load_data
 from qbp.results import store
-from qbp.studies.perceptron_studies import STUDIES, study
-from qbp.studies.study import TASKS, PerceptronStudy, Row
+from qbp.studies.perceptron_studies import STUDIES, TASKS, PerceptronStudy, study
+from qbp.studies.study import Row
 from qbp.studies.tables import gridded
 
 ASKED = [(s, task) for s in STUDIES for task in s.tasks]

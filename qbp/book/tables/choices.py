@@ -10,7 +10,7 @@ from qbp.book.tables.effects import judged_words
 from qbp.book.tables.markup import change_words, folded, html, html_row, markdown
 from qbp.results import store
 from qbp.studies import perceptron_studies
-from qbp.studies.study import TASKS
+from qbp.studies.perceptron_studies import TASKS
 from qbp.studies.tables import TABLES
 
 if TYPE_CHECKING:
