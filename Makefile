@@ -84,7 +84,7 @@ lint: $(STAMP)  ## ruff on modules, tests and notebooks, their layout too; the r
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(STAMP)  ## mypy on the method and the folders of qbp up to the results
+types: $(STAMP)  ## mypy on the method and the folders of qbp up to the audit
 	$(BIN)/mypy
 
 refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant to change

@@ -1,13 +1,13 @@
 """Ambiguities of the paper, read from ambiguities.toml: what is unclear, what we start from, and the study
 that measures it.
 
-The numbers are those that :mod:`qbp.studies.study` and the claims refer to.  What the alternatives do is
-measured and judged in :mod:`qbp.audit.choices`.
+The numbers are those that :mod:`qbp.studies.perceptron_studies` and the claims refer to.  What the
+alternatives do is measured and judged in :mod:`qbp.audit.choices`.
 """
 
 from dataclasses import dataclass
 
-from qbp.audit.entries import rows, stored
+from qbp.studies.study import rows, stored
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read(text: str) -> tuple[Ambiguity, ...]:
     return rows(Ambiguity, text, "ambiguity")
 
 
-AMBIGUITIES = read(stored("ambiguities.toml"))
+AMBIGUITIES = read(stored("qbp.audit", "ambiguities.toml"))
 
 
 def ambiguity(number: int) -> Ambiguity:
@@ -60,7 +60,7 @@ def ambiguity(number: int) -> Ambiguity:
         >>> ambiguity(6).item
         'The strength of the ridge'
     """
-    found = {a.number: a for a in AMBIGUITIES}
-    if number not in found:
+    numbered = {a.number: a for a in AMBIGUITIES}
+    if number not in numbered:
         raise ValueError(f"number must be 1 to {len(AMBIGUITIES)}, got {number!r}")
-    return found[number]
+    return numbered[number]

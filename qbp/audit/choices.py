@@ -9,7 +9,7 @@ from qbp.audit.effects import METRIC, Effect, Part, corrected, effect
 from qbp.results import store
 from qbp.results.table import first_seeds
 from qbp.studies import perceptron_studies
-from qbp.studies.study import TASKS
+from qbp.studies.perceptron_studies import TASKS
 
 if TYPE_CHECKING:
     from qbp.audit.ambiguities import Ambiguity
@@ -23,7 +23,7 @@ class Answer:
     """One alternative, or the default, on one task.
 
     Attributes:
-        task: one of ``qbp.studies.study.TASKS``.
+        task: one of ``qbp.studies.perceptron_studies.TASKS``.
         label: the alternative.
         conclusion: two-stage against its baseline, both under this alternative.
         change: the alternative against the default; None for the default itself, and where the two are
@@ -58,9 +58,9 @@ def answers(item: "Ambiguity", task: str, directory: Path = store.DIRECTORY) -> 
         other = _against_default(item, part, parts[item.default])
         if label != item.default and other and _comparable(rows, other):
             changes[label] = effect(rows, other, task, METRIC, "change")
-    found = {e.name: e for e in corrected(ends.values())}
-    moved = {e.name: e for e in corrected(changes.values())}
-    return [Answer(task, label, found[label], moved.get(label), label == item.default) for label in parts]
+    judged = {e.name: e for e in corrected(ends.values())}
+    moves = {e.name: e for e in corrected(changes.values())}
+    return [Answer(task, label, judged[label], moves.get(label), label == item.default) for label in parts]
 
 
 def _rows(name: str, task: str, directory: Path) -> dict[str, "Result"]:
@@ -78,20 +78,17 @@ def _parts(item: "Ambiguity", name: str, rows: Mapping[str, "Result"]) -> dict[s
     """Return {alternative: the two rows that make its conclusion}, the default first."""
     pairs = [label.removeprefix("no-init, ") for label in rows if label.startswith("no-init, ")]
     if pairs:
-        found = {what: Part(what, name, f"two-stage, {what}", f"no-init, {what}") for what in pairs}
+        parts = {what: Part(what, name, f"two-stage, {what}", f"no-init, {what}") for what in pairs}
     elif item.default == "sellier":
         others = [label for label in rows if label not in ("two-stage", "no-init")]
-        found = {label: Part(label, name, "two-stage", label) for label in others}
+        parts = {label: Part(label, name, "two-stage", label) for label in others}
     else:
-        asked = [
-            r.label
-            for r in perceptron_studies.study(name).rows
-            if r.against == item.default and r.label in rows
-        ]
+        against = {row.label: row.against for row in perceptron_studies.study(name).rows}
+        asked = [label for label in rows if against.get(label) == item.default]
         shown = [item.default, *(item.labels or asked)]
-        found = {label: Part(label, name, label, "no-init") for label in shown}
-        found |= {label: Part(label, name, item.default, label) for label in item.baselines}
-    return {item.default: found[item.default], **found}
+        parts = {label: Part(label, name, label, "no-init") for label in shown}
+        parts |= {label: Part(label, name, item.default, label) for label in item.baselines}
+    return {item.default: parts[item.default], **parts}
 
 
 def _against_default(item: "Ambiguity", part: Part, default: Part) -> Part | None:

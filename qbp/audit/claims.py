@@ -99,6 +99,7 @@ UNITS = {
 
 def measure_one(claim: Claim, results: Mapping[str, "Result"]) -> Interval:
     """Measure one claim on the results it names."""
+    assert claim.how is not None, claim.needs
     return weigh(claim.rule, claim.how(results, claim))
 
 
@@ -128,14 +129,14 @@ def everything(directory: Path = tables.DIRECTORY, claims: Sequence[Claim] = CLA
         claims: those of the paper, or others (:func:`qbp.audit.sentences.read`).
     """
     there = set(tables.manifest(directory))
-    found: dict[str, Interval] = {}
+    measured: dict[str, Interval] = {}
     for table in dict.fromkeys(claim.table for claim in claims):  # each is read once
         if table and not there.issuperset(resolve(table).tables):
             continue
         results = load(table, directory) if table else {}
         asked = [claim for claim in claims if claim.table == table and claim.how]
-        found |= {claim.id: measure_one(claim, results) for claim in asked}
-    return corrected(Row(claim, found.get(claim.id)) for claim in claims)
+        measured |= {claim.id: measure_one(claim, results) for claim in asked}
+    return corrected(Row(claim, measured.get(claim.id)) for claim in claims)
 
 
 def corrected(rows: Iterable[Row]) -> list[Row]:

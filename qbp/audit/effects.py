@@ -19,7 +19,7 @@ from qbp.results import store
 from qbp.statistics.curves import stopped_early
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, detectable, holm
 from qbp.studies import perceptron_studies
-from qbp.studies.study import TASKS
+from qbp.studies.perceptron_studies import TASKS
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -63,8 +63,8 @@ CONTROLS = (  # what is no part of the method, and could do what it is said to d
     Part("early stopping of two-stage", "early-stopping", "two-stage, a fifth held out", "two-stage"),
 )
 SETTINGS = ("stage-1-length", "switching", "ridge-strength", "blend", "oscillation", "annealing")
-CONDITIONS = ("optimizer", "rates", "width", "depth", "batch", "budget", "budget-mnist", "points", "digits")
-CONDITIONS += ("data", "telecom-data", "readings")
+CONDITIONS: tuple[str, ...] = ("optimizer", "rates", "width", "depth", "batch", "budget", "budget-mnist")
+CONDITIONS += ("points", "digits", "data", "telecom-data", "readings")
 ELSEWHERE = ("sellier",)  # its rows stand in the chapters on Sellier's method and on ambiguities
 
 
@@ -73,7 +73,7 @@ class Effect:
     """One comparison on one task.
 
     Attributes:
-        task: one of ``qbp.studies.study.TASKS``.
+        task: one of ``qbp.studies.perceptron_studies.TASKS``.
         study: the study the rows are from.
         family: effects of one task and family are corrected together.
         name: what is compared, for a figure.
@@ -169,9 +169,9 @@ def effect(
     if configs[0].run_seeds != configs[1].run_seeds:
         raise ValueError(f"{part.has} and {part.lacks} must have the same seeds")
     of_row = configs[part.has in METHODS and part.lacks not in METHODS]
-    found, ends = compare_pairs(a, b), (float(a.mean()), float(b.mean()))
-    names = {"family": family or part.study, "name": part.name, "has": part.has, "lacks": part.lacks}
-    return Effect(task=task, study=part.study, found=found, ends=ends, config=of_row, **names)
+    change, ends = compare_pairs(a, b), (float(a.mean()), float(b.mean()))
+    family = family or part.study
+    return Effect(task, part.study, family, part.name, part.has, part.lacks, change, ends, of_row)
 
 
 def corrected(effects: Iterable[Effect]) -> list[Effect]:
@@ -199,7 +199,7 @@ def of_parts(task: str, metric: str = METRIC, directory: Path = store.DIRECTORY)
     """Return what the parts of the method and the controls do on a task, corrected together.
 
     Args:
-        task: one of ``qbp.studies.study.TASKS``.
+        task: one of ``qbp.studies.perceptron_studies.TASKS``.
         metric: a loss in the histories.
         directory: the results folder.
 
@@ -208,10 +208,8 @@ def of_parts(task: str, metric: str = METRIC, directory: Path = store.DIRECTORY)
     """
     _checks.choice("task", task, TASKS)
     chosen = [*PARTS, *CONTROLS]
-    rows = {
-        name: perceptron_studies.study(name).load(task, directory)
-        for name in dict.fromkeys(p.study for p in chosen)
-    }
+    names = dict.fromkeys(part.study for part in chosen)
+    rows = {name: perceptron_studies.study(name).load(task, directory) for name in names}
     return corrected(effect(rows[p.study], p, task, metric, family="parts") for p in chosen)
 
 
@@ -224,15 +222,11 @@ def of_studies(
         names: of studies; those that do not ask about the task are left out.
         task, metric, directory: as in :func:`of_parts`.
     """
-    found: list[Effect] = []
+    effects: list[Effect] = []
     for name in names:
         study = perceptron_studies.study(name)
         if task in study.tasks:
-            rows, chosen = (
-                study.load(task, directory),
-                [r for r in study.on(task) if r.against],
-            )
-            found += corrected(
-                effect(rows, Part(row.label, name, row.label, row.against), task, metric) for row in chosen
-            )
-    return found
+            rows = study.load(task, directory)
+            parts = [Part(row.label, name, row.label, row.against) for row in study.on(task) if row.against]
+            effects += corrected(effect(rows, part, task, metric) for part in parts)
+    return effects

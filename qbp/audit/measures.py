@@ -8,7 +8,7 @@ is that the first are lower; for "most" and "every" one boolean per run; for "co
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import isfunction, signature
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,88 +27,83 @@ from qbp.statistics.intervals import Interval, steps_to_target
 from qbp.studies.start_ensembles import WHENS, ensemble, small
 from qbp.studies.start_gradients import RELATIVE, bits_per_qubit, escape, squared
 
+if TYPE_CHECKING:
+    from qbp.audit.sentences import Claim
+
 Results = Mapping[str, Result]
-Pair = tuple[np.ndarray, np.ndarray]
+Pair = tuple[np.ndarray, ...]  # two, of the method and of the baseline
 
 
-class Asks(Protocol):
-    """What a measure reads of a claim."""
-
-    method: str
-    baseline: str
-    metric: str
-
-
-def final(results: Results, claim: Asks) -> Pair:
+def final(results: Results, claim: "Claim") -> Pair:
     """The metric after the last step."""
     return results[claim.method].final(claim.metric), results[claim.baseline].final(claim.metric)
 
 
-def error_rate(results: Results, claim: Asks) -> Pair:
+def error_rate(results: Results, claim: "Claim") -> Pair:
     """The share of validation samples that are classified wrongly, after the last step."""
     ours, others = final(results, claim)
     return 1 - ours, 1 - others
 
 
-def early(results: Results, claim: Asks) -> Pair:
+def early(results: Results, claim: "Claim") -> Pair:
     """The mean of the recorded metric over the first WINDOW steps, the length of Stage 1."""
     return tuple(r.history[claim.metric][:, r.step <= WINDOW].mean(1) for r in _both(results, claim))
 
 
-def early_rises(results: Results, claim: Asks) -> Pair:
+def early_rises(results: Results, claim: "Claim") -> Pair:
     """How much the metric climbs during the first WINDOW steps (:func:`qbp.statistics.curves.rises`)."""
     return tuple(rises(r.history[claim.metric], r.step, 0, WINDOW) for r in _both(results, claim))
 
 
-def climbs(results: Results, claim: Asks) -> Pair:
+def climbs(results: Results, claim: "Claim") -> Pair:
     """How much the metric climbs on its whole way (:func:`qbp.statistics.curves.rises`)."""
     return tuple(rises(r.history[claim.metric], r.step) for r in _both(results, claim))
 
 
-def steps_needed(results: Results, claim: Asks) -> Pair:
+def steps_needed(results: Results, claim: "Claim") -> Pair:
     """Steps to the lowest value of the metric that every run of both methods reaches: "faster"."""
     ours, others = _both(results, claim)
     target = common_target(ours.history[claim.metric], others.history[claim.metric])
     return tuple(steps_to_target(r.history[claim.metric], r.step, target) for r in (ours, others))
 
 
-def evaluations_needed(results: Results, claim: Asks) -> Pair:
+def evaluations_needed(results: Results, claim: "Claim") -> Pair:
     """Circuit evaluations to the lowest error that every run of both methods reaches."""
     ours, others = _both(results, claim)
     target = common_target(ours.history["error"], others.history["error"])
     return evaluations_to(ours, target), evaluations_to(others, target)
 
 
-def late_climbs(results: Results, claim: Asks) -> Pair:
+def late_climbs(results: Results, claim: "Claim") -> Pair:
     """How much the metric climbs during the last WINDOW steps (:func:`qbp.statistics.curves.rises`)."""
     pair = _both(results, claim)
     return tuple(rises(r.history[claim.metric], r.step, r.step[-1] - WINDOW) for r in pair)
 
 
-def roughness(results: Results, claim: Asks) -> Pair:
+def roughness(results: Results, claim: "Claim") -> Pair:
     """Mean absolute second difference of log10 of the metric beyond step LATE: "smoother"."""
     found = (smoothness(r.history[claim.metric], r.step, LATE) for r in _both(results, claim))
     return tuple(f.second_difference for f in found)
 
 
-def variation(results: Results, claim: Asks) -> Pair:
+def variation(results: Results, claim: "Claim") -> Pair:
     """Total variation of log10 of the metric beyond step LATE, the other reading of "smoother"."""
     found = (smoothness(r.history[claim.metric], r.step, LATE) for r in _both(results, claim))
     return tuple(f.total_variation for f in found)
 
 
-def deviation(results: Results, claim: Asks) -> Pair:
+def deviation(results: Results, claim: "Claim") -> Pair:
     """Squared distance of each seed's last value from the mean over seeds: their mean is the variance."""
     return tuple((values - values.mean()) ** 2 for values in final(results, claim))
 
 
-def log_deviation(results: Results, claim: Asks) -> Pair:
+def log_deviation(results: Results, claim: "Claim") -> Pair:
     """As :func:`deviation`, of log10: whatever the level of the loss, how far it depends on the start."""
     logs = (np.log10(values) for values in final(results, claim))
     return tuple((values - values.mean()) ** 2 for values in logs)
 
 
-def small_batches(results: Results, claim: Asks) -> Pair:
+def small_batches(results: Results, claim: "Claim") -> Pair:
     """The factor by which batches of 4 end higher than batches of 64, from rows "METHOD, batches of N"."""
 
     def factor(method: str) -> np.ndarray:
@@ -118,25 +113,25 @@ def small_batches(results: Results, claim: Asks) -> Pair:
     return factor(claim.method), factor(claim.baseline)
 
 
-def after_stage_1(results: Results, claim: Asks) -> Pair:
+def after_stage_1(results: Results, claim: "Claim") -> Pair:
     """The metric where Stage 1 ends, of the method and, at the same step, of the baseline (surveys)."""
     return tuple(r.history[claim.metric][:, 1] for r in _both(results, claim))
 
 
-def since_start(results: Results, claim: Asks) -> Pair:
+def since_start(results: Results, claim: "Claim") -> Pair:
     """The metric of the method where Stage 1 ends and at its own start (surveys)."""
     values = results[claim.method].history[claim.metric]
     return values[:, 1], values[:, 0]
 
 
-def oscillates(results: Results, claim: Asks) -> np.ndarray:
+def oscillates(results: Results, claim: "Claim") -> np.ndarray:
     """Whether a run of the baseline oscillates: upward moves are OSCILLATES of all moves or more, beyond
     step LATE."""
     r = results[claim.baseline]
     return rising_share(r.history[claim.metric], r.step, LATE) >= OSCILLATES
 
 
-def plateaus_higher(results: Results, claim: Asks) -> np.ndarray:
+def plateaus_higher(results: Results, claim: "Claim") -> np.ndarray:
     """Whether a run of the baseline has plateaued, its metric has fallen by less than FLAT over the last
     WINDOW steps, and lies above the method's on the same seed."""
     ours, others = _both(results, claim)
@@ -145,17 +140,17 @@ def plateaus_higher(results: Results, claim: Asks) -> np.ndarray:
     return (last > (1 - FLAT) * first) & (last > ours.final(claim.metric))
 
 
-def climbs_back(results: Results, claim: Asks) -> np.ndarray:
+def climbs_back(results: Results, claim: "Claim") -> np.ndarray:
     """Whether a barrier of BARRIER or more lies between where Stage 2 began and where it ended (surveys)."""
     return results[claim.method].history["barrier_back"][:, -1] >= BARRIER
 
 
-def other_basin(results: Results, claim: Asks) -> np.ndarray:
+def other_basin(results: Results, claim: "Claim") -> np.ndarray:
     """Whether a barrier of BARRIER or more lies between the ends with and without oscillation (surveys)."""
     return results[claim.method].history["barrier_plain"][:, -1] >= BARRIER
 
 
-def same_start(results: Results, claim: Asks) -> np.ndarray:
+def same_start(results: Results, claim: "Claim") -> np.ndarray:
     """Whether all of METHOD, BASELINE ... (both comma-separated) of a seed stand at the same training and
     validation loss before the first step."""
     names = [*claim.method.split(","), *claim.baseline.split(",")]
@@ -166,30 +161,30 @@ def same_start(results: Results, claim: Asks) -> np.ndarray:
     return np.all([np.isclose(first, other, rtol=1e-6).all(-1) for other in others], axis=0)
 
 
-def same_batch(results: Results, claim: Asks) -> np.ndarray:
+def same_batch(results: Results, claim: "Claim") -> np.ndarray:
     """Whether both methods of a seed measure the same task on their first mini-batch."""
     first, other = (r.history["energy"][:, 0] for r in _both(results, claim))
     return np.isclose(first, other, rtol=1e-6)
 
 
-def stays_finite(results: Results, claim: Asks) -> np.ndarray:
+def stays_finite(results: Results, claim: "Claim") -> np.ndarray:
     """Whether every value of a run of the method was finite."""
     return ~results[claim.method].diverged
 
 
-def eq_1_chord(results: Results, claim: Asks) -> float:
+def eq_1_chord(results: Results, claim: "Claim") -> float:
     """How far eq. 1 rises over a chord: two qubits, one angle of exp(-i theta XX / 2), O = Z on the first
     qubit, b = -1, between the angles -pi and pi.
 
     There <Z> = cos(theta), so that eq. 1 is (cos(theta) + 1)**2: 0 at both ends, 4 in the middle.
     """
-    circuit, observables = PauliRotations(2, ["XX"]), local_observables(2, "Z")[:1]
+    circuit, observables = PauliRotations(2, ("XX",)), local_observables(2, "Z")[:1]
     target = torch.tensor([-1.0], dtype=torch.float64)
     ends = torch.tensor([[-torch.pi], [torch.pi]], dtype=torch.float64)
     return round(float(midpoint_gap(lambda t: local_loss(circuit, t, observables, target), *ends)), 12)
 
 
-def eq_2_curvature(results: Results, claim: Asks) -> float:
+def eq_2_curvature(results: Results, claim: "Claim") -> float:
     """Minus the smallest eigenvalue of the Hessian of eq. 2, which is the same everywhere: the curve's three
     points, features of the first start, the default ridge strength."""
     config = Experiment("curve")
@@ -198,7 +193,7 @@ def eq_2_curvature(results: Results, claim: Asks) -> float:
     return -round(float(torch.linalg.eigvalsh(ridge_hessian(features, config.ridge))[0]), 12)
 
 
-def surrogate_chord(results: Results, claim: Asks) -> float:
+def surrogate_chord(results: Results, claim: "Claim") -> float:
     """How far the quadratic surrogate of a perceptron rises over the chord between a point and its mirror
     image, where every hidden unit has changed its sign: both compute the same function, the middle is a
     constant.  The point has a hidden unit tanh(x) and fits the curve roughly.
@@ -213,7 +208,7 @@ def surrogate_chord(results: Results, claim: Asks) -> float:
     return round(float(midpoint_gap(surrogate, *ends)), 12)
 
 
-def vanishing(results: Results, claim: Asks) -> Pair:
+def vanishing(results: Results, claim: "Claim") -> Pair:
     """By how many bits per qubit each run's gradient falls with the size
     (:func:`qbp.studies.start_gradients.squared` of the claim's metric), from rows "N qubits, METHOD" and "N
     qubits, BASELINE"."""
@@ -221,24 +216,24 @@ def vanishing(results: Results, claim: Asks) -> Pair:
     def bits(name: str) -> np.ndarray:
         rows = sorted(_ending(results, name), key=lambda r: r.config.qubits)
         values = np.stack([squared(r, claim.metric) for r in rows], axis=1)
-        return bits_per_qubit([r.config.qubits for r in rows], values)
+        return bits_per_qubit(np.array([r.config.qubits for r in rows]), values)
 
     return bits(claim.method), bits(claim.baseline)
 
 
-def grown(results: Results, claim: Asks) -> Pair:
+def grown(results: Results, claim: "Claim") -> Pair:
     """The mean square component of the gradient of the claim's metric, of the method and of the baseline."""
     return tuple(squared(r, claim.metric) for r in _both(results, claim))
 
 
-def constrained(results: Results, claim: Asks) -> Pair:
+def constrained(results: Results, claim: "Claim") -> Pair:
     """``|<a|b>|**4`` of 50 pairs of states at four qubits and four layers, their mean the frame potential:
     of random starts, and of the same after Stage 1 towards one target of the kind that the metric names."""
     found = ensemble(small(claim.metric))
     return tuple(found.overlaps(when) for when in WHENS)
 
 
-def escapes(results: Results, claim: Asks) -> np.ndarray:
+def escapes(results: Results, claim: "Claim") -> np.ndarray:
     """Whether the task's gradient over the error left has grown by the factor ESCAPED or more where the
     method ends Stage 1, in every run of the rows "TARGET, METHOD"."""
     return np.concatenate([escape(r, RELATIVE) >= ESCAPED for r in _ending(results, claim.method)])
@@ -254,14 +249,14 @@ def weigh(rule: str, said: Any) -> Interval:
     return Interval(height, height, height, 1)
 
 
-Measure = Callable[[Results, Asks], Any]
+Measure = Callable[[Results, Any], Any]
 
 
 def _ending(results: Results, name: str) -> list[Result]:
     return [result for label, result in results.items() if label.endswith(f", {name}")]
 
 
-def _both(results: Results, claim: Asks) -> tuple[Result, Result]:
+def _both(results: Results, claim: "Claim") -> tuple[Result, Result]:
     return results[claim.method], results[claim.baseline]
 
 

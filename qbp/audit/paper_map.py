@@ -8,7 +8,7 @@ exists, the chapter is in the table of contents and shows the item.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qbp.audit.entries import rows, stored
+from qbp.studies.study import rows, stored
 
 STARTS = {"eq. ": "equation", "line ": "line", "IV.": "experiment", "Fig. ": "figure", "[": "reference"}
 KINDS = tuple(STARTS.values())
@@ -49,7 +49,7 @@ def read(text: str) -> tuple[Item, ...]:
     return rows(Item, text, "item", empty=("name", "test"))
 
 
-PAPER_MAP = read(stored("paper_map.toml"))
+PAPER_MAP = read(stored("qbp.audit", "paper_map.toml"))
 
 
 def select(kind: str = "all", items: Iterable[Item] = PAPER_MAP) -> list[Item]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from qbp.audit.entries import entries, problems, refuse, stored, unique, values
 from qbp.audit.measures import MEASURES, Measure
 from qbp.audit.verdicts import RULES
+from qbp.studies.study import entries, problems, refuse, stored, unique, values
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,4 @@ def _problems(row: dict[str, Any]) -> Iterator[str]:
             yield f"{name} must be one of {', '.join(known)}, got {row[name]!r}"
 
 
-CLAIMS = read(stored("claims.toml"))
+CLAIMS = read(stored("qbp.audit", "claims.toml"))

@@ -32,7 +32,7 @@ BARRIER = 0.01  # relative height over the higher end that counts as a barrier b
 ESCAPED = 4.0  # factor in a task's gradient variance, over the error left, that counts as off the plateau
 
 
-def verdict(found: "Interval", claimed: float | None = None, adjusted: float | None = None) -> str:
+def is_lower(found: "Interval", claimed: float | None = None, adjusted: float | None = None) -> str:
     """Judge "lower", "faster" (fewer steps to a loss both methods reach) or "smoother" (smaller second
     differences of the logarithm): a relative change from the baseline to the method.
 
@@ -48,7 +48,7 @@ def verdict(found: "Interval", claimed: float | None = None, adjusted: float | N
 
     Example:
         >>> from qbp.statistics.intervals import Interval
-        >>> verdict(Interval(-0.2, -0.25, -0.15, 20), claimed=-0.273)
+        >>> is_lower(Interval(-0.2, -0.25, -0.15, 20), claimed=-0.273)
         'partly'
     """
     if np.isnan(found.low) or np.isnan(found.high):
@@ -111,7 +111,7 @@ def _survives(adjusted: float | None) -> bool:
 
 Rule = Callable[[Any, float | None, float | None], str]
 RULES: dict[str, Rule] = {
-    "lower": verdict,
+    "lower": is_lower,
     "most": in_most_runs,
     "every": in_every_run,
     "convex": is_convex,

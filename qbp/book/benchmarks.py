@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbp.book.tables import markup
 from qbp.results import store
 
 if TYPE_CHECKING:
@@ -47,28 +48,13 @@ def ratios(table: "pd.DataFrame") -> "pd.DataFrame":
         Columns workload, dtype, main, ours, peer, theirs, ratio (above 1: qbp is faster), limit, gap (ours
         over the limit); seconds.  Only rows in which qbp and a peer have a time at this precision.
     """
-    import pandas as pd
-
-    rows = []
-    timed = table[table["status"] == "ok"]
-    for (workload, dtype), part in timed.groupby(["workload", "dtype"], sort=False):
-        ours, theirs = part[part["peer"] == OURS[0]], part[~part["peer"].isin(OURS)]
-        if len(ours) and len(theirs):
-            best, own = theirs.loc[theirs["seconds"].idxmin()], ours.iloc[0]
-            rows.append(
-                {
-                    "workload": workload,
-                    "dtype": dtype,
-                    "main": bool(own["main"]),
-                    "ours": own["seconds"],
-                    "peer": best["peer"],
-                    "theirs": best["seconds"],
-                    "ratio": best["seconds"] / own["seconds"],
-                    "limit": own["limit_seconds"],
-                    "gap": own["seconds"] / own["limit_seconds"],
-                }
-            )
-    return pd.DataFrame(rows)
+    timed, row = table[table["status"] == "ok"], ["workload", "dtype"]
+    ours = timed[timed["peer"] == OURS[0]].rename(columns={"seconds": "ours", "limit_seconds": "limit"})
+    peers = timed[~timed["peer"].isin(OURS)].sort_values("seconds", kind="stable").drop_duplicates(row)
+    best = peers[[*row, "peer", "seconds"]].rename(columns={"seconds": "theirs"})
+    pairs = ours[[*row, "main", "ours", "limit"]].merge(best, on=row)
+    pairs = pairs.assign(ratio=pairs["theirs"] / pairs["ours"], gap=pairs["ours"] / pairs["limit"])
+    return pairs[[*row, "main", "ours", "peer", "theirs", "ratio", "limit", "gap"]]
 
 
 def layout(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -76,9 +62,7 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
 
     A time in 64-bit precision carries a star.  The ratio is the smaller one of both precisions.
     """
-    import pandas as pd
-
-    found, rows = ratios(table), {}
+    compared, rows = ratios(table), {}
     for workload, part in table.groupby("workload", sort=False):
         row, first = {}, part[part["main"] | ~part["main"].any()].iloc[0]
         row["limit"] = duration(first["limit_seconds"])
@@ -86,7 +70,7 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
             cells = part[part["peer"] == peer]
             row[peer] = " / ".join(cell_text(cell) for _, cell in cells.iterrows()) or "-"
         row["found"] = part["note"].max()
-        pairs = found[found["workload"] == workload] if len(found) else found
+        pairs = compared[compared["workload"] == workload]
         if len(pairs):
             worst = pairs.loc[pairs["ratio"].idxmin()]
             row["best peer / qbp"] = f"{worst['ratio']:.2g} ({worst['peer']}{BITS[worst['dtype']]})"
@@ -98,7 +82,7 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
         measured = ("gemm_gflops", "copy_gb_s", "l2_gb_s")
         row["Gflop/s; GB/s; L2 GB/s"] = "; ".join(f"{first[column]:.3g}" for column in measured)
         rows[workload] = row
-    made = pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("workload")
+    made = markup.frame(rows, "workload").fillna("")
     first = ["best peer / qbp", "aim", OURS[0], "limit", "qbp / limit"]  # what a narrow page shows of it
     made = made[[*(name for name in first if name in made), *(name for name in made if name not in first)]]
     return made.drop(columns=[name for name in made if (made[name] == "").all()])
@@ -108,33 +92,26 @@ def slower(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return the workloads on which the ratio is below what was aimed at, or below 1: a peer wins."""
     import pandas as pd
 
-    rows = {}
+    rows, columns = {}, ["best peer", "best peer / qbp", "aim", "of the aim", ""]
     for workload, pairs in ratios(table).groupby("workload", sort=False):
         worst = pairs.loc[pairs["ratio"].idxmin()]
         aim = TARGETS.get(workload, 1.0)
         if worst["ratio"] < max(aim, 1.0):
             verdict = "the peer wins" if worst["ratio"] < 1 else "missed" if worst["ratio"] < aim else ""
-            cells = {
-                "best peer": worst["peer"],
-                "best peer / qbp": f"{worst['ratio']:.2g}",
-                "aim": f"{aim:g}",
-            }
-            rows[workload] = cells | {"of the aim": f"{worst['ratio'] / aim:.2g}", "": verdict}
-    columns = ["best peer", "best peer / qbp", "aim", "of the aim", ""]
+            cells = worst["peer"], f"{worst['ratio']:.2g}", f"{aim:g}", f"{worst['ratio'] / aim:.2g}", verdict
+            rows[workload] = dict(zip(columns, cells, strict=True))
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("workload")
 
 
 def compiling(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return the slowest first call of each family and the largest memory while running, by peer."""
-    import pandas as pd
-
     timed, rows = table[table["status"] == "ok"], {}
     for peer in table["peer"].unique():
         part = timed[timed["peer"] == peer]
         slowest = part.groupby("family", sort=False)["compile_seconds"].max()
         row = {family: duration(seconds) for family, seconds in slowest.items()}
         rows[peer] = row | {"memory, MB": f"{part['memory_mb'].max():.0f}" if len(part) else "-"}
-    return pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("slowest first call")
+    return markup.frame(rows, "slowest first call").fillna("-")
 
 
 def problems(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -151,15 +128,12 @@ def problems(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def markdown(table: "pd.DataFrame") -> str:
     """Return :func:`layout` and :func:`problems` as Markdown, with the versions under them."""
-    parts = [_markdown(layout(table)), "", "\\* 64-bit precision (complex128, float64)."]
-    if len(found := problems(table)):
-        parts += ["", _markdown(found)]
+    parts = [_markdown(layout(table)), "\n\\* 64-bit precision (complex128, float64)."]
+    if len(failed := problems(table)):
+        parts.append("\n" + _markdown(failed))
     versions = table.drop_duplicates("peer").set_index("peer")["versions"]
-    parts += [
-        "",
-        f"{table['threads'].max()} threads each. " + "; ".join(f"{p}: {v}" for p, v in versions.items() if v),
-    ]
-    return "\n".join(parts)
+    named = "; ".join(f"{peer}: {version}" for peer, version in versions.items() if version)
+    return "\n".join([*parts, f"\n{table['threads'].max()} threads each. {named}"])
 
 
 def cell_text(cell: "pd.Series") -> str:
@@ -185,6 +159,4 @@ def duration(seconds: float) -> str:
 
 
 def _markdown(table: "pd.DataFrame") -> str:
-    rows = [[table.index.name or "", *table.columns], ["---"] * (1 + len(table.columns))]
-    rows += [[str(name), *map(str, row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markup.markdown([table.index.name or "", *table], (map(str, row) for row in table.itertuples()))

@@ -32,7 +32,7 @@ def check_claims(book: Path = BOOK, directory: Path = store.DIRECTORY) -> tuple[
         How many texts were compared, and those that differ.
     """
     try:
-        whole = {row.claim.id: row for row in claims.everything(directory) if row.found is not None}
+        measured = {row.claim.id: row for row in claims.everything(directory) if row.found is not None}
     except ValueError as error:
         return 0, [Mismatch("chapters", "claim", f"cannot be compared: {error}")]
     tables = [store.load(name, directory) for name in store.MAIN if name in store.manifest(directory)]
@@ -41,16 +41,17 @@ def check_claims(book: Path = BOOK, directory: Path = store.DIRECTORY) -> tuple[
     for notebook in chapters(book):
         for name, printed in glued(notebook).items():
             count += 1
-            row, said = whole.get(name), re.findall(r"\(n = (\d+)\)", printed)
-            n = int(said[0]) if said else row.found.n if row else 0
-            if row is None or not 0 < n <= row.found.n:
+            row, seeds = measured.get(name), re.findall(r"\(n = (\d+)\)", printed)
+            most = row.found.n if row and row.found else 0
+            n = int(seeds[0]) if seeds else most
+            if row is None or not 0 < n <= most:
                 what = f"{name} is glued, but no table has it on {n} seeds"
                 wrong.append(Mismatch(notebook.name, "claim", what, stored=printed))
                 continue
             if n not in few:
                 parts = [{m: first_seeds(r, n) for m, r in table.items()} for table in tables]
                 few[n] = {row.claim.id: we_measure(row) for part in parts for row in claims.measure(part)}
-            live = n < row.found.n
+            live = n < most
             computed = few[n].get(name, we_measure(row)) if live else we_measure(row)
             if live and not agree(printed, computed, LIVE):  # alone, a run that amplifies rounding is another
                 computed = we_measure(claims.rerun(row.claim, n, directory))
@@ -112,14 +113,14 @@ def _lines(text: str, anew: str) -> Iterator[Mismatch]:
 def glued(notebook: Path) -> dict[str, str]:
     """Return what a notebook glued under the names of claims, {id: text}."""
     names = {claim.id for claim in claims.CLAIMS}
-    found = {}
+    texts = {}
     for cell in json.loads(notebook.read_text())["cells"]:
         for output in cell.get("outputs", []):
             name = output.get("metadata", {}).get("scrapbook", {}).get("name")
             if name in names:
                 text = next(v for kind, v in output["data"].items() if kind.endswith("text/plain"))
-                found[name] = "".join(text).strip("'")
-    return found
+                texts[name] = "".join(text).strip("'")
+    return texts
 
 
 def side_by_side(rows: Iterable[claims.Row], notebooks: Iterable[Path]) -> str:

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -21,8 +22,8 @@ def svg(figure: Figure) -> str:
     text = re.sub(r"<!--.*?-->", "", raw[raw.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r">\s*\n\s*<", "><", text)
     used = set(re.findall(r'[("]#([^")]+)[")]', text))
-    found = dict.fromkeys(name for name in re.findall(r' id="([^"]*)"', text) if name in used)
-    ids = {name: f"i{number}" for number, name in enumerate(found)}
+    kept = dict.fromkeys(name for name in re.findall(r' id="([^"]*)"', text) if name in used)
+    ids = {name: f"i{number}" for number, name in enumerate(kept)}
 
     def shrink(match: re.Match) -> str:
         tag = re.sub(r"\s+", " ", match[0])
@@ -60,7 +61,7 @@ def png(figure: Figure) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _save(figure: Figure, kind: str, blank: list[str], **options: float) -> bytes:
+def _save(figure: Figure, kind: str, blank: list[str], **options: Any) -> bytes:
     """Write the figure at its own size, the named metadata left out; the text of an SVG stays text."""
     file = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "qbp", "savefig.bbox": "standard"}):
@@ -77,11 +78,10 @@ def _steps(path: str) -> str:
         >>> _steps("M 1 2 L 1.52 2 L 1.5 1.5 L 1 2 M 3 2 L 4 1 ")
         'm1 2 .5 0 0-.5zm2 0 1-1'
     """
-    written, last = "", (0, 0)
+    written, last = "", [0, 0]
     for line in path.split("M")[1:]:
-        points = [
-            tuple(round(10 * float(n)) for n in pair) for pair in re.findall(r"([-.\d]+) ([-.\d]+)", line)
-        ]
+        pairs = re.findall(r"([-.\d]+) ([-.\d]+)", line)
+        points = [[round(10 * float(number)) for number in pair] for pair in pairs]
         back = len(points) > 2 and points[-1] == points[0]
         points = points[:-1] if back else points
         steps = []

@@ -1,7 +1,8 @@
 r"""Gradients against depth, with and without noise at the same angles, and what a start can do about it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from qbp.statistics.intervals import Interval, bootstrap_interval
 
 CHUNK = 2**16  # entries of the density matrices that are differentiated together, 1 MiB
 STARTS = ("uniform angles", "near the identity", "after Stage 1")
-STAGE_1 = {"steps": 40, "rate": 0.1}  # of Adam, on eq. 1
+STAGE_1: dict[str, Any] = {"steps": 40, "rate": 0.1}  # of Adam, on eq. 1
 NEAR = 0.1  # spread of the angles near the identity, radians
 
 
@@ -35,15 +36,15 @@ def gradient(circuit: Circuit, theta: Tensor, H: Observable, channel: Channel | 
         (runs, n_params).
     """
     size = max(1, CHUNK // 4**circuit.n_qubits) if channel else len(theta)
-    found = []
+    gradients = []
     for part in theta.detach().split(size):
         part = part.clone().requires_grad_()
         if channel is None:
             value = circuit.expectation(part, H)
         else:
             value = noisy_expectations(circuit, part, [H], channel)
-        found += torch.autograd.grad(value.sum(), part)
-    return torch.cat(found)
+        gradients += torch.autograd.grad(value.sum(), part)
+    return torch.cat(gradients)
 
 
 def by_depth(
@@ -69,15 +70,15 @@ def by_depth(
     Returns:
         {label: {n_layers: gradients, (samples, n_layers, angles of a layer)}}.
     """
-    found: dict[str, dict[int, np.ndarray]] = {label: {} for label in channels}
+    gradients: dict[str, dict[int, np.ndarray]] = {label: {} for label in channels}
     device = _checks.device("device", device)
     for n_layers in depths:
         circuit = HardwareEfficient(H.n_qubits, n_layers)
         theta = uniform_angles(circuit, samples, seed).to(device, dtype)
         for label, channel in channels.items():
-            own = gradient(circuit, theta, H, channel)
-            found[label][n_layers] = own.unflatten(-1, (n_layers, -1)).cpu().numpy()
-    return found
+            rows = gradient(circuit, theta, H, channel)
+            gradients[label][n_layers] = rows.unflatten(-1, (n_layers, -1)).cpu().numpy()
+    return gradients
 
 
 def uniform_angles(circuit: Circuit, runs: int, seed: int = 0) -> Tensor:
@@ -94,8 +95,7 @@ def typical(gradients: np.ndarray) -> Interval:
         '3.536 [3.536, 3.536]'
     """
     squares = np.square(gradients).reshape(len(gradients), -1).mean(1)
-    found = bootstrap_interval(squares)
-    return Interval(*(math.sqrt(max(v, 0.0)) for v in (found.mean, found.low, found.high)), found.n)
+    return _mapped(lambda square: math.sqrt(max(square, 0.0)), bootstrap_interval(squares))
 
 
 def decay_per_layer(gradients: Mapping[int, np.ndarray], first: int) -> Decay:
@@ -143,13 +143,13 @@ def kept_by_start(
     Returns:
         {start: {n_layers: ratios at the same angles, (runs,)}}.
     """
-    found: dict[str, dict[int, np.ndarray]] = {name: {} for name in STARTS}
+    ratios: dict[str, dict[int, np.ndarray]] = {name: {} for name in STARTS}
     for n_layers in depths:
         circuit, angles = starts(H, n_layers, runs, seed)
         for name, theta in angles.items():
             noisy, clean = (gradient(circuit, theta, H, c).norm(dim=-1) for c in (channel, None))
-            found[name][n_layers] = (noisy / clean).numpy()
-    return found
+            ratios[name][n_layers] = (noisy / clean).numpy()
+    return ratios
 
 
 def geometric(ratios: np.ndarray) -> Interval:
@@ -159,8 +159,11 @@ def geometric(ratios: np.ndarray) -> Interval:
         >>> f"{geometric(np.array([0.25, 1.0, 0.5])):.2f}"[:4]
         '0.50'
     """
-    found = bootstrap_interval(np.log2(ratios))
-    return Interval(*(2.0**v for v in (found.mean, found.low, found.high)), found.n)
+    return _mapped(lambda bits: 2.0**bits, bootstrap_interval(np.log2(ratios)))
+
+
+def _mapped(rising: Callable[[float], float], interval: Interval) -> Interval:
+    return Interval(rising(interval.mean), rising(interval.low), rising(interval.high), interval.n)
 
 
 def kept_per_layer(ratios: Mapping[int, np.ndarray], first: int) -> Decay:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SEEDS, EVERY = 100, 120
 DEPTHS = (1, 2, 3, 4, 5, 6)
 CIRCUITS = ("no-init", "two-stage")
-METRICS = ("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels")
+METRICS: tuple[str, ...] = ("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels")
 METRICS += ("task_grad_norm", "task_grad_var")
 
 _CHOICES: dict[str, dict[str, Any]] = {  # what a comparison changes in both of its arms
@@ -48,25 +48,23 @@ REPORTED_LATER: dict[str, dict[str, float]] = {
 
 def rows() -> dict[str, RegressionExperiment]:
     """Return the configurations of table `pqc`, {label: configuration}, the notebook's own three first."""
-    shared = {"seeds": SEEDS, "record_every": EVERY}
-    found = {m: RegressionExperiment(method=m, **shared) for m in (*CIRCUITS, "mlp")}
-    for what, options in _CHOICES.items():
-        for m in CIRCUITS:
-            found[f"{m}, {what}"] = RegressionExperiment(method=m, **shared, **options)
+    options: dict[str, dict[str, Any]] = {m: {"method": m} for m in (*CIRCUITS, "mlp")}
+    options |= {f"{m}, {what}": {"method": m, **more} for what, more in _CHOICES.items() for m in CIRCUITS}
     for what, algorithm in _STAGE_1.items():
-        found[f"two-stage, {what}"] = RegressionExperiment(method="two-stage", algorithm=algorithm, **shared)
-    return found
+        options[f"two-stage, {what}"] = {"method": "two-stage", "algorithm": algorithm}
+    shared: dict[str, Any] = {"seeds": SEEDS, "record_every": EVERY}
+    return {label: RegressionExperiment(**shared, **chosen) for label, chosen in options.items()}
 
 
 def depth_rows(output: str = "plain") -> dict[tuple[str, int], RegressionExperiment]:
     """Return {(method, layers): configuration}; those with the notebook's three layers stand in `pqc`."""
     _checks.choice("output", output, ("plain", "affine"))
-    found = {}
+    configs: dict[tuple[str, int], RegressionExperiment] = {}
     for layers in DEPTHS:
         every = EVERY if layers == 3 else RegressionExperiment().steps
-        shared = {"seeds": SEEDS, "record_every": every, "layers": layers, "output": output}
-        found |= {(m, layers): RegressionExperiment(method=m, **shared) for m in CIRCUITS}
-    return found
+        shared: dict[str, Any] = {"seeds": SEEDS, "record_every": every, "layers": layers, "output": output}
+        configs |= {(m, layers): RegressionExperiment(method=m, **shared) for m in CIRCUITS}
+    return configs
 
 
 class RegressionStudy(Study):
@@ -128,10 +126,10 @@ def compared(
 def arms() -> dict[str, tuple[str, str]]:
     """Return the comparisons of table `pqc` for :func:`compared`: each arm with a Stage 1 against its own
     without."""
-    found = {"as the notebook": ("two-stage", "no-init")}
-    found |= {what: (f"two-stage, {what}", f"no-init, {what}") for what in _CHOICES}
-    found |= {f"Stage 1 {what}": (f"two-stage, {what}", "no-init") for what in list(_STAGE_1)[:2]}
-    found["Stage 2 with blend and oscillation"] = ("two-stage, blend and oscillation", "no-init")
-    found["penalties of the later version"] = ("two-stage, penalty 5e-7", "no-init")
-    found["a smaller penalty alone"] = ("no-init, penalty 5e-7", "no-init")
-    return found
+    pairs = {"as the notebook": ("two-stage", "no-init")}
+    pairs |= {what: (f"two-stage, {what}", f"no-init, {what}") for what in _CHOICES}
+    pairs |= {f"Stage 1 {what}": (f"two-stage, {what}", "no-init") for what in list(_STAGE_1)[:2]}
+    pairs["Stage 2 with blend and oscillation"] = ("two-stage, blend and oscillation", "no-init")
+    pairs["penalties of the later version"] = ("two-stage, penalty 5e-7", "no-init")
+    pairs["a smaller penalty alone"] = ("no-init, penalty 5e-7", "no-init")
+    return pairs

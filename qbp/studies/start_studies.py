@@ -32,7 +32,7 @@ TARGET_LAYERS = (1, 2, 3, 4, 6, 8)  # of the circuit that prepares the target
 SWITCHING = ("threshold", "plateau")  # readings of eq. 3 beside the fixed length of Stage 1
 STUDIES = (*DEPTHS, "Z", "target-layers")
 SEEDS, LENGTH = 20, ALGORITHM["stage_1_steps"]
-METRICS = ("energy", "error", "convex", "grad_rms", "task_grad_rms", "convex_grad_rms")
+METRICS: tuple[str, ...] = ("energy", "error", "convex", "grad_rms", "task_grad_rms", "convex_grad_rms")
 METRICS += ("target_information", "product_error")
 
 
@@ -133,8 +133,8 @@ Pairs = Mapping[Place, Mapping[str, Result]]
 
 def load_places(study: str, directory: Path = store.DIRECTORY) -> dict[Place, dict[str, Result]]:
     """Read the places of a study, {place: {"random start", "start of Stage 2": Result}}."""
-    found = STUDY.load(study, directory)
-    return {place: {when: found[_label(place, when, study)] for when in WHENS} for place in places(study)}
+    results = STUDY.load(study, directory)
+    return {place: {when: results[_label(place, when, study)] for when in WHENS} for place in places(study)}
 
 
 def variances(pairs: Pairs) -> "pd.DataFrame":
@@ -174,8 +174,8 @@ def gains(pairs: Pairs, quantities: Iterable[str] = QUANTITIES) -> "pd.DataFrame
             "error_after": float(after.final("error").mean()),
         }
         for quantity in quantities:
-            found = relative_change(squared(after, quantity), squared(before, quantity))
-            ends = {"gain": 1 + found.mean, "low": 1 + found.low, "high": 1 + found.high, "runs": found.n}
+            change = relative_change(squared(after, quantity), squared(before, quantity))
+            ends = {"gain": 1 + change.mean, "low": 1 + change.low, "high": 1 + change.high, "runs": change.n}
             rows.append({**place._asdict(), "quantity": quantity, **ends, **shared})
     return pd.DataFrame(rows)
 
@@ -233,11 +233,11 @@ def by_run(pairs: Pairs, quantity: str = RELATIVE) -> "pd.DataFrame":
     parts = []
     for place, pair in pairs.items():
         before, after = (pair[when] for when in WHENS)
-        own = {
+        columns = {
             "information": after.history["target_information"][:, -1],
             "gain": squared(after, quantity) / squared(before, quantity),
         }
-        parts.append(pd.DataFrame(own).assign(**place._asdict()))
+        parts.append(pd.DataFrame(columns).assign(**place._asdict()))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,21 +1,27 @@
-"""Studies: one question each, and the rows that answer it; and how those on perceptrons are written down.
+"""Studies: one question each, the rows that answer it, and how both are read from TOML files, as the audit's
+entries are.
 
-The studies themselves are data, and :mod:`qbp.studies.tables` lists them all.
+The studies themselves are data in those files, and :mod:`qbp.studies.tables` lists them all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbp import _checks
-from qbp.experiments.perceptrons import Experiment
 from qbp.results import store
 from qbp.results.table import Table, first_seeds, read
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
+
+Asked = TypeVar("Asked", bound="Study")
+Entry = TypeVar("Entry")
+FORMS = ("rows", "changes", "pairs", "base", "methods")  # of an entry's rows, and what they are about
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,13 @@ class Study:
 
     name: str
     question: str
+
+    if TYPE_CHECKING:
+
+        @property
+        def tasks(self) -> tuple[str, ...]:
+            """Names of where the question is asked."""
+            ...
 
     def configs(self, task: str) -> dict[str, Any]:
         """Return {label: configuration} of one task."""
@@ -54,9 +67,9 @@ class Study:
         Raises:
             ValueError: there is no such task, or a table or a row is not there.
         """
-        found = read(self.configs(task), self.tables(task), directory, what=f"{self.name} on {task}")
-        fewest = min(result.config.seeds for result in found.values())
-        return {label: first_seeds(result, fewest) for label, result in found.items()}
+        results = read(self.configs(task), self.tables(task), directory, what=f"{self.name} on {task}")
+        fewest = min(result.config.seeds for result in results.values())
+        return {label: first_seeds(result, fewest) for label, result in results.items()}
 
 
 @dataclass(frozen=True)
@@ -92,20 +105,6 @@ class Whole(Study):
         return store.load(task, directory)
 
 
-TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more than three points
-    "curve": {"experiment": "curve"},
-    "curve-64": {"experiment": "curve", "points": 64},
-    "telecom": {"experiment": "telecom"},
-    "mnist": {"experiment": "mnist"},
-}
-EPOCH = {"curve": 1, "curve-64": 4, "telecom": 64, "mnist": 125}  # steps that see the training set once
-WRITTEN = ("two-stage", "two-stage-ridge", "no-init", "sellier")
-RELEASED = ("two-stage", "no-init", "sellier")
-FEW = ("loss", "train_loss", "val_loss", "accuracy", "held_loss", "task_grad_norm", "task_grad_var")
-FEW += ("stage", "tau_g", "spread")
-MAIN_EVERY, EVERY = 10, 50  # steps between records: of the comparisons, of every other row
-
-
 @dataclass(frozen=True)
 class Row:
     """One line of a study.
@@ -126,120 +125,136 @@ class Row:
     tasks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class PerceptronStudy(Study):
-    """A question on perceptrons and the rows that answer it.
+def read_studies(
+    kind: type[Asked], text: str, gather: Callable[[list[Row]], Any] = tuple
+) -> tuple[Asked, ...]:
+    """Return the studies of a text like perceptron_studies.toml, in its order.
 
-    Attributes:
-        rows: the lines of its table, baselines first.
-        tasks: where it is asked, of TASKS.
-        ambiguities: rows of the chapter on ambiguities that it measures.
-        seeds: {task: runs} where that is not 20.
+    Args:
+        kind: their class.
+        text: says in its first lines how rows are written down.
+        gather: what makes of the rows of a study what the class takes.
+
+    Raises:
+        ValueError: a study has an unknown field, lacks one without a default, or has another's name.
     """
-
-    rows: tuple[Row, ...]
-    tasks: tuple[str, ...] = tuple(TASKS)
-    ambiguities: tuple[int, ...] = ()
-    seeds: Mapping[str, int] = field(default_factory=dict)
-
-    def on(self, task: str) -> tuple[Row, ...]:
-        """Return the rows of one task."""
-        _checks.choice("task", task, self.tasks)
-        return tuple(row for row in self.rows if not row.tasks or task in row.tasks)
-
-    def configs(self, task: str) -> dict[str, Experiment]:
-        """Return {label: configuration} of one task."""
-        found = {}
-        for row in self.on(task):
-            options = {**TASKS[task], **row.options, **row.by_task.get(task, {})}
-            found[row.label] = configure(seeds=self.seeds.get(task, 20), **options)
-        return found
-
-    def home(self, config: Experiment) -> str:
-        """Return the comparison that has the configuration, else the table of further rows."""
-        if table := MAIN_KEYS.get(store.key(config)):
-            return table
-        if config.method.startswith(("sellier", "heavy-ball")):
-            return "sellier-variants"
-        return f"ablations-{config.experiment}" + "-64" * (config.points == 64)
+    studies = []
+    for entry in entries(text, "study"):
+        given = {name: value for name, value in entry.items() if name not in FORMS}
+        given["rows"] = gather([*_rows(**entry)])
+        refuse(kind, given, problems(kind, given))
+        studies.append(kind(**values(given)))
+    return unique(studies)
 
 
-def configure(**options: Any) -> Experiment:
-    """Return a configuration; one that a comparison has too is that one, with its more frequent records."""
-    every = options.pop("record_every", None)
-    often = Experiment(record_every=every or MAIN_EVERY, **options)
-    if every or store.key(often) in MAIN_KEYS:
-        return often
-    return Experiment(record_every=EVERY, **options)
-
-
-def row(label: str, method: str, against: str = "", tasks: tuple[str, ...] = (), **algorithm: Any) -> Row:
-    """Return a row of a method with these settings of its algorithm."""
-    return Row(label, {"method": method, "algorithm": algorithm}, against, tasks=tasks)
-
-
-def pair(
-    what: str,
-    options: Mapping[str, Any],
-    methods: Iterable[str] = ("no-init", "two-stage"),
-    by_task: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+def _rows(
+    base: str = "two-stage", methods: Sequence[str] = ("no-init", "two-stage"), **entry: Any
 ) -> Iterator[Row]:
-    """Yield a row per method with the same options, each method compared with the first."""
-    first, *others = methods
-    yield Row(f"{first}, {what}", {"method": first, **options}, by_task=by_task)
-    for method in others:
-        against = f"{first}, {what}"
-        yield Row(f"{method}, {what}", {"method": method, **options}, against, by_task)
+    """Yield the rows of an entry, in the order of its forms."""
+    for form, given in entry.items():
+        if form == "rows":
+            yield from (_row(label, **options) for label, options in given.items())
+        elif form == "changes":
+            yield _row(base, base)
+            yield from (_row(label, base, base, **options) for label, options in given.items())
+        elif form == "pairs":
+            for choice, options in given.items():
+                first, *others = (f"{method}, {choice}" for method in methods)
+                yield _row(first, methods[0], **options)
+                for label, method in zip(others, methods[1:], strict=True):
+                    yield _row(label, method, first, **options)
 
 
-def pairs(
-    choices: Mapping[str, Mapping[str, Any]], methods: Iterable[str] = ("no-init", "two-stage")
-) -> tuple[Row, ...]:
-    """Return :func:`pair` for each of several options."""
-    return tuple(row for what, options in choices.items() for row in pair(what, options, tuple(methods)))
+def _row(
+    label: str,
+    method: str,
+    against: str = "",
+    by_task: Mapping[str, Any] = MappingProxyType({}),
+    tasks: Iterable[str] = (),
+    **options: Any,
+) -> Row:
+    return Row(label, {"method": method, **options}, against, by_task, tuple(tasks))
 
 
-def sweep(choices: Mapping[str, Mapping[str, Any]], base: str = "two-stage") -> tuple[Row, ...]:
-    """Return the base method as it is, and one row per changed setting of it, compared with that."""
-    rows = [Row(label, {"method": base, **options}, against=base) for label, options in choices.items()]
-    return Row(base, {"method": base}), *rows
+def stored(folder: str, file: str) -> str:
+    """Text of a file of a folder such as "qbp.audit", which the package carries."""
+    return files(folder).joinpath(file).read_text("utf-8")
 
 
-def setting(**algorithm: Any) -> dict[str, Any]:
-    """Return settings of the algorithm as options, whatever the method."""
-    return {"algorithm": algorithm}
+def entries(text: str, table: str) -> list[dict[str, Any]]:
+    """Entries [[table]] of a text, in its order.
+
+    Raises:
+        ValueError: the text has something else, or none of them.
+    """
+    content = tomllib.loads(text)
+    if [*content] != [table] or not isinstance(content[table], list):
+        raise ValueError(f"every entry must be a [[{table}]], got {', '.join(content) or 'none'}")
+    return content[table]
 
 
-FEWER = {"mnist": 10}  # seeds where a run takes long and the row is secondary
-BATCHED = ("curve-64", "telecom", "mnist")  # three points are one batch
+def rows(kind: type[Entry], text: str, table: str, empty: Collection[str] = ()) -> tuple[Entry, ...]:
+    """Entries [[table]] of a text as objects of a dataclass, whose first field names the row.
 
-_COMPARISONS = {  # table: target, options, methods, metrics
-    "curve": ("IV.B, Fig. 1a", {"experiment": "curve"}, WRITTEN, None),
-    "curve-as-released": ("IV.B, Fig. 1a", {"experiment": "curve"}, RELEASED, None),
-    "telecom": ("IV.C, Fig. 1b", {"experiment": "telecom"}, WRITTEN, None),
-    "telecom-as-released": ("IV.C, Fig. 1b", {"experiment": "telecom"}, RELEASED, None),
-    "mnist": ("IV.D, Fig. 1c", {"experiment": "mnist"}, WRITTEN, None),
-    "mnist-as-released": ("IV.D, Fig. 1c", {"experiment": "mnist"}, RELEASED, None),
-    "curve-64": ("IV.B on 64 points", TASKS["curve-64"], WRITTEN, FEW),
-    "curve-64-as-released": ("IV.B on 64 points", TASKS["curve-64"], RELEASED, FEW),
-    "mnist-400": ("IV.D, 400 per class", {"experiment": "mnist", "per_class": 400}, WRITTEN, FEW),
-    "mnist-200-as-released": (
-        "IV.D, 200 per class", {"experiment": "mnist", "per_class": 200}, RELEASED, FEW,
-    ),
-    "curve-steps": ("IV.B, every step", {**TASKS["curve"], "record_every": 1}, WRITTEN, ("train_loss",)),
-    "curve-64-steps": (
-        "IV.B on 64 points, every step", {**TASKS["curve-64"], "record_every": 1}, WRITTEN, ("train_loss",),
-    ),
-}  # fmt: skip
+    Args:
+        empty: required fields that may be "".
+
+    Raises:
+        ValueError: an entry has an unknown field, lacks one without a default, or has another's name.
+    """
+    listed = entries(text, table)
+    for entry in listed:
+        refuse(kind, entry, problems(kind, entry, empty=empty))
+    return unique(kind(**values(entry)) for entry in listed)
 
 
-def _comparison(name: str) -> Table:
-    target, options, methods, metrics = _COMPARISONS[name]
-    reading = "as-released" if name.endswith("as-released") else "as-written"
-    chosen = {"record_every": MAIN_EVERY, "reading": reading, **options}
-    configs = [Experiment(method=method, **chosen) for method in methods]
-    return Table(target, {store.key(c): c for c in configs}, metrics, "comparisons")
+def refuse(kind: type, entry: dict[str, Any], found: Iterable[str]) -> None:
+    """Error with the name of the entry, if problems were found.
+
+    Raises:
+        ValueError: the first of them.
+    """
+    for problem in found:
+        name = next((entry[field] for field in _required(kind) if entry.get(field)), "an entry")
+        raise ValueError(f"{name}: {problem}")
 
 
-COMPARISONS = {name: _comparison(name) for name in _COMPARISONS}
-MAIN_KEYS = {key: name for name, table in COMPARISONS.items() for key in table.configs}
+def values(entry: dict[str, Any]) -> dict[str, Any]:
+    """Fields of an entry as a frozen object has them, lists as tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+
+
+def problems(
+    kind: type, entry: dict[str, Any], known: Collection[str] = (), empty: Collection[str] = ()
+) -> Iterator[str]:
+    """Fields of an entry that are unknown, and those without a default that it lacks.
+
+    Args:
+        known: its fields, those of the dataclass if none are given.
+        empty: required fields that may be "".
+    """
+    known, required = known or [field.name for field in fields(kind)], _required(kind)
+    if unknown := sorted(entry.keys() - known):
+        yield f"fields must be among {', '.join(sorted(known))}, got {', '.join(unknown)}"
+    if missing := [n for n in required if n not in entry or (not entry[n] and n not in empty)]:
+        yield f"a row must have {', '.join(required)}, got no {', '.join(missing)}"
+
+
+def unique(found: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Rows in their order, each with a name of its own, which is the first field.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    named: dict[Any, Entry] = {}
+    for row in found:
+        kind: type = type(row)
+        field = fields(kind)[0].name
+        name = getattr(row, field)
+        if named.setdefault(name, row) is not row:
+            raise ValueError(f"{name}: {field} must be of one row, got two")
+    return tuple(named.values())
+
+
+def _required(kind: type) -> list[str]:
+    return [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]

@@ -15,7 +15,8 @@ from qbp.experiments.perceptrons import EXPERIMENTS
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
-from qbp.studies.study import COMPARISONS, FEW, TASKS, Study, Whole
+from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
+from qbp.studies.study import Study, Whole
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -80,13 +81,19 @@ class Source(NamedTuple):
 
 @cache
 def tables() -> dict[str, Table]:
-    """Return every table with all its configurations, {name: table}."""
+    """Return every table with all its configurations, {name: table}.
+
+    Raises:
+        ValueError: a table is no study's home, or the home of a study is no table.
+    """
     held = {name: dict(table.configs) for name, table in TABLES.items()}
     for study in STUDIES:
         for config in (c for task in study.tasks for c in study.configs(task).values()):
-            rows, key = held[study.home(config)], store.key(config)
+            rows, key = held[_checks.choice("table", study.home(config), held)], store.key(config)
             if key not in rows or rows[key].seeds < config.seeds:
                 rows[key] = config
+    if empty := [name for name, configs in held.items() if not configs]:
+        raise ValueError(f"a table must be the home of a study's rows (Study.home), got {', '.join(empty)}")
     return {name: replace(table, configs=held[name]) for name, table in TABLES.items()}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from qbp import _checks
@@ -70,7 +71,7 @@ class Study:
     dtype: str = option("float64", "float64 or float32")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.choice("observable", self.observable, OBSERVABLES)
         _checks.choice("engine", self.engine, ENGINES)
         _checks.choice("dtype", self.dtype, ("float64", "float32"))
@@ -113,7 +114,7 @@ class Study:
         return HardwareEfficient(
             n_qubits,
             n_layers,
-            rotations="random" if random else self.rotations.split(","),
+            rotations="random" if random else tuple(self.rotations.split(",")),
             entangler=self.entangler,
             topology=self.topology,
             seed=self.seed if random else None,
@@ -160,7 +161,7 @@ def rows(study: Study, progress: Callable[[int], Any] | None = None) -> Iterator
     """
     for n, layers in study.sizes:
         begin = time.perf_counter()
-        found = gradient_variance(
+        estimate = gradient_variance(
             study.circuit(n, layers),
             OBSERVABLES[study.observable](n),
             study.samples,
@@ -171,15 +172,17 @@ def rows(study: Study, progress: Callable[[int], Any] | None = None) -> Iterator
             device=study.device,
             progress=progress,
         )
-        chosen = list(_chosen(study, found))
+        chosen = list(_chosen(study, estimate))
         seconds = time.perf_counter() - begin
-        for parameter, numbers in chosen:
-            yield Row(n, layers, study.observable, found.engine, found.samples, parameter, *numbers, seconds)
-        if found.interrupted:
+        made = estimate.engine, estimate.samples
+        for parameter, (variance, bits, stderr, bound) in chosen:
+            numbers = variance, bits, stderr, bound, seconds
+            yield Row(n, layers, study.observable, *made, parameter, *numbers)
+        if estimate.interrupted:
             raise KeyboardInterrupt
 
 
-def _chosen(study: Study, found: GradientVariance) -> Iterator[tuple[str | int, list[float]]]:
+def _chosen(study: Study, found: GradientVariance) -> Iterator[tuple[str | int, Any]]:
     """Yield (parameter, [variance, log2, stderr, upper bound]) as `parameter` asks."""
     each = (found.variance, found.log2_variance, found.stderr, found.upper_bound)
     table = torch.stack([column.cpu() for column in each], dim=-1)  # (n_params, 4)
@@ -213,11 +216,11 @@ def decay(table: Iterable[Row]) -> Fit:
     Returns:
         The slope in bits per qubit, with its 95 % interval; -1 says that a qubit more halves the variance.
     """
-    found = points(table)
-    if len(found) < 3:
+    logs = points(table)
+    if len(logs) < 3:
         return Fit()
-    fit = decay_fit_log2(list(found), list(found.values()))
-    return Fit(fit.slope, fit.low, fit.high, min(found), max(found))
+    fit = decay_fit_log2(np.array([*logs]), np.array([*logs.values()]))
+    return Fit(fit.slope, fit.low, fit.high, min(logs), max(logs))
 
 
 def points(table: Iterable[Row]) -> dict[int, float]:
@@ -246,10 +249,10 @@ def log2_mean(logs: Sequence[float]) -> float:
 
 def decay_line(table: Sequence[Row]) -> tuple[list[int], list[float]] | None:
     """Return the fitted line's qubits and log2 of the variance, to be drawn; None if there is no fit."""
-    found, fit = points(table), decay(table)
+    logs, fit = points(table), decay(table)
     if fit.slope_bits_per_qubit is None:
         return None
-    at, centre, height = sorted(found), sum(found) / len(found), sum(found.values()) / len(found)
+    at, centre, height = sorted(logs), sum(logs) / len(logs), sum(logs.values()) / len(logs)
     return at, [
         height + fit.slope_bits_per_qubit * (n - centre) for n in at
     ]  # least squares: through the mean
@@ -276,13 +279,13 @@ def upper_bounds(table: Iterable[Row]) -> tuple[list[int], list[float]]:
 
 def _numbers(name: str, text: str | int, takes: str = "numbers like 2-12, or 4,8,12, or 1000") -> list[int]:
     """Read "2-12", "4,8,12" or "1000"; every number at least 1, none twice."""
-    found: list[int] = []
+    numbers: list[int] = []
     for part in str(text).split(","):
         match = re.fullmatch(r"\s*(\d{1,6})(?:-(\d{1,6}))?\s*", part)
         if not match:
             raise ValueError(f"{name} must be {takes}, got {text!r}")
         first = int(match[1])
-        found += range(first, int(match[2] or first) + 1)
-    if not found or min(found) < 1 or len(set(found)) < len(found):
+        numbers += range(first, int(match[2] or first) + 1)
+    if not numbers or min(numbers) < 1 or len(set(numbers)) < len(numbers):
         raise ValueError(f"{name} must be {takes}, each at least 1 and none twice, got {text!r}")
-    return found
+    return numbers

@@ -26,8 +26,7 @@ from qbp.book.tables.effects import EffectsTable, Findings, judged_words
 from qbp.experiments.result import Result
 from qbp.statistics.hypothesis_tests import compare_pairs, detectable
 from qbp.studies import perceptron_studies
-from qbp.studies.perceptron_studies import NOT_MEASURED, STUDIES
-from qbp.studies.study import TASKS, PerceptronStudy
+from qbp.studies.perceptron_studies import STUDIES, TASKS, PerceptronStudy
 
 SEEDS = 12
 RNG = np.random.default_rng(0)
@@ -154,7 +153,7 @@ def test_the_choices_are_those_of_the_studies():
     for item in AMBIGUITIES:
         asked = [s for s in STUDIES if item.number in s.ambiguities]
         assert {*item.studies} <= {s.name for s in asked} and bool(item.studies) == bool(asked)
-        assert bool(item.not_measured) == (item.number in NOT_MEASURED)
+        assert bool(item.not_measured) == (not item.studies)
         assert not (item.kept and item.admitted) and (item.kept or item.admitted or item.not_measured)
         labels = {row.label for s in asked for row in s.rows} | {item.default}
         assert {*item.labels, *item.baselines} <= labels

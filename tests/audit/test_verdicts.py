@@ -9,8 +9,8 @@ from qbp.audit.verdicts import (
     in_every_run,
     in_most_runs,
     is_convex,
+    is_lower,
     is_preserved,
-    verdict,
 )
 from qbp.statistics.intervals import Interval
 
@@ -35,7 +35,7 @@ NO = np.nan
     ],
 )
 def test_lower(low, high, claimed, adjusted, expected):
-    assert verdict(Interval((low + high) / 2, low, high, 20), claimed, adjusted) == expected
+    assert is_lower(Interval((low + high) / 2, low, high, 20), claimed, adjusted) == expected
 
 
 @pytest.mark.parametrize(

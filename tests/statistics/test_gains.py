@@ -95,8 +95,9 @@ def test_claims_name_rows_that_exist():
 
 
 def test_a_study_is_read_back(tmp_path):
+    two = {"no-init": {"method": "no-init"}, "two-stage": {"method": "two-stage"}}
     small = {"qubits": 2, "layers": 1, "steps": 2, "seeds": 2, "device": "cpu"}
-    one = circuit_studies.CircuitStudy("one", "?", circuit_studies.TWO, ("random",), "vqe", small)
+    one = circuit_studies.CircuitStudy("one", "?", two, ("random",), "vqe", small)
     configs = one.configs("random")
     done = [run(c) for c in configs.values()]
     store.save("vqe", done[:1], command="x", target="t", directory=tmp_path)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import qbp
+from qbp.audit.ambiguities import AMBIGUITIES
 from qbp.cli.arguments import parser
 from qbp.cli.commands import _configs
+from qbp.experiments.perceptrons import load_data
 from qbp.results import store
-from qbp.studies.perceptron_studies import NOT_MEASURED, STUDIES, study
-from qbp.studies.study import TASKS, PerceptronStudy, Row
+from qbp.studies.perceptron_studies import STUDIES, TASKS, PerceptronStudy, study
+from qbp.studies.study import Row
 from qbp.studies.tables import gridded
 
 ASKED = [(s, task) for s in STUDIES for task in s.tasks]
@@ -48,7 +50,16 @@ def test_every_row_is_in_one_table_and_every_command_makes_its_row():
 
 def test_every_ambiguity_is_measured_or_says_why_not():
     measured = {number for s in STUDIES for number in s.ambiguities}
-    assert measured | NOT_MEASURED.keys() == set(range(1, 24)) and not measured & NOT_MEASURED.keys()
+    unmeasured = {item.number for item in AMBIGUITIES if item.not_measured}
+    assert measured | unmeasured == set(range(1, 24)) and not measured & unmeasured
+
+
+@pytest.mark.parametrize(("task", "steps"), [("curve-64", 4), ("telecom", 64), ("mnist", 125)])
+def test_annealing_per_epoch_is_spread_over_its_steps(task, steps):
+    config = study("annealing").configs(task)["per epoch, spread over its steps"]
+    assert steps == -(-len(load_data(config).train) // config.batch_size)
+    assert config.algorithm.lambda_decay**steps == pytest.approx(0.98, rel=1e-12)
+    assert config.algorithm.beta_decay**steps == pytest.approx(0.99, rel=1e-12)
 
 
 def test_a_study_is_found_by_name():

@@ -8,41 +8,68 @@ from qbp.experiments.registry import PERCEPTRONS, SURVEYS, of
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.results.verify import verify
-from qbp.studies import tables
-from qbp.studies.circuit_studies import TWO, CircuitStudy
+from qbp.studies import circuit_studies, tables
 from qbp.studies.tables import TABLES, gridded, resolve
 
-SMALL = {"qubits": 2, "layers": 1, "steps": 2, "seeds": 2, "device": "cpu"}
+SMALL = """
+[[study]]
+name = "small"
+question = "Does it run?"
+table = "vqe-small"
+tasks = ["random"]
+shared = { qubits = 2, layers = 1, steps = 2, seeds = 2, device = "cpu" }
+[study.rows]
+no-init = { method = "no-init" }
+[study.pairs]
+"Z" = { paulis = "Z" }
+"""
 
 
 @pytest.fixture
 def added(monkeypatch):
     """A study and the table of its rows, an entry each."""
-    study = CircuitStudy("small", "Does it run?", TWO, ("random",), "vqe-small", SMALL)
+    (study,) = circuit_studies.read(SMALL)
     monkeypatch.setitem(tables.TABLES, "vqe-small", Table("title", {}, ("energy", "error")))
     monkeypatch.setattr(tables, "STUDIES", (*tables.STUDIES, study))
-    tables.tables.cache_clear()
-    tables._sources.cache_clear()
-    yield study
-    monkeypatch.undo()
-    tables.tables.cache_clear()
-    tables._sources.cache_clear()
+    return study
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """The tables as they are asked for in each test."""
+    for cached in (tables.tables, tables._sources):
+        cached.cache_clear()
+    yield
+    for cached in (tables.tables, tables._sources):
+        cached.cache_clear()
 
 
 def test_a_new_study_and_its_table_are_listed_computed_loaded_and_verified(added, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert any(
-        line.split()[:3] == ["vqe-small", "2", "4"] for line in Said("grid", "--list").out.splitlines()
+        line.split()[:3] == ["vqe-small", "3", "6"] for line in Said("grid", "--list").out.splitlines()
     )
     said = Said("grid", "vqe-small", "--jobs", "1", "--save", "results", "--parts", "parts")
     assert said.status == 0, said.err
     assert resolve("vqe/small/random").tables == ("vqe-small",)
     found = tables.load("vqe/small/random", tmp_path / "results")
-    assert list(found) == list(TWO) and {r.table for r in found.values()} == {"vqe-small"}
+    assert list(found) == ["no-init", "no-init, Z", "two-stage, Z"] and {r.table for r in found.values()} == {
+        "vqe-small"
+    }
     keys = [store.key(config) for config in added.configs("random").values()]
     assert [store.key(r.config) for r in found.values()] == keys == list(gridded()["vqe-small"].configs)
-    report = verify(tmp_path / "results", rows=4)
-    assert report.mismatches == [] and report.tables.keys() == {"vqe-small"} and report.sampled == 4
+    report = verify(tmp_path / "results", rows=6)
+    assert report.mismatches == [] and report.tables.keys() == {"vqe-small"} and report.sampled == 6
+
+
+def test_a_table_without_a_study_and_a_study_without_its_table_fail_at_once(added, monkeypatch):
+    monkeypatch.delitem(tables.TABLES, "vqe-small")
+    with pytest.raises(ValueError, match=r"table must be one of curve, .*, got 'vqe-small'"):
+        gridded()
+    monkeypatch.setattr(tables, "STUDIES", tables.STUDIES[:-1])
+    monkeypatch.setitem(tables.TABLES, "alone", Table("title", {}))
+    with pytest.raises(ValueError, match=r"a table must be the home of a study's rows .*, got alone$"):
+        gridded()
 
 
 def test_every_table_has_rows_and_every_study_a_home():

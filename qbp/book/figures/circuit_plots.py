@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing
-from qbp.circuits.gates import Rotation
+from qbp.circuits.gates import Entangler, Rotation
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def diagram(circuit: "Circuit") -> Figure:
     """
     free, gates = np.zeros(circuit.n_qubits), []  # the first free column of each qubit
     for gate in circuit.program:
-        turns = isinstance(gate, Rotation)
-        for group in [[q for q, p in enumerate(gate.pauli) if p != "I"]] if turns else gate.pairs:
+        turned = [q for q, p in enumerate(gate.pauli) if p != "I"] if isinstance(gate, Rotation) else []
+        for group in gate.pairs if isinstance(gate, Entangler) else [turned]:
             column = free[min(group) : max(group) + 1].max() + 1
             free[min(group) : max(group) + 1] = column
             gates.append((column, group, gate))
@@ -166,8 +166,9 @@ def curvature(
         left.axhline(0, color="0.3", linewidth=1)
         left.set(xlabel="share of the directions (dimensionless)", ylabel="eigenvalue (per radian²)")
         left.set_yscale("symlog", linthresh=0.01)
-        left.set(ylim=(-10, 10), xlim=(-0.03, 1.03), yticks=[-1, -0.1, -0.01, 0, 0.01, 0.1, 1])
-        left.set_yticklabels(["−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1"])
+        left.set(ylim=(-10, 10), xlim=(-0.03, 1.03))
+        ticks = [-1, -0.1, -0.01, 0, 0.01, 0.1, 1]
+        left.set_yticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
         for (label, cost), (color, dash) in zip(slices.items(), cycle(PLAIN)):
             right.plot(at, numbers(cost), color=color, linestyle=dash, label=label)
         right.set(xlabel="distance (radians)", ylabel=f"cost ({unit})", ylim=limits)
@@ -216,9 +217,8 @@ def sphere_map(bloch: np.ndarray, excess: float) -> Figure:
     """
     bloch = numbers(bloch)
     with drawing(6.4, 3.4) as (figure, axis):
-        axis.plot(
-            np.arctan2(bloch[:, 1], bloch[:, 0]), bloch[:, 2], "o", color=PLAIN[5][0], markersize=4, alpha=0.7
-        )
+        longitude = np.arctan2(bloch[:, 1], bloch[:, 0])
+        axis.plot(longitude, bloch[:, 2], "o", color=PLAIN[5][0], markersize=4, alpha=0.7)
         axis.set(xlim=(-np.pi, np.pi), ylim=(-1.05, 1.05), title=f"excess of F₂: {excess:.2f}")
         axis.set(xlabel="longitude (radians)", ylabel="⟨Z⟩ (dimensionless)")
         _pi_axis(axis)
@@ -241,10 +241,9 @@ def boxes(
             for (label, values), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
                 look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 6}
                 (shown[label],) = axis.plot(reach, np.log2(values), **look)
-            axis.set(xscale="log", xlabel="half width of the box (radians)", ylabel=ylabels[title])
-            axis.set(
-                title=title, xticks=[0.03, 0.1, 0.3, 1, np.pi], xticklabels=["0.03", "0.1", "0.3", "1", "π"]
-            )
+            axis.set(title=title, xscale="log", xlabel="half width of the box (radians)")
+            axis.set_ylabel(ylabels[title])
+            axis.set_xticks([0.03, 0.1, 0.3, 1, np.pi], ["0.03", "0.1", "0.3", "1", "π"])
             axis.xaxis.set_minor_formatter(NullFormatter())
         add_legend(figure, shown, columns=3)
     return figure

@@ -1,19 +1,31 @@
 """Diagrams beside the training curves: functions, landscapes with paths, exits, fits, forecasts, digits."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from qbp.book.figures.style import LABELS, MARKERS, PLAIN, STYLE, STYLES, add_legend, log_axis
+from qbp.book.figures.style import LABELS, MARKERS, PLAIN, STYLES, add_legend, drawing, log_axis
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from qbp.experiments.result import Result
     from qbp.perceptrons.datasets import Dataset
+
+
+def trained(result: "Result") -> "Tensor":
+    """Return the parameters of all runs, float64 on the CPU, (runs, n_params).
+
+    Raises:
+        ValueError: the result has none, since it was read from a table.
+    """
+    if result.theta is None:
+        raise ValueError("result must have its parameters, but a table stores none: train it with qbp.run")
+    return result.theta.detach().cpu().double()
 
 
 def fits(results: Mapping[str, "Result"], data: "Dataset", model: Callable) -> Figure:
@@ -21,19 +33,17 @@ def fits(results: Mapping[str, "Result"], data: "Dataset", model: Callable) -> F
     import torch
 
     x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(8, 4.2))
+    with drawing(8, 4.2) as (figure, axis):
         axis.plot(x, x**2, color="0.6", linewidth=5, alpha=0.5, label="y = x²")
         for method, result in results.items():
             color, dash = STYLES[method]
-            learned = model(result.theta[0].detach().cpu().double(), x)
+            learned = model(trained(result)[0], x)
             axis.plot(x, learned, color=color, linestyle=dash, label=method)
         axis.plot(
             data.x[data.train], data.y[data.train], "ko", markersize=7, label="training points", zorder=5
         )
         axis.set(xlabel="x (dimensionless)", ylabel="y (dimensionless)")
         add_legend(figure, axis, columns=3)
-        plt.close(figure)
     return figure
 
 
@@ -58,25 +68,21 @@ def lines(
     """
     others = [name for name in dict.fromkeys(k for p in panels.values() for k in p) if name not in STYLES]
     styles = STYLES | {name: PLAIN[i % len(PLAIN)] for i, name in enumerate(others)}
-    with plt.rc_context(STYLE):
-        size = (1.6 + (3.9 if len(panels) > 1 else 5.6) * len(panels), 3.9)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
+    width = 1.6 + (3.9 if len(panels) > 1 else 5.6) * len(panels)
+    with drawing(width, 3.9, len(panels), sharey=True) as (figure, axes):
         handles = {}
-        for axis, (title, functions) in zip(axes[0], panels.items(), strict=True):
+        for axis, (title, functions) in zip(axes, panels.items(), strict=True):
             for label, values in functions.items():
                 color, dash = styles[label]
-                (handles[label],) = axis.plot(
-                    numbers(x), numbers(values), color=color, linestyle=dash, label=label
-                )
+                look = {"color": color, "linestyle": dash, "label": label}
+                (handles[label],) = axis.plot(numbers(x), numbers(values), **look)
             if points is not None:
                 (handles["data"],) = axis.plot(*points, "ko", markersize=6, label="data", zorder=5)
-            axis.set(xlabel=xlabel, title=title)
+            axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
             axis.yaxis.set_tick_params(labelleft=True)
-            axis.set_ylabel(ylabel)
         if ylim is not None:
-            axes[0, 0].set_ylim(ylim)
+            axes[0].set_ylim(ylim)
         add_legend(figure, handles, columns=3 if len(panels) == 1 else 4)
-        plt.close(figure)
     return figure
 
 
@@ -92,29 +98,21 @@ def exits(
         steps: title -> {rule: exit step}; infinity is not drawn.
         thresholds: title -> tau_g, a dashed line.
     """
-    with plt.rc_context(STYLE):
-        size = (1.2 + (3.3 if len(histories) > 1 else 6) * len(histories), 4.2)
-        figure, axes = plt.subplots(1, len(histories), figsize=size, squeeze=False)
+    width = 1.2 + (3.3 if len(histories) > 1 else 6) * len(histories)
+    with drawing(width, 4.2, len(histories)) as (figure, axes):
         handles = {}
-        for axis, (title, norms) in zip(axes[0], histories.items(), strict=True):
+        for axis, (title, norms) in zip(axes, histories.items(), strict=True):
             axis.plot(norms, color="0.45", linewidth=1.8)
-            tau = axis.axhline(thresholds[title], color="#56B4E9", linestyle=PLAIN[1][1], label="τ_g")
-            handles["τ_g"] = tau
+            handles["τ_g"] = axis.axhline(thresholds[title], color=PLAIN[1][0], linestyle=PLAIN[1][1])
             for (rule, step), (marker, size) in zip(steps[title].items(), MARKERS, strict=False):
                 at = [int(step)] if np.isfinite(step) else []
-                fill = "none" if marker in "^D" else "black"
-                look = {
-                    "markersize": size,
-                    "markerfacecolor": fill,
-                    "markeredgecolor": "black",
-                    "label": rule,
-                }
-                (handles[rule],) = axis.plot(at, norms[at], marker, zorder=4, clip_on=False, **look)
+                look: dict[str, Any] = {"markersize": size, "zorder": 4, "clip_on": False, "label": rule}
+                look |= {"markerfacecolor": "none" if marker in "^D" else "black", "markeredgecolor": "black"}
+                (handles[rule],) = axis.plot(at, norms[at], marker, **look)
                 handles[rule].set_in_layout(bool(at))  # a marker that is nowhere would count as at 0, 0
             log_axis(axis)
             axis.set(xlabel="step of Stage 1", ylabel="norm / dim (per unit of θ)", title=title)
         add_legend(figure, handles, columns=3)
-        plt.close(figure)
     return figure
 
 
@@ -130,16 +128,14 @@ def forecasts(
         length: how many steps to show.
     """
     time = data.val[-length:]
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(8, 3.9))
+    with drawing(8, 3.9) as (figure, axis):
         axis.plot(time, data.y[time, 0], color="0.6", linewidth=5, alpha=0.5, label="series")
         for method, result in results.items():
             color, dash = STYLES[method]
-            forecast = model(result.theta[0].detach().cpu().double(), data.x[time])[:, 0]
+            forecast = model(trained(result)[0], data.x[time])[:, 0]
             axis.plot(time, forecast, color=color, linestyle=dash, label=method)
         axis.set(xlabel="time step", ylabel="signal (standard deviations)")
         add_legend(figure, axis)
-        plt.close(figure)
     return figure
 
 
@@ -157,37 +153,31 @@ def seed_by_seed(a: "Result", b: "Result", metric: str, *, step: int, unit: str)
     y, x = (np.asarray(result.history[metric])[:, known.index(step)] for result in (a, b))
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     scale = "log" if high > 4 * low else "linear"
-    low, high = (
-        (low / 1.3, high * 1.3) if scale == "log" else (low - 0.1 * (high - low), high + 0.1 * (high - low))
-    )
+    margin = 0.1 * (high - low)
+    span = (low / 1.3, high * 1.3) if scale == "log" else (low - margin, high + margin)
     says = f"{LABELS.get(metric, metric)} ({unit})"
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(5.4, 5))
-        axis.plot([low, high], [low, high], color="0.6", linewidth=1)
+    with drawing(5.4, 5) as (figure, axis):
+        axis.plot(span, span, color="0.6", linewidth=1)
         axis.plot(x, y, "o", color=STYLES[a.config.method][0], markersize=6, alpha=0.7)
-        axis.set(xscale=scale, yscale=scale, xlim=(low, high), ylim=(low, high))
-        axis.set(xlabel=f"{b.config.method}: {says}", aspect="equal")
-        axis.set(ylabel=f"{a.config.method}: {says}")
+        axis.set(xscale=scale, yscale=scale, xlim=span, ylim=span, aspect="equal")
+        axis.set(xlabel=f"{b.config.method}: {says}", ylabel=f"{a.config.method}: {says}")
         for side in (axis.xaxis, axis.yaxis):
             side.set_minor_formatter(NullFormatter())
             if scale == "linear":
                 side.set_major_locator(MaxNLocator(4))
         axis.set_title(f"step {step}: {a.config.method} lower on {(y < x).sum()} of {len(x)} seeds")
-        plt.close(figure)
     return figure
 
 
 def digits(data: "Dataset", per_class: int = 4) -> Figure:
     """Show the first training digits of each class."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(per_class, 10, figsize=(8, 0.8 * per_class))
+    with drawing(8, 0.8 * per_class, 10, per_class) as (figure, axes):
         labels = data.y[data.train]
         for digit in range(10):
             shown = data.train[labels == digit][:per_class]
             for axis, index in zip(axes[:, digit], shown, strict=True):
                 axis.imshow(data.x[index].reshape(28, 28).numpy(), cmap="gray_r")
                 axis.set_axis_off()
-        plt.close(figure)
     return figure
 
 
@@ -206,9 +196,8 @@ def landscapes(
         paths: method -> angles in radians, (steps, 2); a circle at the start, a star at the end.
         switch: step at which the first path enters Stage 2, marked with a diamond.
     """
-    with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, axes = plt.subplots(1, len(maps), figsize=(0.6 + 4.6 * len(maps), 4.4), squeeze=False)
-        for axis, (title, values) in zip(axes[0], maps.items(), strict=True):
+    with drawing(0.6 + 4.6 * len(maps), 4.4, len(maps), grid=False) as (figure, axes):
+        for axis, (title, values) in zip(axes, maps.items(), strict=True):
             filled = axis.contourf(angles, angles, values, levels=8, cmap="Greys")
             figure.colorbar(filled, ax=axis, label="loss (dimensionless)", format="%.1f")
             for number, (label, path) in enumerate(paths.items()):
@@ -220,14 +209,7 @@ def landscapes(
                 axis.plot(*path[-1], "*", markersize=19, **mark)
                 if switch is not None and number == 0:
                     axis.plot(*path[switch], "D", markersize=9, **mark)
-            limits = (float(angles[0]), float(angles[-1]))
-            axis.set(
-                xlabel="angle θ₀ (radians)",
-                ylabel="angle θ₁ (radians)",
-                title=title,
-                xlim=limits,
-                ylim=limits,
-            )
-        add_legend(figure, axes[0, 0])
-        plt.close(figure)
+            axis.set(xlabel="angle θ₀ (radians)", ylabel="angle θ₁ (radians)", title=title)
+            axis.set(xlim=(angles[0], angles[-1]), ylim=(angles[0], angles[-1]))
+        add_legend(figure, axes[0])
     return figure

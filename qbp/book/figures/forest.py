@@ -1,16 +1,15 @@
 """Forest plots of effects, a line per effect; they draw and label, and compute nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from qbp.book.figures.style import STYLE
+from qbp.book.figures.style import drawing, interval_mark
 from qbp.book.tables.markup import change_words
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ def forest(
         metric: what changes, for the axis.
     """
     shown = sorted(effects, key=lambda e: np.nan_to_num(e.found.mean), reverse=True)
-    with plt.rc_context(STYLE | {"font.size": 13}):
-        figure, axis = plt.subplots(figsize=(10.5, 1.7 + 0.36 * len(shown)))
+    with drawing(10.5, 1.7 + 0.36 * len(shown), font=13) as (figure, axis):
         for height, one in enumerate(shown):
             _draw(axis, height, one, size=10)
             words = change_words(one.found).replace("-", "\u2212")
@@ -54,7 +52,6 @@ def forest(
         _finish(axis, shown, f"change of the {metric} (%)")
         axis.set_ylim(-0.7, len(shown) - 0.3)
         _legend(figure, shown)
-        plt.close(figure)
     return figure
 
 
@@ -79,19 +76,16 @@ def forests(
         for effects in by_task.values():
             rows |= {_place(e): None for e in effects if BUDGET.get(e.study, e.study) == study}
     height = _heights(list(rows))
-    with plt.rc_context(STYLE | {"font.size": 13}):
-        size = (13, 1.9 + 0.31 * (max(height.values(), default=0) + 1))
-        figure, axes = plt.subplots(1, len(by_task), figsize=size, sharey=True, squeeze=False)
-        shown = []
-        for axis, (task, effects) in zip(axes[0], by_task.items(), strict=True):
-            here = [e for e in effects if _place(e) in rows]
-            for one in here:
-                _draw(axis, height[_place(one)], one, size=8)
+    last = max(height.values(), default=0)
+    shown = [e for effects in by_task.values() for e in effects if _place(e) in rows]
+    with drawing(13, 1.9 + 0.31 * (last + 1), len(by_task), font=13, sharey=True) as (figure, axes):
+        for axis, (task, effects) in zip(axes, by_task.items(), strict=True):
+            for one in effects:
+                if _place(one) in rows:
+                    _draw(axis, height[_place(one)], one, size=8)
             axis.set_title(task)
-            shown += here
-        for axis in axes[0]:
             _finish(axis, shown, "change (%)", wide=False)
-        first, heads = axes[0, 0], []
+        first, heads = axes[0], []
         labels = {height[place]: place[1].removeprefix(strip) for place in rows}
         for study in dict.fromkeys(place[0] for place in rows):
             heads.append(min(h for place, h in height.items() if place[0] == study) - 1)
@@ -99,10 +93,9 @@ def forests(
         first.set_yticks(sorted(labels), [labels[h] for h in sorted(labels)])
         for at, tick in zip(sorted(labels), first.get_yticklabels(), strict=True):
             tick.set_fontweight("bold" if at in heads else "normal")
-        first.set_ylim(max(height.values(), default=0) + 0.8, -0.8)
+        first.set_ylim(last + 0.8, -0.8)
         figure.supxlabel(f"change of the {metric}; axis linear within 1 %, else logarithmic", fontsize=12)
         _legend(figure, shown)
-        plt.close(figure)
     return figure
 
 
@@ -113,17 +106,15 @@ def every_choice(by_task: Mapping[str, Sequence["Effect"]], *, metric: str = "va
         by_task: {task: effects}.
         metric: what changes, for the axis.
     """
-    with plt.rc_context(STYLE | {"font.size": 13}):
-        figure, axes = plt.subplots(1, len(by_task), figsize=(13, 4.4), sharey=True, squeeze=False)
-        shown = [e for effects in by_task.values() for e in effects]
-        for axis, (task, effects) in zip(axes[0], by_task.items(), strict=True):
+    shown = [e for effects in by_task.values() for e in effects]
+    with drawing(13, 4.4, len(by_task), font=13, sharey=True) as (figure, axes):
+        for axis, (task, effects) in zip(axes, by_task.items(), strict=True):
             for at, one in enumerate(sorted(effects, key=lambda e: np.nan_to_num(e.found.mean))):
                 _draw(axis, at, one, size=6, upright=True)
             axis.set(title=f"{task} ({len(effects)})", xlabel="choices, sorted", xticks=[])
             _finish(axis, shown, "", upright=True)
-        axes[0, 0].set_ylabel(f"change of the {metric} (%)")
+        axes[0].set_ylabel(f"change of the {metric} (%)")
         _legend(figure, shown, upright=True)
-        plt.close(figure)
     return figure
 
 
@@ -133,23 +124,16 @@ def _place(one: "Effect") -> tuple[str, str]:
 
 def _heights(places: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Return a height per row, with a free line for the name of each study above its rows."""
-    found, next_free, before = {}, 0, None
-    for place in places:
-        next_free += 1 if place[0] != before else 0
-        before, found[place] = place[0], next_free
-        next_free += 1
-    return found
+    studies = list(dict.fromkeys(study for study, _ in places))
+    return {place: row + studies.index(place[0]) + 1 for row, place in enumerate(places)}
 
 
 def _draw(axis: Axes, at: int, one: "Effect", size: float, *, upright: bool = False) -> None:
     marker, face, edge, _ = MARKS[one.verdict]
-    marker = UPRIGHT.get(marker, marker) if upright else marker
-    mean, low, high = (np.clip(100 * v, -EDGE, EDGE) for v in (one.found.mean, one.found.low, one.found.high))
-    places = ([at, at], [low, high]) if upright else ([low, high], [at, at])
-    if np.isfinite(low):
-        axis.plot(*places, color=edge, linewidth=2.4, solid_capstyle="butt")
-    point = (at, mean) if upright else (mean, at)
-    axis.plot(*point, marker, color=face, markeredgecolor=edge, markeredgewidth=1.5, markersize=size)
+    mark = (UPRIGHT.get(marker, marker) if upright else marker, face, edge)
+    change = np.clip([100 * v for v in (one.found.mean, one.found.low, one.found.high)], -EDGE, EDGE)
+    line: dict[str, Any] = {"linewidth": 2.4, "solid_capstyle": "butt"}
+    interval_mark(axis, at, change, mark, size=size, upright=upright, **line)
 
 
 def _finish(
@@ -163,36 +147,25 @@ def _finish(
     if not wide and len(inside) > 4:  # a narrow panel has room for every other label
         inside = [t for t in inside if t in (-100, -1, 0, 10, 1000)]
     labels = [f"{t:+g}".replace("-", "\u2212") if t else "0" for t in inside]
+    scale: dict[str, Any] = {"value": "symlog", "linthresh": LINEAR, "linscale": 0.6}
     if upright:
-        axis.set_yscale("symlog", linthresh=LINEAR, linscale=0.6)
+        axis.set_yscale(**scale)
         axis.set_ylim(low, high)
         axis.axhline(0, color="black", linewidth=1)
-        own = axis.yaxis
     else:
-        axis.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)
-        axis.set_xlim(low, high)
+        axis.set_xscale(**scale)
+        axis.set(xlim=(low, high), xlabel=label)
         axis.axvline(0, color="black", linewidth=1)
-        axis.set_xlabel(label)
-        own = axis.xaxis
-    own.set_major_locator(FixedLocator(inside))
-    own.set_minor_locator(NullLocator())
-    own.set_ticklabels(labels)
+    changes = axis.yaxis if upright else axis.xaxis
+    changes.set_major_locator(FixedLocator(inside))
+    changes.set_minor_locator(NullLocator())
+    changes.set_ticklabels(labels)
 
 
 def _legend(figure: Figure, effects: Iterable["Effect"], *, upright: bool = False) -> None:
-    there = {e.verdict for e in effects}
-    marks = [
-        Line2D(
-            [],
-            [],
-            marker=UPRIGHT.get(m, m) if upright else m,
-            color=edge,
-            markerfacecolor=face,
-            linewidth=2.4,
-            markersize=9,
-            label=label,
-        )
-        for verdict, (m, face, edge, label) in MARKS.items()
-        if verdict in there
-    ]
+    drawn, marks = {e.verdict for e in effects}, []
+    for marker, face, edge, label in (mark for verdict, mark in MARKS.items() if verdict in drawn):
+        look: dict[str, Any] = {"color": edge, "markerfacecolor": face, "linewidth": 2.4, "markersize": 9}
+        look |= {"marker": UPRIGHT.get(marker, marker) if upright else marker, "label": label}
+        marks.append(Line2D([], [], **look))
     figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), frameon=False)

@@ -1,18 +1,17 @@
 """Figures of the regression circuit: every run of every arm, what is learned, errors against depth."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from qbp.book.figures.diagrams import lines
-from qbp.book.figures.style import STYLE, STYLES, add_legend, log_axis
+from qbp.book.figures.diagrams import lines, trained
+from qbp.book.figures.style import STYLES, add_legend, drawing, interval_bars, log_axis
 from qbp.experiments.regressor import after_channels, regression_data, target
 from qbp.perceptrons.mlp import mean_squared_error
 from qbp.statistics.intervals import bootstrap_interval
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
 CONTROL = "0.45"  # the colour of what is no method of the paper
+AXES: dict[str, Any] = {"xlabel": "x (radians)", "ylabel": "output (dimensionless)"}  # of outputs
 
 
 def every_run(
@@ -40,8 +40,18 @@ def every_run(
         limit: a value drawn as a line through all strips: the least error of any bounded output.
         xlabel: with the unit.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(9.2, 1.7 + 0.72 * len(found)))
+    hollow: dict[str, Any] = {
+        "marker": "D",
+        "color": "black",
+        "markerfacecolor": "white",
+        "markersize": 9,
+        "linestyle": "none",
+    }
+    handles: dict[str, Artist] = {
+        "a run": Line2D([], [], marker="o", color="0.3", linewidth=0, markersize=4),
+        "mean and 95 % interval": Line2D([], [], marker="|", color="black", linewidth=3, markersize=11),
+    }
+    with drawing(9.2, 1.7 + 0.72 * len(found)) as (figure, axis):
         for at, (label, result) in enumerate(found.items()):
             values = np.sort(result.final(metric))
             color = STYLES.get(result.config.method, (CONTROL, "-"))[0]
@@ -50,27 +60,18 @@ def every_run(
             axis.plot([mean.low, mean.high], [at + 0.4] * 2, color="black", linewidth=3)
             axis.plot(mean.mean, at + 0.4, "k|", markersize=11)
             if reported and label in reported:
-                axis.plot(reported[label], at, "D", color="black", markerfacecolor="white", markersize=9)
-        handles: dict[str, Artist] = {
-            "a run": Line2D([], [], marker="o", color="0.3", linewidth=0, markersize=4),
-            "mean and 95 % interval": Line2D([], [], marker="|", color="black", linewidth=3, markersize=11),
-        }
+                axis.plot(reported[label], at, **hollow)
         if reported:
-            handles["reported, one run"] = Line2D(
-                [], [], marker="D", color="black", markerfacecolor="white", linewidth=0, markersize=9
-            )
+            handles["reported, one run"] = Line2D([], [], **hollow)
         if limit is not None:
             handles["least for |f| ≤ 1"] = axis.axvline(limit, color="black", linewidth=1.2, linestyle=":")
         axis.set_xscale("log")
-        plain = FuncFormatter(lambda value, _: f"{value:g}")
-        axis.xaxis.set_major_formatter(plain)
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_yticks(range(len(found)), list(found))
-        axis.set_ylim(len(found) - 0.4, -0.5)
+        axis.set(ylim=(len(found) - 0.4, -0.5), xlabel=xlabel)
         axis.grid(axis="y", visible=False)
-        axis.set_xlabel(xlabel)
         add_legend(figure, handles, columns=2)
-        plt.close(figure)
     return figure
 
 
@@ -81,28 +82,22 @@ def against_depth(panels: Mapping[str, Mapping[tuple[str, int], "Result"]]) -> F
         panels: {title: {(method, layers): Result}}, as from
             :func:`qbp.studies.regression_studies.load_depths`.
     """
-    handles: dict[str, Artist] = {}
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(0.6 + 4.4 * len(panels), 4.1), squeeze=False)
-        for axis, (title, found) in zip(axes[0], panels.items(), strict=True):
+    handles: dict[str, Any] = {}
+    with drawing(0.6 + 4.4 * len(panels), 4.1, len(panels)) as (figure, axes):
+        for axis, (title, found) in zip(axes, panels.items(), strict=True):
             for side, method in enumerate(dict.fromkeys(m for m, _ in found)):
                 color, dash = STYLES[method]
                 layers = sorted(n for m, n in found if m == method)
-                for metric, face in (("val_loss", color), ("train_loss", "white")):
+                test, training = {"markerfacecolor": color}, {"markerfacecolor": "white", "linestyle": "none"}
+                for part, metric, look in (("test", "val_loss", test), ("training", "train_loss", training)):
                     means = [bootstrap_interval(found[method, n].final(metric)) for n in layers]
-                    x = np.array(layers) + 0.12 * (2 * side - 1) + 0.04 * (metric == "train_loss")
-                    middle = np.array([m.mean for m in means])
-                    reach = np.abs([[m.low, m.high] for m in means] - middle[:, None]).T
-                    name = f"{method}, {'test' if metric == 'val_loss' else 'training'}"
-                    handles[name] = axis.errorbar(
-                        x, middle, reach, marker="o", color=color, markerfacecolor=face, capsize=3,
-                        linestyle=dash if metric == "val_loss" else "none", linewidth=1.8,
-                    )  # fmt: skip
+                    x = np.array(layers) + 0.12 * (2 * side - 1) + 0.04 * (part == "training")
+                    look = {"color": color, "linestyle": dash, "marker": "o", "linewidth": 1.8} | look
+                    handles[f"{method}, {part}"] = interval_bars(axis, x, means, capsize=3, **look)
             log_axis(axis)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             axis.set(title=title, xlabel="layers", ylabel="error (MSE)")
         add_legend(figure, handles, columns=2)
-        plt.close(figure)
     return figure
 
 
@@ -116,9 +111,9 @@ def learned(panels: Mapping[str, Mapping[str, "Result"]]) -> Figure:
     for title, found in panels.items():
         shown[title] = {"target": target(x)[:, 0].numpy()}
         for method, result in found.items():
-            output = result.config.model(result.theta.detach().cpu().double(), x)
+            output = result.config.model(trained(result), x)
             shown[title][method] = output[..., 0].mean(0).numpy()
-    return lines(shown, x[:, 0].numpy(), xlabel="x (radians)", ylabel="output (dimensionless)")
+    return lines(shown, x[:, 0].numpy(), **AXES)
 
 
 def behind_channels(result: "Result", depolarizing: float, damping: float) -> Figure:
@@ -128,7 +123,7 @@ def behind_channels(result: "Result", depolarizing: float, damping: float) -> Fi
         result: of a circuit, with theta.
         depolarizing, damping: see :func:`qbp.experiments.regressor.after_channels`.
     """
-    model, theta, x = result.config.model, result.theta[0].detach().cpu().double(), _grid()
+    model, theta, x = result.config.model, trained(result)[0], _grid()
     data = regression_data(result.config.data_seed)
 
     def noisy(where: torch.Tensor) -> torch.Tensor:
@@ -136,13 +131,8 @@ def behind_channels(result: "Result", depolarizing: float, damping: float) -> Fi
 
     error = mean_squared_error(noisy(data.x[data.val]), data.y[data.val])
     shown = {"target": target(x), "exact": model(theta, x), "behind the channels": noisy(x)}
-    return lines(
-        {f"test error {float(error):.3f} (MSE)": {name: y[:, 0].numpy() for name, y in shown.items()}},
-        x[:, 0].numpy(),
-        xlabel="x (radians)",
-        ylabel="output (dimensionless)",
-        ylim=(-1.7, 1.7),
-    )
+    panel = {f"test error {float(error):.3f} (MSE)": {name: y[:, 0].numpy() for name, y in shown.items()}}
+    return lines(panel, x[:, 0].numpy(), **AXES, ylim=(-1.7, 1.7))
 
 
 def _grid() -> torch.Tensor:

@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from qbp.book.figures.style import PLAIN, STYLE, add_legend
+from qbp.book.figures.style import PLAIN, add_legend, drawing
 from qbp.studies.start_ensembles import WHENS, Ensemble
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ def against_qubits(frame: "pd.DataFrame", rows: str = "depth") -> Figure:
         rows: what the rows of panels differ in, "depth" or "quantity"; of all else the frame has one value.
     """
     names, kinds = list(dict.fromkeys(frame[rows])), list(dict.fromkeys(frame["target"]))
-    with plt.rc_context(STYLE | {"font.size": 11}):
-        size = 1.0 + 2.6 * len(kinds), 1.0 + 2.0 * len(names)
-        figure, axes = plt.subplots(len(names), len(kinds), figsize=size, squeeze=False, sharey="row")
+    size, shape = (1.0 + 2.6 * len(kinds), 1.0 + 2.0 * len(names)), (len(kinds), len(names))
+    with drawing(*size, *shape, font=11, sharey="row") as (figure, axes):
         handles: dict[str, Artist] = {}
         for (name, kind), part in frame.groupby([rows, "target"], sort=False):
             axis = axes[names.index(name), kinds.index(kind)]
@@ -54,7 +52,6 @@ def against_qubits(frame: "pd.DataFrame", rows: str = "depth") -> Figure:
         for axis in axes[-1]:
             axis.set_xlabel("qubits")
         add_legend(figure, handles)
-        plt.close(figure)
     return figure
 
 
@@ -66,37 +63,32 @@ def against_information(frame: "pd.DataFrame", means: "pd.DataFrame | None" = No
         means: a larger mark per place with the interval of its gain, as from
             :func:`qbp.studies.start_studies.gains`.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.6, 4.2))
+    with drawing(7.6, 4.2) as (figure, axis):
         handles: dict[str, Artist] = {}
         for kind, part in frame.groupby("target", sort=False):
             style = {"color": COLORS[kind], "marker": MARKERS[kind], "linestyle": "none"}
             (line,) = axis.plot(part["information"], part["gain"], **style, markersize=4, alpha=0.35)
             if means is not None:
-                own = means[means["target"] == kind]
-                bars = np.abs(own[["low", "high"]].to_numpy().T - own["gain"].to_numpy())
-                line = axis.errorbar(own["information"], own["gain"], bars, **style, capsize=3, markersize=9)
+                places = means[means["target"] == kind]
+                gain = places["gain"].to_numpy()
+                bars = np.abs(places[["low", "high"]].to_numpy().T - gain)
+                line = axis.errorbar(places["information"], gain, bars, **style, capsize=3, markersize=9)
             several = part["target_layers"].nunique() > 1
             handles["circuits, by depth" if several else KINDS[kind]] = line
         axis.axhline(1, color="0.3", linewidth=1)
         axis.set_yscale("log", base=2)
-        axis.set(
-            xlabel="information in the targets (1)", ylabel="variance after / before (1)", xlim=(-0.03, 1.03)
-        )
+        axis.set(xlabel="information in the targets (1)", ylabel="variance after / before (1)")
+        axis.set_xlim(-0.03, 1.03)
         add_legend(figure, handles)
-        plt.close(figure)
     return figure
 
 
 def spectra(found: dict[str, Ensemble], starts: int) -> Figure:
     """Draw the eigenvalues of the task's Hessian before and after Stage 1, all starts together: the share of
     eigenvalues below a value, a panel per kind of target."""
-    with plt.rc_context(STYLE | {"font.size": 11}):
-        figure, axes = plt.subplots(
-            1, len(found), figsize=(1 + 2.7 * len(found), 3.2), squeeze=False, sharey=True
-        )
+    with drawing(1 + 2.7 * len(found), 3.2, len(found), font=11, sharey=True) as (figure, axes):
         handles: dict[str, Artist] = {}
-        for axis, (kind, one) in zip(axes[0], found.items(), strict=True):
+        for axis, (kind, one) in zip(axes, found.items(), strict=True):
             for when in WHENS:
                 values = np.sort(one.spectra(when, starts).flatten().cpu().numpy())
                 color, _, dash = MOMENTS[when]
@@ -105,7 +97,6 @@ def spectra(found: dict[str, Ensemble], starts: int) -> Figure:
             axis.axvline(0, color="0.3", linewidth=1)
             axis.set_title(KINDS[kind], fontsize=11)
             axis.set_xlabel("eigenvalue (per rad$^2$)")
-        axes[0, 0].set_ylabel("share of eigenvalues below")
+        axes[0].set_ylabel("share of eigenvalues below")
         add_legend(figure, handles)
-        plt.close(figure)
     return figure

@@ -1,16 +1,24 @@
 """Training curves; they draw and label, and every number comes from results or `statistics`."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qbp.book.figures.style import LABELS, PEERS, PLAIN, STYLE, STYLES, UNITS, add_legend, log_axis
-from qbp.statistics.intervals import band
+from qbp.book.figures.style import (
+    LABELS,
+    PEERS,
+    PLAIN,
+    STYLES,
+    UNITS,
+    add_legend,
+    draw_band,
+    drawing,
+    log_axis,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,18 +42,13 @@ def training_curves(
         unit: of the losses, for the axis, such as "MSE" or "nats".
         log: logarithmic vertical axis.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(metrics), figsize=(1.2 + 4.1 * len(metrics), 3.9), squeeze=False)
-        for axis, metric in zip(axes[0], metrics, strict=True):
-            for method, result in results.items():
-                _draw_band(axis, method, result.step, result.history[metric])
+    with drawing(1.2 + 4.1 * len(metrics), 3.9, len(metrics)) as (figure, axes):
+        for axis, metric in zip(axes, metrics, strict=True):
+            loss_unit = f" ({unit})" if unit and "loss" in metric else ""
+            _bands(axis, results, metric, LABELS.get(metric, metric) + loss_unit)
             if log and metric != "accuracy":
                 log_axis(axis)
-            axis.set_xlabel("training step")
-            loss_unit = f" ({unit})" if unit and "loss" in metric else ""
-            axis.set_ylabel(LABELS.get(metric, metric) + loss_unit)
-        add_legend(figure, axes[0, 0], columns=4 if len(metrics) > 1 else 2)
-        plt.close(figure)
+        add_legend(figure, axes[0], columns=4 if len(metrics) > 1 else 2)
     return figure
 
 
@@ -58,30 +61,23 @@ def with_late_steps(results: Mapping[str, "Result"], metric: str, *, unit: str, 
         late: step at which the enlarged part begins; methods ending above twice the lowest are not in it.
     """
     lowest = min(result.history[metric][:, -1].mean() for result in results.values())
-    with plt.rc_context(STYLE):
-        figure, (whole, zoom) = plt.subplots(1, 2, figsize=(9.4, 3.9))
-        for method, result in results.items():
-            values = result.history[metric]
-            _draw_band(whole, method, result.step, values)
-            if values[:, -1].mean() < 2 * lowest:
-                shown = result.step >= late
-                _draw_band(zoom, method, result.step[shown], values[:, shown])
+    low = {m: r for m, r in results.items() if r.history[metric][:, -1].mean() < 2 * lowest}
+    with drawing(9.4, 3.9, 2) as (figure, (whole, zoom)):
+        _bands(whole, results, metric, f"{LABELS[metric]} ({unit})", title="all steps, log axis")
         log_axis(whole)
-        for axis, title in ((whole, "all steps, log axis"), (zoom, f"from step {late}, linear axis")):
-            axis.set(xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})", title=title)
+        title = f"from step {late}, linear axis"
+        _bands(zoom, low, metric, f"{LABELS[metric]} ({unit})", title=title, start=late)
         add_legend(figure, whole)
-        plt.close(figure)
     return figure
 
 
 def plotted_and_true(results: Mapping[str, "Result"], *, unit: str = "") -> Figure:
     """Draw what the released notebook plots (a panel of the paper's Fig. 1a, Fig. 1b, Fig. 1c) beside the
     training loss of the same models, first seed."""
-    with plt.rc_context(STYLE):
-        figure, (plotted, true) = plt.subplots(1, 2, figsize=(9.4, 3.9))
+    with drawing(9.4, 3.9, 2) as (figure, (plotted, true)):
         for method, result in results.items():
             color, dash = STYLES[method]
-            plotted.plot(result.minibatch_loss[0], color=color, linestyle=dash, label=method)
+            plotted.plot(np.asarray(result.minibatch_loss)[0], color=color, linestyle=dash, label=method)
             true.plot(result.step, result.history["train_loss"][0], color=color, linestyle=dash)
         plotted.set(title="plotted by the released notebook", ylabel="each method's own quantity")
         true.set(title="the same models on the data", ylabel=f"training loss ({unit})")
@@ -89,7 +85,6 @@ def plotted_and_true(results: Mapping[str, "Result"], *, unit: str = "") -> Figu
             axis.set_xlabel("training step")
             axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
         add_legend(figure, plotted)
-        plt.close(figure)
     return figure
 
 
@@ -105,26 +100,20 @@ def figure_1_released(
         results: {experiment: {method: Result}} as released, with mini-batch losses.
         inset: first and last step of the inset.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
-        for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
+    with drawing(0.5 + 4.3 * len(results), 4.1, len(results)) as (figure, axes):
+        for axis, (experiment, methods) in zip(axes, results.items(), strict=True):
             zoom = axis.inset_axes((0.36, 0.55, 0.62, 0.36))
             for method, result in methods.items():
                 color, dash = STYLES[method]
-                loss, late = result.minibatch_loss[0], slice(inset[0], inset[1] + 1)
+                loss, late = np.asarray(result.minibatch_loss)[0], slice(inset[0], inset[1] + 1)
                 axis.plot(loss, color=color, linestyle=dash, linewidth=1.6, label=method)
                 zoom.plot(np.arange(len(loss))[late], loss[late], color=color, linestyle=dash, linewidth=1.6)
-            top = axis.get_ylim()[1]
-            axis.set(
-                title=experiment,
-                xlabel="training step",
-                ylim=(min(-0.03 * top, axis.get_ylim()[0]), 2.3 * top),
-            )
-            axis.set_ylabel("each method's own quantity")
+            low, top = axis.get_ylim()
+            axis.set(title=experiment, xlabel="training step", ylabel="each method's own quantity")
+            axis.set_ylim(min(-0.03 * top, low), 2.3 * top)
             zoom.set_title(f"steps {inset[0]}-{inset[1]}", fontsize=10)
             zoom.tick_params(labelsize=9)
-        add_legend(figure, axes[0, 0])
-        plt.close(figure)
+        add_legend(figure, axes[0])
     return figure
 
 
@@ -136,16 +125,11 @@ def figure_1(results: Mapping[str, Mapping[str, "Result"]], metric: str = "train
         results: {experiment: {method: Result}}.
         metric: a loss in the histories.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(results), figsize=(0.5 + 4.3 * len(results), 4.1), squeeze=False)
-        for axis, (experiment, methods) in zip(axes[0], results.items(), strict=True):
-            for method, result in methods.items():
-                _draw_band(axis, method, result.step, result.history[metric])
+    with drawing(0.5 + 4.3 * len(results), 4.1, len(results)) as (figure, axes):
+        for axis, (experiment, methods) in zip(axes, results.items(), strict=True):
+            _bands(axis, methods, metric, f"{LABELS[metric]} ({UNITS[experiment]})", title=experiment)
             log_axis(axis)
-            axis.set(title=experiment, xlabel="training step")
-            axis.set_ylabel(f"{LABELS[metric]} ({UNITS[experiment]})")
-        add_legend(figure, axes[0, 0])
-        plt.close(figure)
+        add_legend(figure, axes[0])
     return figure
 
 
@@ -156,20 +140,14 @@ def own_and_true(results: Mapping[str, Mapping[str, "Result"]]) -> Figure:
     Args:
         results: {experiment: {method: Result}} with `loss` and `train_loss`.
     """
-    with plt.rc_context(STYLE):
-        size = (0.5 + 4.3 * len(results), 7.0)
-        figure, axes = plt.subplots(2, len(results), figsize=size, squeeze=False, sharex="col")
-        for (own, true), (experiment, methods) in zip(axes.T, results.items(), strict=True):
-            for method, result in methods.items():
-                _draw_band(own, method, result.step, result.history["loss"])
-                _draw_band(true, method, result.step, result.history["train_loss"])
-            some = next(iter(methods.values())).config.experiment
-            own.set(title=experiment, ylabel="each method's own quantity", xlabel="training step")
-            true.set(xlabel="training step", ylabel=f"{LABELS['train_loss']} ({UNITS[some]})")
+    with drawing(0.5 + 4.3 * len(results), 7.0, len(results), 2, sharex="col") as (figure, axes):
+        for (plotted, true), (experiment, methods) in zip(axes.T, results.items(), strict=True):
+            _bands(plotted, methods, "loss", "each method's own quantity", title=experiment)
+            unit = UNITS[next(iter(methods.values())).config.experiment]
+            _bands(true, methods, "train_loss", f"{LABELS['train_loss']} ({unit})")
             true.set_ylim(bottom=0)
-            own.tick_params(labelbottom=True)
+            plotted.tick_params(labelbottom=True)
         add_legend(figure, axes[0, 0])
-        plt.close(figure)
     return figure
 
 
@@ -187,26 +165,24 @@ def study_curves(
     The first row of a method has the method's style, further ones a style of their own, the same in every
     panel.
     """
-    looks: dict[str, tuple[str, str]] = {}
+    looks: dict[str, tuple[str, Any]] = {}
     for label, result in ((label, r) for rows in studies.values() for label, r in rows.items()):
         style = STYLES[result.config.method]
         if label not in looks:
             taken = len(looks.keys() - STYLES.keys())
             looks[label] = style if style not in looks.values() else PLAIN[taken % len(PLAIN)]
     handles: dict[str, Artist] = {}
-    with plt.rc_context(STYLE):
-        across = 2 if len(studies) == 4 else len(studies)
-        down = -(-len(studies) // across)
-        size = (0.5 + 4.6 * across, 0.9 + 3.5 * down)
-        figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+    across = 2 if len(studies) == 4 else len(studies)
+    down = -(-len(studies) // across)
+    with drawing(0.5 + 4.6 * across, 0.9 + 3.5 * down, across, down) as (figure, axes):
         for axis, (task, rows) in zip(axes.flat, studies.items(), strict=True):
             for label, result in rows.items():
-                handles[label] = _draw_band(axis, label, result.step, result.history[metric], looks[label])
+                values, look = result.history[metric], looks[label]
+                handles[label] = draw_band(axis, result.step, values, look, label=label)
             log_axis(axis)
             unit = UNITS[next(iter(rows.values())).config.experiment]
             axis.set(title=task, xlabel="training step", ylabel=f"{LABELS[metric]} ({unit})")
         add_legend(figure, handles, columns=columns)
-        plt.close(figure)
     return figure
 
 
@@ -224,17 +200,15 @@ def errors(
         step: recorded steps, (records,).
         references: {name of the error: {label: value}}, drawn as grey lines.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(values), figsize=(1.2 + 4.1 * len(values), 3.9), squeeze=False)
-        for axis, (name, methods) in zip(axes[0], values.items(), strict=True):
+    with drawing(1.2 + 4.1 * len(values), 3.9, len(values)) as (figure, axes):
+        for axis, (name, methods) in zip(axes, values.items(), strict=True):
             for label, height in (references or {}).get(name, {}).items():
                 axis.axhline(height, color="0.45", linewidth=1.2, label=label)
             for method, runs in methods.items():
-                _draw_band(axis, method, step, runs)
+                draw_band(axis, step, runs, STYLES[method], label=method)
             log_axis(axis)
             axis.set(xlabel="training step", ylabel=name)
-        add_legend(figure, axes[0, 0])
-        plt.close(figure)
+        add_legend(figure, axes[0])
     return figure
 
 
@@ -253,9 +227,8 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
     }
     families = [family for family in titles if (table["family"] == family).any()]
     shown: dict[str, Artist] = {}
-    with plt.rc_context(STYLE):
-        shape = -(-len(families) // 2), min(2, len(families))  # two panels abreast
-        figure, axes = plt.subplots(*shape, figsize=(0.4 + 4.4 * shape[1], 4 * shape[0]), squeeze=False)
+    across, down = min(2, len(families)), -(-len(families) // 2)  # two panels abreast
+    with drawing(0.4 + 4.4 * across, 4 * down, across, down) as (figure, axes):
         for axis, family in zip(axes.flat, families, strict=False):
             part = table[table["family"] == family].sort_values(["n", "layers"])
             scale = part["batch"] * part["layers"] if family == "W1" else 1
@@ -278,19 +251,21 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
             free[0].legend(shown.values(), shown.keys(), loc="center", frameon=False)
         else:
             add_legend(figure, shown, columns=2)
-        plt.close(figure)
     return figure
 
 
-def _draw_band(
+def _bands(
     axis: Axes,
+    results: Mapping[str, "Result"],
+    metric: str,
     label: str,
-    step: Sequence[int],
-    values: np.ndarray,
-    look: tuple[str, str] | None = None,
-) -> Artist:
-    """Draw the mean over seeds and the bootstrap band of the mean, in a look or else the method's style."""
-    mean, low, high = band(values)
-    color, dash = look or STYLES[label]
-    axis.fill_between(step, low, high, color=color, alpha=0.2, linewidth=0)
-    return axis.plot(step, mean, color=color, linestyle=dash, label=label)[0]
+    *,
+    title: str = "",
+    start: float = 0,
+) -> None:
+    """Draw a metric of every method against the step, from a step on: mean and bootstrap band of the mean."""
+    for method, result in results.items():
+        shown = result.step >= start
+        values = result.history[metric][:, shown]
+        draw_band(axis, result.step[shown], values, STYLES[method], label=method)
+    axis.set(xlabel="training step", ylabel=label, title=title)

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing
+from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing, one_two_five
 from qbp.studies.variance_studies import Row, decay, decay_line, error_bars, upper_bounds
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qbp.statistics.curves import Decay
 
 LETTERS = {"X": ("X", "#56B4E9"), "Y": ("D", "#4B2E83"), "Z": ("s", "#E69F00")}  # marker, colour; I is none
-DASHES = ["-", (0, (4, 2)), (0, (1, 1.5))]  # of references
+DASHES: list[Any] = ["-", (0, (4, 2)), (0, (1, 1.5))]  # of references
 
 
 def decays(
@@ -114,7 +114,7 @@ def scalings(
         n_qubits: sizes.
         ylabel: of a panel, with the unit.
     """
-    x, shown = np.asarray(n_qubits, dtype=float), {}
+    x, shown = np.asarray(n_qubits, dtype=float), dict[str, Artist]()
     with drawing(1.0 + 3.9 * len(panels), 4.0, len(panels), sharey=True) as (figure, axes):
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for (label, (mean, error)), (color, dash), marker in zip(lines.items(), cycle(PLAIN), POINTS):
@@ -149,11 +149,8 @@ def expressibility_and_gradients(
         for (label, values), (color, dash), marker in zip(variances.items(), cycle(PLAIN), POINTS):
             look = {"color": color, "linestyle": dash, "marker": marker, "markersize": 7}
             (handles[label],) = axis.plot(excess, np.log2(values), **look)
-            handles["2-design"] = axis.axhline(
-                np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":"
-            )
-        first = np.log2(next(iter(variances.values())))
-        before = np.inf
+            limit = axis.axhline(np.log2(limits[label]), color=color, linewidth=1.3, linestyle=":")
+        first, before = np.log2(next(iter(variances.values()))), np.inf
         for depth, x, y in zip(depths, excess, first, strict=True):
             place = (0, 8) if x < 0.8 * before else (0, -18)  # two marks close together: below
             axis.annotate(str(depth), (x, y), place, textcoords="offset points", ha="center", fontsize=11)
@@ -162,8 +159,7 @@ def expressibility_and_gradients(
         axis.set_xlabel("F₂ above Haar's, F₂ / F₂(Haar) − 1 (dimensionless)")
         axis.invert_xaxis()
         axis.margins(y=0.12)
-        handles["2-design"] = handles.pop("2-design")
-        add_legend(figure, handles)
+        add_legend(figure, handles | {"2-design": limit})
     return figure
 
 
@@ -178,13 +174,11 @@ def both_engines(pairs: Mapping[str, tuple["GradientVariance", "GradientVariance
     with drawing(5.6, 4.6) as (figure, axis):
         for (label, (sampled, walked)), (color, _) in zip(pairs.items(), cycle(PLAIN)):
             kept = (walked.variance > 0) & (sampled.variance > 0)
-            x, y = (found.variance[kept].numpy() for found in (sampled, walked))
-            bars = [
-                found.stderr[kept].numpy() / found.variance[kept].numpy() / np.log(2)
-                for found in (sampled, walked)
-            ]
+            variances = [engine.variance[kept].numpy() for engine in (sampled, walked)]
+            errors = [engine.stderr[kept].numpy() for engine in (sampled, walked)]
+            x_bar, y_bar = (e / v / np.log(2) for e, v in zip(errors, variances, strict=True))
             look = {"color": color, "markersize": 3, "elinewidth": 0.8, "label": label}
-            axis.errorbar(np.log2(x), np.log2(y), bars[1], bars[0], fmt="o", **look)
+            axis.errorbar(*np.log2(variances), y_bar, x_bar, fmt="o", **look)
         low, high = axis.get_xlim()
         axis.plot([low, high], [low, high], color="0.6", linewidth=1.2, zorder=1)
         axis.set(xlabel="by state vectors, log2 (bits)", ylabel="by Pauli walks, log2 (bits)")
@@ -239,6 +233,5 @@ def walk_picture(strings: Sequence[str], passed: Sequence[str]) -> Figure:
 def _log_of_counts(axis: Axes) -> None:
     """Make the horizontal axis logarithmic, with counts written out."""
     axis.set_xscale("log")
-    plain = FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
-    axis.xaxis.set_major_formatter(plain)
-    axis.xaxis.set_minor_formatter(plain)
+    axis.xaxis.set_major_formatter(one_two_five)
+    axis.xaxis.set_minor_formatter(one_two_five)

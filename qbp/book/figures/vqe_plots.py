@@ -4,16 +4,14 @@ Draws and labels; every number comes from results, :mod:`qbp.statistics.gains` o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from qbp.book.figures.style import STYLE, STYLES, add_legend
-from qbp.statistics.intervals import band
+from qbp.book.figures.style import STYLES, add_legend, draw_band, drawing, interval_mark
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -39,24 +37,17 @@ def against_evaluations(studies: Mapping[str, Mapping[str, "Result"]], columns: 
         studies: {task: {label of LOOKS: Result}}.
         columns: panels beside each other.
     """
-    rows = -(-len(studies) // columns)
-    with plt.rc_context(STYLE):
-        size = (4.1 * min(columns, len(studies)), 0.7 + 3.1 * rows)
-        figure, axes = plt.subplots(rows, min(columns, len(studies)), figsize=size, squeeze=False)
+    across, down = min(columns, len(studies)), -(-len(studies) // columns)
+    with drawing(4.1 * across, 0.7 + 3.1 * down, across, down) as (figure, axes):
         for axis, (task, results) in zip(axes.flat, studies.items(), strict=False):
             for label, result in results.items():
-                color, dash, width = LOOKS[label]
-                x = result.history["evaluations"].mean(0) / 1000
-                mean, low, high = band(result.history["error"])
-                axis.plot(x, mean, color=color, linestyle=dash, linewidth=width, label=label)
-                axis.fill_between(x, low, high, color=color, alpha=0.13, linewidth=0)
+                _band(axis, label, result.history["evaluations"].mean(0) / 1000, result.history["error"])
             unit = UNITS.get(task.split(",")[0])
             axis.set(title=task, yscale="log", ylabel=f"error ({unit})" if unit else "infidelity")
             axis.set_xlabel("evaluations (thousands)")
         for axis in axes.flat[len(studies) :]:
             axis.set_axis_off()
         add_legend(figure, axes[0, 0], columns=5)
-        plt.close(figure)
     return figure
 
 
@@ -66,42 +57,34 @@ def forest(gains: Iterable["Gain"]) -> Figure:
     Args:
         gains: of any tasks; the rows of one task stand together.
     """
-    found = list(gains)
-    tasks = list(dict.fromkeys(one.task for one in found))
-    shown = sorted(found, key=lambda one: tasks.index(one.task))
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(11, 1.3 + 0.3 * len(shown)), sharex=True, sharey=True)
+    gains = list(gains)
+    tasks = list(dict.fromkeys(one.task for one in gains))
+    shown = sorted(gains, key=lambda one: tasks.index(one.task))
+    with drawing(11, 1.3 + 0.3 * len(shown), 2, sharex=True, sharey=True) as (figure, axes):
         for axis, what in zip(axes, ("steps", "cost"), strict=True):
             for height, one in enumerate(shown[::-1]):
-                marker, face = MARKS[one.label]
-                _interval(axis, height, getattr(one, what), marker, face)
+                _interval(axis, height, getattr(one, what), one.label)
             axis.set(xscale="log", title=f"equal {'steps' if what == 'steps' else 'evaluations'}")
             axis.set_xlabel("mean error with Stage 1 / without")
             axis.axvline(1, color="black", linewidth=1)
             axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0].set_yticks(range(len(shown)), [f"{g.task}: {g.label}" for g in shown[::-1]])
         axes[0].margins(y=0.02)
-        plt.close(figure)
     return figure
 
 
 def gain_against_information(gains: Sequence["Gain"]) -> Figure:
     """Draw the factor in the mean final error at equal steps against what the targets b_i know."""
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.4, 4.2))
+    with drawing(7.4, 4.2) as (figure, axis):
         for one in gains:
-            marker, face = MARKS[one.label]
-            _interval(axis, one.information, one.steps, marker, face, upright=True)
+            _interval(axis, one.information, one.steps, one.label, upright=True)
             high = 1 + one.steps.high if np.isfinite(one.steps.high) else 1 + one.steps.mean
-            axis.annotate(
-                one.task, (one.information, max(high, LOWEST)), xytext=(0, 4), fontsize=9,
-                textcoords="offset points", ha="center",
-            )  # fmt: skip
+            above = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 9}
+            axis.annotate(one.task, (one.information, max(high, LOWEST)), **above)
         axis.axhline(1, color="black", linewidth=1)
         axis.set(yscale="log", xlim=(-0.03, 1.06), ylabel="mean error with Stage 1 / without")
         axis.set_xlabel("information in the local targets (mean squared Bloch length)")
         axis.margins(y=0.15)
-        plt.close(figure)
     return figure
 
 
@@ -112,16 +95,12 @@ def with_shots(results: Mapping[int, Mapping[str, "Result"]]) -> Figure:
     Args:
         results: {shots: {method: Result}}.
     """
-    with plt.rc_context(STYLE):
-        size = (0.6 + 3.9 * len(results), 5.6)
-        figure, axes = plt.subplots(2, len(results), figsize=size, sharex=True, sharey="row", squeeze=False)
+    shared: dict[str, Any] = {"sharex": True, "sharey": "row"}
+    with drawing(0.6 + 3.9 * len(results), 5.6, len(results), 2, **shared) as (figure, axes):
         for (top, bottom), (shots, methods) in zip(axes.T, results.items(), strict=True):
             for label, result in methods.items():
-                color, dash, width = LOOKS[label]
-                for axis, metric in ((top, "error"), (bottom, "snr")):
-                    mean, low, high = band(result.history[metric])
-                    axis.plot(result.step, mean, color=color, linestyle=dash, linewidth=width, label=label)
-                    axis.fill_between(result.step, low, high, color=color, alpha=0.13, linewidth=0)
+                _band(top, label, result.step, result.history["error"])
+                _band(bottom, label, result.step, result.history["snr"])
             bottom.axhline(1, color="black", linewidth=1)
             top.set(title=f"{shots:,} shots", yscale="log")
             bottom.set(xlabel="training step", yscale="log")
@@ -131,18 +110,17 @@ def with_shots(results: Mapping[int, Mapping[str, "Result"]]) -> Figure:
         axes[0, 0].set_ylabel("exact error")
         axes[1, 0].set_ylabel("signal / noise of the gradient")
         add_legend(figure, axes[0, 0])
-        plt.close(figure)
     return figure
 
 
-def _interval(
-    axis: Axes, at: float, change: "Comparison", marker: str, face: str, *, upright: bool = False
-) -> None:
-    """Draw a relative change and its interval as factors."""
-    color = STYLES["two-stage"][0]
-    mean, low, high = (max(1 + v, LOWEST) for v in (change.mean, change.low, change.high))
-    if np.isfinite(change.low) and np.isfinite(change.high):
-        span = ([at, at], [low, high]) if upright else ([low, high], [at, at])
-        axis.plot(*span, color=color, linewidth=2)
-    point = (at, mean) if upright else (mean, at)
-    axis.plot(*point, marker, color=face, markeredgecolor=color, markeredgewidth=1.5, markersize=8)
+def _band(axis: Axes, label: str, x: np.ndarray, values: np.ndarray) -> None:
+    """Draw the mean and the bootstrap band of the mean in the look of a row."""
+    color, dash, width = LOOKS[label]
+    draw_band(axis, x, values, (color, dash), 0.13, linewidth=width, label=label)
+
+
+def _interval(axis: Axes, at: float, change: "Comparison", label: str, *, upright: bool = False) -> None:
+    """Draw a relative change and its interval as factors; without an end there is no line."""
+    ends = (1 + np.array([change.mean, change.low, change.high])).clip(min=LOWEST)
+    mark = (*MARKS[label], STYLES["two-stage"][0])
+    interval_mark(axis, at, ends, mark, size=8, upright=upright, linewidth=2)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from qbp.audit.choices import Answer, answers, depends, new_default
 from qbp.book.tables.effects import judged_words
-from qbp.book.tables.markup import change_words, html, markdown
+from qbp.book.tables.markup import change_words, folded, html, html_row, markdown
 from qbp.results import store
 from qbp.studies import perceptron_studies
-from qbp.studies.study import TASKS
+from qbp.studies.perceptron_studies import TASKS
 from qbp.studies.tables import TABLES
 
 if TYPE_CHECKING:
@@ -68,21 +68,19 @@ class Choice:
 
     def _repr_html_(self) -> str:
         split = [text.partition(": ") for text in self.words[:2]]
-        said = "".join(f"<p><strong>{what}.</strong> {escape(text)}</p>" for what, _, text in split)
-        said += "".join(f"<p>{escape(text)}</p>" for text in self.sentences())
+        words = "".join(f"<p><strong>{what}.</strong> {escape(text)}</p>" for what, _, text in split)
+        words += "".join(f"<p>{escape(text)}</p>" for text in self.sentences())
         if not self.answers:
-            return f'<div class="qbp-choice">{said}</div>'
+            return f'<div class="qbp-choice">{words}</div>'
         body, before = "", ""
         for a in self.answers:
             task, label, *rest = map(escape, _line(a))
-            code = escape((a.change or a.conclusion).command)
-            label += f"<details><summary>command</summary><code>{code}</code></details>"
-            cells = "".join(f"<td>{text}</td>" for text in (label, *rest))
-            body += f'<tr><th scope="row">{task if task != before else ""}</th>{cells}</tr>'
+            label += folded("command", f"<code>{escape((a.change or a.conclusion).command)}</code>")
+            body += html_row(task if task != before else "", (label, *rest))
             before = task
-        command = f"<code>qbp grid {' '.join(self.tables)}</code>"
         table = html("qbp-effects", self.HEAD, body)
-        return f'<div class="qbp-choice">{said}{table}<p class="qbp-recompute">Recompute: {command}</p></div>'
+        command = f"Recompute: <code>qbp grid {' '.join(self.tables)}</code>"
+        return f'<div class="qbp-choice">{words}{table}<p class="qbp-recompute">{command}</p></div>'
 
 
 class Overview:
@@ -98,7 +96,7 @@ class Overview:
         self.choices = list(choices)
 
     def _lines(self) -> list[tuple[str, ...]]:
-        lines = []
+        lines: list[tuple[str, ...]] = []
         for choice in self.choices:
             item, shown = choice.item, [a for a in choice.answers if not a.usual]
             better = new_default(item, choice.answers)
@@ -111,12 +109,11 @@ class Overview:
         return markdown(self.HEAD, self._lines())
 
     def _repr_html_(self) -> str:
-        body = ""
-        for number, item, *rest in self._lines():
+        def row(number: str, item: str, *rest: str) -> str:
             link = f'<a href="#ambiguity-{number}">{escape(item)}</a>'
-            cells = "".join(f"<td>{escape(text)}</td>" for text in rest)
-            body += f'<tr><th scope="row">{number}</th><td>{link}</td>{cells}</tr>'
-        return html("qbp-effects", self.HEAD, body)
+            return html_row(number, (link, *map(escape, rest)))
+
+        return html("qbp-effects", self.HEAD, "".join(row(*line) for line in self._lines()))
 
 
 def _line(a: Answer) -> tuple[str, ...]:

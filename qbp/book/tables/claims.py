@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qbp.audit.verdicts import VERDICTS
-from qbp.book.tables.markup import change_words, html, markdown, percent
+from qbp.book.tables.markup import change_words, folded, html, markdown, percent
 from qbp.statistics.hypothesis_tests import Comparison, Share
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ClaimsTable:
         return f"<tr>{first}" + "</tr><tr>".join(lines) + "</tr>"
 
     def _folded(self, text: str) -> str:
-        return f"<details><summary>details</summary>{text}</details>" if self.details else ""
+        return folded("details", text) if self.details else ""
 
 
 def _said(row: "Row") -> tuple[str, str]:
@@ -102,8 +102,8 @@ def _measured(row: "Row") -> tuple[str, str, str, str]:
 
 
 def _depends(row: "Row") -> str:
-    found = ", ".join(map(str, row.claim.ambiguities))
-    return f"depends on ambiguity {found}" if found else ""
+    numbers = ", ".join(map(str, row.claim.ambiguities))
+    return f"depends on ambiguity {numbers}" if numbers else ""
 
 
 def tally(rows: Iterable["Row"]) -> "pd.DataFrame":
@@ -112,9 +112,9 @@ def tally(rows: Iterable["Row"]) -> "pd.DataFrame":
 
     rows = list(rows)
     kinds = {row: row.claim.reading.split(",")[0] or "no experiment" for row in rows}
-    found = {
+    counts = {
         (kind, when): [sum(kinds[r] == kind and verdict(r) == word for r in rows) for word in VERDICTS]
         for kind in dict.fromkeys(kinds.values())
         for when, verdict in (("alone", lambda r: r.alone), ("corrected", lambda r: r.verdict))
     }
-    return pd.DataFrame(found, index=pd.Index(VERDICTS, name="verdict"))
+    return pd.DataFrame(counts, index=pd.Index(VERDICTS, name="verdict"))

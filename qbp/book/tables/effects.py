@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from qbp.audit.effects import SMALL, Effect
-from qbp.book.tables.markup import change_words, html, markdown, percent
+from qbp.book.tables.markup import change_words, folded, html, html_row, markdown, percent
 from qbp.studies import perceptron_studies
 
 VERDICTS = {  # in the order of a page: what to say of each
@@ -55,30 +55,27 @@ class EffectsTable:
         parts = []
         for name, group in groupby(self.effects, lambda e: e.study):
             question = escape(perceptron_studies.study(name).question)
-            parts.append(f"<details><summary>{question}</summary>{self._table(list(group))}</details>")
+            parts.append(folded(question, self._table(group)))
         return f'<div class="qbp-studies">{"".join(parts)}</div>'
 
-    def _table(self, effects: list[Effect]) -> str:
+    def _table(self, effects: Iterable[Effect]) -> str:
         return html("qbp-effects", self.HEAD, "".join(map(self._row, effects)))
 
     def _name(self, e: Effect) -> str:
         return f"{e.task}: {e.name}" if self.tasks else e.name
 
     def _row(self, e: Effect) -> str:
-        words = f"{e.has} against {e.lacks}"
-        folded = f"<details><summary>{escape(words)}</summary><code>{escape(e.command)}</code></details>"
-        cells = "".join(f"<td>{escape(text)}</td>" for text in _numbers(e))
+        command = folded(escape(f"{e.has} against {e.lacks}"), f"<code>{escape(e.command)}</code>")
         name = escape(self._name(e)) if self._name(e) != e.has else ""
-        return f'<tr><th scope="row">{name}{folded}</th>{cells}</tr>'
+        return html_row(name + command, map(escape, _numbers(e)))
 
 
 def _numbers(e: Effect) -> tuple[str, ...]:
-    f = e.found
+    change = e.found
     p = "-" if np.isnan(e.adjusted) else f"{e.adjusted:.1g}"
-    effect = f"{f.effect:.2g}" if np.isfinite(f.effect) else "-"
-    wins = f"{f.wins} of {f.n}"
+    size = f"{change.effect:.2g}" if np.isfinite(change.effect) else "-"
     ends = [f"{value:.3g}" for value in e.ends]
-    return *ends, change_words(f), wins, effect, p, judged_words(e)
+    return *ends, change_words(change), f"{change.wins} of {change.n}", size, p, judged_words(e)
 
 
 class Findings:
@@ -95,10 +92,9 @@ class Findings:
     @property
     def groups(self) -> dict[str, list[Effect]]:
         """The effects by what is said of them, largest change first; a verdict without effects is not in."""
-        found: dict[str, list[Effect]] = {verdict: [] for verdict in VERDICTS}
-        for one in self.effects:
-            found[one.group].append(one)
-        return {verdict: sorted(some, key=_size, reverse=True) for verdict, some in found.items() if some}
+        largest = sorted(self.effects, key=_size, reverse=True)
+        groups = {verdict: [e for e in largest if e.group == verdict] for verdict in VERDICTS}
+        return {verdict: members for verdict, members in groups.items() if members}
 
     def lines(self) -> dict[str, str]:
         """Return {what is said: of what, with numbers}."""
@@ -107,20 +103,19 @@ class Findings:
     def _named(self, verdict: str, some: list[Effect]) -> str:
         if verdict == "the same":
             return ", ".join(e.name for e in some)
-        said = []
+        named = []
         for e in some:
             seen = f", would be from {visible_words(e)}" if verdict == "nothing seen" else ""
-            said.append(f"{e.name} ({change_words(e.found)}, n = {e.found.n}{seen})")
-        return "; ".join(said)
+            named.append(f"{e.name} ({change_words(e.found)}, n = {e.found.n}{seen})")
+        return "; ".join(named)
 
     def __repr__(self) -> str:
         return "\n".join([self.where, *(f"- {what}: {of}." for what, of in self.lines().items())])
 
     def _repr_html_(self) -> str:
-        items = [
-            f"<li><strong>{escape(what)}.</strong> {escape(of)}.</li>" for what, of in self.lines().items()
-        ]
-        return f'<p class="qbp-findings">{escape(self.where)}</p><ul>{"".join(items)}</ul>'
+        lines = self.lines().items()
+        items = "".join(f"<li><strong>{escape(what)}.</strong> {escape(of)}.</li>" for what, of in lines)
+        return f'<p class="qbp-findings">{escape(self.where)}</p><ul>{items}</ul>'
 
 
 def _size(e: Effect) -> float:

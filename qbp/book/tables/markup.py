@@ -1,12 +1,14 @@
-"""Markdown and HTML of tables, and relative changes in words."""
+"""Markdown and HTML of tables, their rows as data frames, and relative changes in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from qbp.statistics.intervals import Interval
 
 
@@ -26,6 +28,24 @@ def html(style: str, head: Iterable[str], body: str) -> str:
     """Return a table of a page: its CSS class, the texts of its head, and its rows as HTML."""
     cells = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     return f'<table class="{style}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def html_row(name: str, cells: Iterable[str]) -> str:
+    """Return a row of a page's table: its name and its cells, all of them HTML."""
+    return f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def folded(summary: str, content: str) -> str:
+    """Return HTML that a page shows under its summary, when a reader opens it."""
+    return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def frame(rows: Mapping[Any, Mapping[str, Any]], *names: str) -> "pd.DataFrame":
+    """Return {name of a row, or its names: {column: cell}} as a table, whose index has the names given."""
+    import pandas as pd
+
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.rename_axis(names) if names else table
 
 
 def percent(change: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
-from qbp.book.tables.markup import html, markdown
+from qbp.book.tables.markup import html, html_row, markdown
 
 if TYPE_CHECKING:
     from qbp.audit.paper_map import Item
@@ -36,5 +36,4 @@ def _row(row: "Item") -> str:
 
     name = f'<a href="api.html#{row.name}">{code(row.name)}</a>' if row.name else "–"
     link = f'<a href="{row.chapter}.html">{row.chapter}</a>'
-    cells = "".join(f"<td>{cell}</td>" for cell in (escape(row.says), name, code(row.test), link))
-    return f'<tr><th scope="row">{row.item}</th>{cells}</tr>'
+    return html_row(row.item, (escape(row.says), name, code(row.test), link))

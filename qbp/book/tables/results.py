@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qbp import __version__
-from qbp.audit.verdicts import verdict
+from qbp.audit.verdicts import is_lower
+from qbp.book.tables.markup import frame
 from qbp.results.store import config_dict
 from qbp.statistics.curves import common_target, smoothness
 from qbp.statistics.intervals import (
@@ -28,15 +30,11 @@ if TYPE_CHECKING:
 
 def summary(results: dict[str, "Result"], metrics: Iterable[str]) -> "pd.DataFrame":
     """Return final values, a row per method: seeds, diverged runs, and each metric's mean [95 % interval]."""
-    import pandas as pd
-
-    rows = {}
+    names, rows = list(metrics), dict[str, dict[str, Any]]()
     for method, result in results.items():
-        row = {"seeds": len(result.config.run_seeds), "diverged": int(result.diverged.sum())}
-        for metric in metrics:
-            row[metric] = f"{bootstrap_interval(result.final(metric)):#.3g}"
-        rows[method] = row
-    return pd.DataFrame.from_dict(rows, orient="index")
+        rows[method] = {"seeds": len(result.config.run_seeds), "diverged": int(result.diverged.sum())}
+        rows[method] |= {name: f"{bootstrap_interval(result.final(name)):#.3g}" for name in names}
+    return frame(rows)
 
 
 def own_and_true_table(tables: Mapping[str, Mapping[str, "Result"]]) -> "pd.DataFrame":
@@ -49,8 +47,6 @@ def own_and_true_table(tables: Mapping[str, Mapping[str, "Result"]]) -> "pd.Data
         A row per experiment and method: the method's own quantity after the last step, and the training loss
         before the first and after the last, mean [95 % interval] over seeds.
     """
-    import pandas as pd
-
     rows = {}
     for experiment, methods in tables.items():
         for method, result in methods.items():
@@ -61,7 +57,7 @@ def own_and_true_table(tables: Mapping[str, Mapping[str, "Result"]]) -> "pd.Data
                 "on the data, at the start": f"{bootstrap_interval(true[:, 0]):.3f}",
                 "on the data, at the end": f"{bootstrap_interval(true[:, -1]):.3f}",
             }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", "method"])
+    return frame(rows, "experiment", "method")
 
 
 def plateau_table(
@@ -78,10 +74,8 @@ def plateau_table(
     Returns:
         A row per task and label: the mean late loss and its range (highest minus lowest of each run), the
         lowest late loss of each run, each mean [95 % interval] over seeds; and the change of the mean late
-        loss from the baseline, with the verdict of :func:`qbp.audit.verdicts.verdict` on "lower".
+        loss from the baseline, with the verdict of :func:`qbp.audit.verdicts.is_lower` on "lower".
     """
-    import pandas as pd
-
     rows = {}
     for task, results in studies.items():
         shared = set.intersection(*(set(r.step[r.step >= start].tolist()) for r in results.values()))
@@ -96,9 +90,9 @@ def plateau_table(
             }
             if label != baseline:
                 change = relative_change(runs.mean(1), late[baseline].mean(1))
-                row[f"against {baseline}"] = f"{100 * change.mean:+.1f} %: {verdict(change)}"
+                row[f"against {baseline}"] = f"{100 * change.mean:+.1f} %: {is_lower(change)}"
             rows[task, label] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["task", ""])
+    return frame(rows, "task", "")
 
 
 def smoothness_table(tables: Mapping[str, Mapping[str, "Result"]]) -> "pd.DataFrame":
@@ -110,18 +104,16 @@ def smoothness_table(tables: Mapping[str, Mapping[str, "Result"]]) -> "pd.DataFr
     Returns:
         Mean over seeds with the 95 % interval of both measures of :func:`qbp.statistics.curves.smoothness`.
     """
-    import pandas as pd
-
     rows = {}
     for experiment, results in tables.items():
         for method, result in results.items():
-            found = smoothness(result.history["train_loss"], result.step)
+            rough = smoothness(result.history["train_loss"], result.step)
             rows[experiment, method] = {
                 "seeds": len(result.config.run_seeds),
-                "second difference (decades)": f"{bootstrap_interval(found.second_difference):.3g}",
-                "total variation (decades)": f"{bootstrap_interval(found.total_variation):.3g}",
+                "second difference (decades)": f"{bootstrap_interval(rough.second_difference):.3g}",
+                "total variation (decades)": f"{bootstrap_interval(rough.total_variation):.3g}",
             }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", "method"])
+    return frame(rows, "experiment", "method")
 
 
 def convergence_table(
@@ -138,11 +130,9 @@ def convergence_table(
 
     Returns:
         A row per experiment and other method: mean difference [95 % interval] in decades or steps, negative
-        where `method` is smoother or faster, and the verdict of :func:`qbp.audit.verdicts.verdict`.  Steps
+        where `method` is smoother or faster, and the verdict of :func:`qbp.audit.verdicts.is_lower`.  Steps
         are counted to the lowest training loss that every run of both has reached.
     """
-    import pandas as pd
-
     rows = {}
     for experiment, results in tables.items():
         losses = {name: r.history["train_loss"] for name, r in results.items()}
@@ -150,30 +140,25 @@ def convergence_table(
         for other in [name for name in others if name in results]:
             pair, target = (method, other), common_target(losses[method], losses[other])
             steps = [steps_to_target(losses[name], results[name].step, target) for name in pair]
-            bends, moves = zip(
-                *((smooth[m].second_difference, smooth[m].total_variation) for m in pair), strict=True
-            )
             rows[experiment, f"against {other}"] = {
-                "second difference": _judged(*bends),
-                "total variation": _judged(*moves),
+                "second difference": _judged(*(smooth[name].second_difference for name in pair)),
+                "total variation": _judged(*(smooth[name].total_variation for name in pair)),
                 "target": f"{target:#.3g}",
                 "steps to target": _judged(*steps),
             }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["experiment", ""])
+    return frame(rows, "experiment", "")
 
 
 def terrain_table(results: Mapping[str, "Result"]) -> "pd.DataFrame":
     """Return what surveys found (:func:`qbp.experiments.terrain.survey`), a row per method and step: each
     metric's mean over seeds with its 95 % interval."""
-    import pandas as pd
-
     rows = {}
     for method, result in results.items():
         for k, step in enumerate(result.step):
             rows[method, int(step)] = {
                 metric: f"{bootstrap_interval(values[:, k]):.3g}" for metric, values in result.history.items()
             }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "step"])
+    return frame(rows, "method", "step")
 
 
 def errors_table(values: Mapping[str, Mapping[str, np.ndarray]], baseline: str = "no-init") -> "pd.DataFrame":
@@ -188,24 +173,22 @@ def errors_table(values: Mapping[str, Mapping[str, np.ndarray]], baseline: str =
         Mean [95 % interval] at the first and at the last record, and the paired difference of the last ones
         with the number of runs that end lower.
     """
-    import pandas as pd
-
     rows = {}
     for name, methods in values.items():
         for method, runs in methods.items():
             start, end = (f"{bootstrap_interval(runs[:, k]):#.3g}" for k in (0, -1))
             row = {"runs": len(runs), "start": start, "end": end, f"minus {baseline}": "", "lower on": ""}
             if method != baseline:
-                found = paired_difference(runs[:, -1], methods[baseline][:, -1])
-                row |= {f"minus {baseline}": f"{found:+.3f}", "lower on": f"{found.wins} of {found.n}"}
+                change = paired_difference(runs[:, -1], methods[baseline][:, -1])
+                row |= {f"minus {baseline}": f"{change:+.3f}", "lower on": f"{change.wins} of {change.n}"}
             rows[name, method] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["error", "method"])
+    return frame(rows, "error", "method")
 
 
 def _judged(a: Any, b: Any) -> str:
     """Write the paired difference a - b with its interval and the verdict on "a is below b"."""
-    found = paired_difference(a, b)
-    return f"{found:+.3g}: {verdict(found)}"
+    difference = paired_difference(a, b)
+    return f"{difference:+.3g}: {is_lower(difference)}"
 
 
 def run_json(results: dict[str, "Result"]) -> dict[str, Any]:
@@ -220,41 +203,35 @@ def run_json(results: dict[str, "Result"]) -> dict[str, Any]:
         wins, n}.
     """
     first = next(iter(results.values()))
-    c, methods, pairs = first.config, {}, {}
-    for name, result in results.items():
-        final = {}
-        for metric in result.history:
-            found = bootstrap_interval(result.final(metric))
-            values = result.final(metric).tolist()
-            final[metric] = {"mean": found.mean, "low": found.low, "high": found.high, "values": values}
-        history = {metric: values.mean(0).tolist() for metric, values in result.history.items()}
-        methods[name] = {
-            "final": final,
-            "history": history,
-            "diverged": int(result.diverged.sum()),
-            "config": config_dict(result.config),
-        }
-    names = list(results)
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            shared = [m for m in results[a].history if m in results[b].history]
-            pairs[f"{a} - {b}"] = {m: asdict(paired(results[a], results[b], m)) for m in shared}
-    head = {
+    assert first.theta is not None  # fresh from training
+    c, pairs = first.config, {}
+    for (a, one), (b, other) in combinations(results.items(), 2):
+        shared = [metric for metric in one.history if metric in other.history]
+        pairs[f"{a} - {b}"] = {metric: asdict(paired(one, other, metric)) for metric in shared}
+    printed = {
         "qbp": __version__,
         "experiment": c.experiment,
         "reading": getattr(c, "reading", None),  # the paper's experiments have two
         "seeds": c.seeds,
         "seed": c.seed,
         "steps": c.steps,
-    }
-    found = {
         "device": str(first.theta.device),
         "seconds": round(sum(r.seconds for r in results.values()), 2),
         "step": first.step.tolist(),
-        "methods": methods,
+        "methods": {name: _method_json(result) for name, result in results.items()},
         "paired": pairs,
     }
-    return _clean(head | found)
+    return _clean(printed)
+
+
+def _method_json(result: "Result") -> dict[str, Any]:
+    final = {}
+    for metric in result.history:
+        mean, values = bootstrap_interval(result.final(metric)), result.final(metric).tolist()
+        final[metric] = {"mean": mean.mean, "low": mean.low, "high": mean.high, "values": values}
+    history = {metric: values.mean(0).tolist() for metric, values in result.history.items()}
+    diverged = int(result.diverged.sum())
+    return {"final": final, "history": history, "diverged": diverged, "config": config_dict(result.config)}
 
 
 def _clean(value: Any) -> Any:
@@ -287,13 +264,5 @@ def decay_words(fit: Fit) -> str:
 
 def variance_json(table: Iterable[Row]) -> dict[str, Any]:
     """Return what `qbp variance --json` prints; a number that is not finite becomes None."""
-    table = list(table)
-    numbers = [asdict(row) for row in table], asdict(decay(table))
-    return {"rows": [_finite_values(row) for row in numbers[0]], "decay": _finite_values(numbers[1])}
-
-
-def _finite_values(fields: Mapping[str, Any]) -> dict[str, Any]:
-    def kept(value: Any) -> Any:
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return {name: kept(value) for name, value in fields.items()}
+    rows = list(table)
+    return _clean({"rows": [asdict(row) for row in rows], "decay": asdict(decay(rows))})

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from qbp.book.tables.markup import frame
 from qbp.studies.variance_studies import Row, decay
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ def decay_table(studies: Mapping[tuple[str, str], Sequence[Row]], *ranges: range
     Returns:
         A row per study; "bound only" where fewer than three sizes of a range have a variance.
     """
-    import pandas as pd
-
     table: dict[tuple[str, str], dict[str, str]] = {}
     for key, study in studies.items():
         sizes = sorted(row.n_qubits for row in study)
@@ -33,7 +32,7 @@ def decay_table(studies: Mapping[tuple[str, str], Sequence[Row]], *ranges: range
             if fit.slope_bits_per_qubit is not None:
                 words = f"{fit.slope_bits_per_qubit:+.2f} [{fit.low:+.2f}, {fit.high:+.2f}]"
             table.setdefault(key, {})[f"n = {within[0]} to {within[-1]}"] = words
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis(["cost", "depth"])
+    return frame(table, "cost", "depth")
 
 
 def row_table(table: Sequence[Row]) -> "pd.DataFrame":
@@ -47,8 +46,8 @@ def row_table(table: Sequence[Row]) -> "pd.DataFrame":
         return f"{row.log2_variance:.2f} ± {row.stderr / row.variance / math.log(2):.2f}"
 
     columns = ["observable", "n", "layers", "engine", "samples or walks", "log2 variance (bits)"]
-    found = [(r.observable, r.n_qubits, r.n_layers, r.engine, r.samples, words(r)) for r in table]
-    return pd.DataFrame(found, columns=columns).set_index(["observable", "n"])
+    rows = [(r.observable, r.n_qubits, r.n_layers, r.engine, r.samples, words(r)) for r in table]
+    return pd.DataFrame(rows, columns=columns).set_index(["observable", "n"])
 
 
 def engine_table(sampled: Sequence[Row], walked: Sequence[Row]) -> "pd.DataFrame":
@@ -60,14 +59,12 @@ def engine_table(sampled: Sequence[Row], walked: Sequence[Row]) -> "pd.DataFrame
     Returns:
         A row per size: each variance with one standard error, and their difference in units of its error.
     """
-    import pandas as pd
-
-    found = {}
+    rows = {}
     for a, b in zip(sampled, walked, strict=True):
         apart = (a.variance - b.variance) / math.hypot(a.stderr, b.stderr)
-        found[a.n_qubits] = {
+        rows[a.n_qubits] = {
             f"state vector, {a.samples} samples": f"{a.variance:.3e} ± {a.stderr:.1e}",
             f"{b.samples} walks": f"{b.variance:.3e} ± {b.stderr:.1e}",
             "difference (standard errors)": f"{apart:+.1f}",
         }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("n")
+    return frame(rows, "n")

@@ -1,11 +1,10 @@
 """Figures of circuits: labelled, with the legend outside, showing the numbers they were given."""
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from drawn import legend_outside
 
 import qbp
 from qbp.book.figures import circuit_plots
@@ -66,12 +65,7 @@ def test_a_figure_draws_says_its_units_and_is_not_left_open(figures, name, tmp_p
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("energy_map", "sphere_map")])
 def test_the_legend_stands_outside_the_axes(figures, name):
-    figure = figures[name]
-    figure.savefig(io.BytesIO())
-    (legend,) = figure.legends
-    box = legend.get_window_extent()
-    assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
-    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+    legend_outside(figures[name])
 
 
 def test_a_map_has_the_first_step_up_and_one_scale(figures):

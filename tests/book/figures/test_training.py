@@ -1,11 +1,10 @@
 """Figures: labelled, with the legend outside, one style per method in all of them, and none left open."""
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from drawn import legend_outside
 from matplotlib.colors import to_hex
 
 import qbp
@@ -128,13 +127,7 @@ def test_panels_of_training_curves_name_their_metric(figures):
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_legend_stands_outside_the_axes(figures, name):
-    figure = figures[name]
-    figure.savefig(io.BytesIO())  # lays it out, whatever the backend
-    assert all(axis.get_legend() is None for axis in figure.axes)
-    (legend,) = figure.legends
-    box = legend.get_window_extent()
-    assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
-    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1  # and inside the figure
+    legend_outside(figures[name])
 
 
 def styles(figure):

@@ -1,10 +1,9 @@
 """Figures of gradient variances: what is drawn is what was found, labelled, the legend outside."""
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawn import legend_outside
 
 import qbp
 from qbp.book.figures import variance_plots
@@ -67,11 +66,7 @@ def test_a_figure_is_labelled_in_units_with_its_legend_outside(figures, name, tm
     for axis in figure.axes:
         assert "(" in axis.get_xlabel() and "(" in axis.get_ylabel() and axis.get_legend() is None
     if name != "histograms":  # whose panels have titles
-        figure.savefig(io.BytesIO())
-        (legend,) = figure.legends
-        box = legend.get_window_extent()
-        assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
-        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+        legend_outside(figure)
 
 
 def test_decays_shows_every_size_its_fit_a_reference_and_a_bound(figures, tables):

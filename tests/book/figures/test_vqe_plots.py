@@ -10,7 +10,7 @@ from qbp.book.figures import vqe_plots
 from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.registry import run
 from qbp.statistics.gains import gains
-from qbp.studies.circuit_studies import COMPARED
+from qbp.studies.circuit_studies import study
 
 SMALL = {"qubits": 2, "layers": 1, "seeds": 3, "record_every": 2, "device": "cpu"}
 
@@ -18,7 +18,7 @@ SMALL = {"qubits": 2, "layers": 1, "seeds": 3, "record_every": 2, "device": "cpu
 @pytest.fixture(scope="module")
 def methods():
     found = {}
-    for label, options in COMPARED.items():
+    for label, options in study("methods").rows.items():
         steps = 8 if "longer" in label else 4
         algorithm = {} if options["method"] == "no-init" else {"stage_1_steps": 9 if "only" in label else 2}
         shared = SMALL | {"steps": steps, "algorithm": algorithm, "hamiltonian": "random"}
