@@ -2,15 +2,18 @@
 
 Below a table goes the command that runs the chapter again, below what is made from committed rows a link to
 them too.  The page of the result tables lists each with its command and the file (directive `result-tables`).
+What the theme and pandas write for screens is mended for screen readers, phones and paper (`mend`).
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from docutils import nodes
+from PIL import Image
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -21,6 +24,19 @@ from qbp.studies.tables import resolve
 
 NO_RESULTS = ("qbp-beside", "qbp-map", "qbp-source")  # source code and indices: nothing that is computed
 PAGE = "result-tables"
+EMPTY_HEADER = re.compile(r"<th(?: scope=\"\w+\")?([^>]*)>\s*(?:<p>\s*</p>\s*)?</th>")
+IMAGE = re.compile(r"<img(?:\"[^\"]*\"|[^\">])*>")  # an SVG in an attribute has ">"
+PRINT_SOLUTIONS = {
+    "type": "javascript",
+    "javascript": "document.documentElement.classList.add('with-solutions');"
+    "addEventListener('afterprint', () => document.documentElement.classList.remove('with-solutions'));"
+    "print()",
+    "text": ".pdf with solutions",
+    "tooltip": "Print to PDF, with the solutions of the exercises",
+    "icon": "fas fa-file-pdf",
+    "label": "download-solutions-button",
+}
+SCROLLS = "jp-RenderedHTMLCommon"  # the theme lets the keyboard into a box of this class where it scrolls
 ALL_CLAIMS = "claims"  # in a cell's metadata: every table that a claim is measured on
 
 
@@ -29,6 +45,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive(PAGE, ResultTables)
     app.connect("doctree-read", trace)
     app.connect("autodoc-skip-member", is_default)
+    app.connect("html-page-context", mend_page, priority=600)  # after the theme has set its buttons
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -56,6 +73,58 @@ def trace(app: Sphinx, doctree: nodes.document) -> None:
             line += [nodes.Text(" "), *_rows(rows)] if rows else []
             line["classes"].append("qbp-trace")
             bundle.parent.insert(bundle.parent.index(bundle) + 1, line)
+
+
+def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Mend the body of a page, and add the button that prints the solutions too."""
+    if "body" not in context:
+        return
+    sizes = {}
+    for source, name in app.builder.images.items():
+        if name.endswith(".png"):
+            with Image.open(Path(app.srcdir, source)) as image:
+                sizes[name] = image.width / image.info.get("dpi", (72, 72))[0] * 72
+    context["body"] = mend(context["body"], sizes)
+    if 'class="solution' in context["body"]:
+        for group in context["header_buttons"]:
+            if group.get("label") == "download-buttons":
+                group["buttons"].append(PRINT_SOLUTIONS)
+
+
+def mend(body: str, sizes: Mapping[str, float]) -> str:
+    """Return the HTML of a page with what axe-core and a phone ask for.
+
+    An empty header is a plain cell.  A folded cell is named by the words on it.  An image knows its width in
+    points, `--points`, so that a style sheet can say how large its letters are at least, and stands in a box
+    that scrolls.
+
+    Args:
+        body: of a page.
+        sizes: {file name of an image: its width in points}.
+
+    Example:
+        >>> mend('<tr><th scope="col"></th></tr>', {})
+        '<tr><td></td></tr>'
+        >>> mend('<img src="_images/a.png" />', {"a.png": 720})
+        '<div class="qbp-scroll jp-RenderedHTMLCommon"><img style="--points:720" src="_images/a.png" /></div>'
+    """
+
+    def image(match: re.Match) -> str:
+        tag = match[0]
+        if found := re.search(r"src=\"data:image/svg[^\"]*? width='([\d.]+)pt'", tag):  # a frame of an explorer
+            return tag.replace("<img", f'<img style="--points:{found[1]}"', 1)
+        name = re.search(r'src="_images/([^"]+)"', tag)
+        if not name or name[1] not in sizes:
+            return tag
+        tag = tag.replace("<img", f'<img style="--points:{sizes[name[1]]:.0f}"', 1)
+        return f'<div class="qbp-scroll {SCROLLS}">{tag}</div>'
+
+    body = EMPTY_HEADER.sub(r"<td\1></td>", body)
+    body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    for role in (' role="list"', ' role="doc-biblioentry"'):  # of references: a list without items, a role given up
+        body = body.replace(role, "")
+    body = body.replace('<div aria-live="polite">', f'<div aria-live="polite" class="qbp-scroll {SCROLLS}">')
+    return IMAGE.sub(image, body)
 
 
 def tables_shown(metadata: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """Figures of gradients where Stage 2 begins."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,8 +33,9 @@ def against_qubits(frame: "pd.DataFrame", rows: str = "depth") -> Figure:
         rows: what the rows of panels differ in, "depth" or "quantity"; of all else the frame has one value.
     """
     names, kinds = list(dict.fromkeys(frame[rows])), list(dict.fromkeys(frame["target"]))
-    size, shape = (1.0 + 2.6 * len(kinds), 1.0 + 2.0 * len(names)), (len(kinds), len(names))
-    with drawing(*size, *shape, font=11, sharey="row") as (figure, axes):
+    # 12 points stay 12 pixels in a column of text
+    size, shape = (1.0 + 2.1 * len(kinds), 1.2 + 2.1 * len(names)), (len(kinds), len(names))
+    with drawing(*size, *shape, sharey="row") as (figure, axes):
         handles: dict[str, Artist] = {}
         for (name, kind), part in frame.groupby([rows, "target"], sort=False):
             axis = axes[names.index(name), kinds.index(kind)]
@@ -46,7 +48,7 @@ def against_qubits(frame: "pd.DataFrame", rows: str = "depth") -> Figure:
             axis.set_yscale("log", base=2)
             axis.set_xticks(sorted(set(part["qubits"])))
         for axis, kind in zip(axes[0], kinds, strict=True):
-            axis.set_title(KINDS.get(kind, kind), fontsize=11)
+            axis.set_title(fill(KINDS.get(kind, kind), 18), fontsize=12)
         for axis, name in zip(axes[:, 0], names, strict=True):
             axis.set_ylabel(f"variance,\ndepth {name}" if rows == "depth" else f"variance of\n{name}")
         for axis in axes[-1]:
@@ -86,7 +88,7 @@ def against_information(frame: "pd.DataFrame", means: "pd.DataFrame | None" = No
 def spectra(found: dict[str, Ensemble], starts: int) -> Figure:
     """Draw the eigenvalues of the task's Hessian before and after Stage 1, all starts together: the share of
     eigenvalues below a value, a panel per kind of target."""
-    with drawing(1 + 2.7 * len(found), 3.2, len(found), font=11, sharey=True) as (figure, axes):
+    with drawing(1.0 + 2.1 * len(found), 3.4, len(found), sharey=True) as (figure, axes):
         handles: dict[str, Artist] = {}
         for axis, (kind, one) in zip(axes, found.items(), strict=True):
             for when in WHENS:
@@ -95,7 +97,7 @@ def spectra(found: dict[str, Ensemble], starts: int) -> Figure:
                 share = np.arange(1, len(values) + 1) / len(values)
                 (handles[when],) = axis.plot(values, share, color=color, linestyle=dash)
             axis.axvline(0, color="0.3", linewidth=1)
-            axis.set_title(KINDS[kind], fontsize=11)
+            axis.set_title(fill(KINDS[kind], 18), fontsize=12)
             axis.set_xlabel("eigenvalue (per rad$^2$)")
         axes[0].set_ylabel("share of eigenvalues below")
         add_legend(figure, handles)
