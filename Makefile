@@ -52,7 +52,7 @@ unit: $(STAMP)  ## unit tests and doctests; on another Python: make unit PYTHON=
 
 test: unit  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
 	QBP_KERNEL=torch $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(WITHOUT_KERNEL)
-	$(ANY_CPU) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
+	$(ANY_CPU) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider -p tests.stored_outputs \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
 
 check: lint types  ## after each small change: lint, types and the fast tests, in two minutes or less
