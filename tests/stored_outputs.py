@@ -9,9 +9,7 @@ from itertools import zip_longest
 import pytest
 from nbval.plugin import IPyNbCell, NbCellError
 
-from qbp.book.svg import pixels_apart
-
-STRAY = 10  # pixels of a picture that may differ: an edge that another processor rounds the other way
+from qbp.book.svg import STRAY, pixels_apart
 
 
 @pytest.hookimpl(wrapper=True)

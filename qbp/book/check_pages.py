@@ -8,6 +8,7 @@ from pathlib import Path
 from qbp.audit import claims
 from qbp.book import readme
 from qbp.book.run import BOOK, chapters
+from qbp.book.svg import STRAY, pixels_apart
 from qbp.book.tables.claims import paper_says, we_measure
 from qbp.results import store
 from qbp.results.integrity import Mismatch
@@ -84,7 +85,7 @@ def agree(printed: str, computed: str, share: float) -> bool:
 
 
 def check_readme(root: Path = readme.ROOT, directory: Path = store.DIRECTORY) -> tuple[int, list[Mismatch]]:
-    """Compare the computed parts of README.md with what `qbp readme` would write.
+    """Compare the computed parts of README.md, and the figure it shows, with what `qbp readme` would write.
 
     Returns:
         How many lines are computed, and those that differ.
@@ -95,6 +96,10 @@ def check_readme(root: Path = readme.ROOT, directory: Path = store.DIRECTORY) ->
     except ValueError as error:
         return 0, [Mismatch("README.md", "readme", f"cannot be compared: {error}", command="qbp readme")]
     wrong = list(_lines(text, anew))
+    shown = root / "results" / "headline.png"
+    if not shown.is_file() or pixels_apart(shown.read_bytes(), readme.headline(directory)) > STRAY:
+        what = "is not what its rows draw"
+        wrong.append(Mismatch("results/headline.png", "readme", what, command="qbp readme"))
     return sum(len(block.splitlines()) for block in re.findall(readme.BLOCK, text)), wrong
 
 

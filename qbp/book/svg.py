@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib writes its PNG files with it
 
+STRAY = 10  # pixels of a picture that may differ: an edge that another processor rounds the other way
+
 
 def svg(figure: Figure) -> str:
     """Return the figure as SVG text that is small and the same on another CPU.
