@@ -217,6 +217,43 @@ def test_prose_between_and_inside_directives_is_read():
     ]  # fmt: skip
 
 
+def explorers(name):
+    """Return for each explorer of a chapter whether it computes on a kernel what no frame shows."""
+    calls = [
+        node
+        for cell in code_cells(name)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call)
+    ]
+    shown = [call for call in calls if getattr(call.func, "id", "") == "Explorer"]
+    return [any(word.arg == "live" for word in call.keywords) for call in shown]
+
+
+def test_the_index_says_which_explorers_compute_and_which_show_stored_runs():
+    found = {name: explorers(name) for name in NOTEBOOKS}
+    text = " ".join(prose("index").split())
+    said = r" (\d+) explorers compute .* The (\d+) others show stored runs: ([^:]*?)\. (?=[A-Z#])"
+    live, stored, chapters = re.search(said, text).groups()
+    assert int(live) == sum(map(sum, found.values())) and int(stored) == sum(map(len, found.values())) - int(
+        live
+    )
+    names = {name for name, live in found.items() if not all(live)}
+    assert set(re.findall(r"\[\]\(([\w-]+)\.ipynb\)", chapters)) == names and len(names) == int(stored)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_what_an_exercise_names_is_there(name):
+    """A name in code type stands in the chapter's code or in a solution; what is to change is a parameter."""
+    code = "\n".join(cell.source for cell in code_cells(name)) + "\n".join(
+        re.findall(r"(?s)```python\n(.*?)```", prose(name))
+    )
+    for text in re.findall(r"(?s)```\{exercise\}(.*?)```", prose(name)):
+        for word in re.findall(r"(?<!\})`([A-Za-z_]\w*)(?:=[^`]*)?`", text):
+            assert re.search(rf"\b{word}\b", code), f"{word}: {text}"
+        for word in re.findall(r"\b[Cc]hange `(\w+)`", text):
+            assert word in known_parameters(BOOK / f"{name}.ipynb"), f"{word} is no parameter: {text}"
+
+
 def test_every_typed_number_is_still_needed():
     everything = "\n".join(map(prose, NOTEBOOKS))
     assert [

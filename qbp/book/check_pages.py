@@ -128,12 +128,13 @@ def glued(notebook: Path) -> dict[str, str]:
 
 
 def side_by_side(rows: Iterable[claims.Row], notebooks: Iterable[Path]) -> str:
-    """Return the claims in two columns: committed, and just run in these notebooks."""
+    """Return the claims with two measurements, committed and just run in these notebooks, and the verdict."""
     run_now = {name: text for notebook in notebooks for name, text in glued(notebook).items()}
-    table = [("claim", "reading", "paper", "committed", "just run here")]
+    table = [("claim", "experiment, reading", "paper", "committed", "just run here", "verdict")]
     for row in rows:
         c, ran = row.claim, run_now.get(row.claim.id, "-")
-        table.append((c.claim, c.reading, paper_says(row), we_measure(row), ran))
+        what = f"{c.experiment}, {c.reading}" if c.experiment else c.reading
+        table.append((c.claim, what, paper_says(row), we_measure(row), ran, row.verdict))
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()

@@ -101,8 +101,11 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick", jobs: int
     todo = chapters(book)
     run = partial(_run_into, out, book, profile)
     with tqdm(total=len(todo), unit="chapter", desc="chapters", disable=None) as bar:
-        for source, seconds in _finished(run, todo, jobs):
-            bar.write(f"{source.stem:<24} {seconds:6.1f} s")
+        began = time.perf_counter()
+        for done, (source, seconds) in enumerate(_finished(run, todo, jobs), 1):
+            left = (time.perf_counter() - began) / done * (len(todo) - done)
+            rest = f"  about {left / 60:.0f} min left" if left > 30 else ""
+            bar.write(f"{done:>2} of {len(todo)}  {source.stem:<24} {seconds:6.1f} s{rest}")
             sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
             bar.update()
     return [out / source.name for source in todo]

@@ -49,7 +49,8 @@ def trace(app: Sphinx, doctree: nodes.document) -> None:
         rows = tables_shown(cells[cell["cell_index"]].metadata)
         for figure in cell.findall(nodes.figure):
             if rows and (captions := list(figure.findall(nodes.caption))):
-                captions[0] += [nodes.Text(" "), *_rows(rows)]
+                said = captions[0].astext()
+                captions[0] += [nodes.Text(" "), *_rows(rows)] if "Rows:" not in said else []
         for bundle in list(cell.findall(_is_result)):
             command = f"papermill book/{source.name} out.ipynb"
             line = nodes.paragraph("", "Recompute: ", nodes.literal(command, command), nodes.Text("."))

@@ -45,10 +45,16 @@ def test_two_columns_committed_and_just_run(tmp_path):
     other = notebook(tmp_path / "b.ipynb")
     head, first, second = side_by_side(rows, [here, other]).splitlines()
     cells = [re.split(r" {2,}", line) for line in (head, first, second)]
-    assert cells[0] == ["claim", "reading", "paper", "committed", "just run here"]
-    assert cells[1] == [MAIN[0].claim, "as-released", "-27.3 %", "+50.0 % (n = 1)", "-"]
-    assert cells[2][3:] == ["-50.0 % [-60.0 %, -40.0 %] (n = 20)", "-40.0 % (n = 5)"]
-    assert len({line.index("as-") for line in (first, second)} | {head.index("reading")}) == 1  # columns
+    assert cells[0] == ["claim", "experiment, reading", "paper", "committed", "just run here", "verdict"]
+    assert cells[1] == [MAIN[0].claim, "curve, as-released", "-27.3 %", "+50.0 % (n = 1)", "-", "open"]
+    assert cells[2][3:] == ["-50.0 % [-60.0 %, -40.0 %] (n = 20)", "-40.0 % (n = 5)", "supported"]
+    assert len({line.index("curve, as-") for line in (first, second)} | {head.index("experiment")}) == 1
+
+
+def test_no_two_lines_of_the_two_columns_begin_alike():
+    lines = side_by_side([Row(claim) for claim in MAIN], []).splitlines()
+    begins = [tuple(re.split(r" {2,}", line)[:2]) for line in lines]
+    assert len(set(begins)) == len(begins) == len(MAIN) + 1
 
 
 # ------------------------------------------------------------------------------------------------- README
