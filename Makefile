@@ -25,7 +25,7 @@ WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circu
   test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test unit check lint types coverage verify book trace browser pythons refresh results bench clean
+.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -52,7 +52,7 @@ unit: $(STAMP)  ## unit tests and doctests; on another Python: make unit PYTHON=
 
 test: unit  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
 	QBP_KERNEL=torch $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(WITHOUT_KERNEL)
-	$(ANY_CPU) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider \
+	$(ANY_CPU) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:cacheprovider -p tests.stored_outputs \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 $(CHAPTERS)
 
 check: lint types  ## after each small change: lint, types and the fast tests, in two minutes or less
@@ -74,10 +74,14 @@ trace: $(STAMP)  ## on the built pages every figure and table has its command, a
 	$(BIN)/python -m pytest -m pages tests/test_traceability.py
 
 browser: $(STAMP)  ## open every built page in Chromium: no script error, no foreign request, sliders move
-	$(BIN)/python -m pytest -m browser tests/test_browser.py
+	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/book/test_jupyter.py
 
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
 	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py
+
+jupyter: $(STAMP)  ## open the book in JupyterLab, where sliders compute; LAB="..." are more options for it
+	$(BIN)/jupyter lab --ServerApp.contents_manager_class=qbp.book.jupyter.Chapters \
+	  --LabApp.default_url=/lab/tree/book/index.ipynb --LabApp.news_url= $(LAB)
 
 lint: $(STAMP)  ## ruff on modules, tests and notebooks, their layout too; the rules between the folders of qbp
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """The book as files: chapters have the agreed shape, numbers come from runs, commands can be typed."""
 
 import ast
+import base64
+import io
 import os
 import re
 import shlex
@@ -11,9 +13,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import papermill
 import pytest
 import yaml
+from nbclient import NotebookClient
+from PIL import Image
 
 from qbp.algorithm_1 import TwoStageConfig
 from qbp.book import readme
@@ -212,6 +217,43 @@ def test_prose_between_and_inside_directives_is_read():
     ]  # fmt: skip
 
 
+def explorers(name):
+    """Return for each explorer of a chapter whether it computes on a kernel what no frame shows."""
+    calls = [
+        node
+        for cell in code_cells(name)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call)
+    ]
+    shown = [call for call in calls if getattr(call.func, "id", "") == "Explorer"]
+    return [any(word.arg == "live" for word in call.keywords) for call in shown]
+
+
+def test_the_index_says_which_explorers_compute_and_which_show_stored_runs():
+    found = {name: explorers(name) for name in NOTEBOOKS}
+    text = " ".join(prose("index").split())
+    said = r" (\d+) explorers compute .* The (\d+) others show stored runs: ([^:]*?)\. (?=[A-Z#])"
+    live, stored, chapters = re.search(said, text).groups()
+    assert int(live) == sum(map(sum, found.values())) and int(stored) == sum(map(len, found.values())) - int(
+        live
+    )
+    names = {name for name, live in found.items() if not all(live)}
+    assert set(re.findall(r"\[\]\(([\w-]+)\.ipynb\)", chapters)) == names and len(names) == int(stored)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_what_an_exercise_names_is_there(name):
+    """A name in code type stands in the chapter's code or in a solution; what is to change is a parameter."""
+    code = "\n".join(cell.source for cell in code_cells(name)) + "\n".join(
+        re.findall(r"(?s)```python\n(.*?)```", prose(name))
+    )
+    for text in re.findall(r"(?s)```\{exercise\}(.*?)```", prose(name)):
+        for word in re.findall(r"(?<!\})`([A-Za-z_]\w*)(?:=[^`]*)?`", text):
+            assert re.search(rf"\b{word}\b", code), f"{word}: {text}"
+        for word in re.findall(r"\b[Cc]hange `(\w+)`", text):
+            assert word in known_parameters(BOOK / f"{name}.ipynb"), f"{word} is no parameter: {text}"
+
+
 def test_every_typed_number_is_still_needed():
     everything = "\n".join(map(prose, NOTEBOOKS))
     assert [
@@ -340,29 +382,66 @@ def other_digit(text):
     return text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :]
 
 
-def test_a_changed_digit_in_a_stored_output_is_a_failure(tmp_path):
-    """The shortest chapter as it is stored passes; with one digit changed in one output it does not."""
-    source = NOTEBOOKS["index"]
-    whole = nbformat.writes(source)
-    changes = {"text/plain": "execute_result", "text/html": "execute_result", "glued": "display_data"}
-    for change, kind in changes.items():
-        copy = nbformat.reads(whole, as_version=4)
-        outputs = [o for c in copy.cells if c.cell_type == "code" for o in c.outputs if o.output_type == kind]
-        key = "application/papermill.record/text/plain" if change == "glued" else change
-        output = next(o for o in outputs if key in o.data)
-        output.data[key] = other_digit(output.data[key])
-        nbformat.write(copy, tmp_path / f"changed-{change.replace('/', '-')}.ipynb")
-    (tmp_path / "unchanged.ipynb").write_text(whole)
-    nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", ROOT / "tests/nbval.cfg"]
-    options = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml"]
-    done = run_python(
-        "-m", "pytest", *options, *nbval, "--rootdir", tmp_path, *sorted(tmp_path.glob("*.ipynb"))
-    )
-    failed = re.findall(r"^FAILED (\S+)\.ipynb::", done.stdout, re.MULTILINE)
-    assert sorted(name.rsplit("/")[-1] for name in failed) == [
-        "changed-glued",
-        "changed-text-html",
-        "changed-text-plain",
-    ], done.stdout[-3000:]
-    cells = len(code_cells("index"))
-    assert done.returncode == 1 and f"3 failed, {4 * cells - 3} passed" in done.stdout
+RECORD = "application/papermill.record/text/plain"
+
+
+def one_pixel_lower(picture):
+    """Move a tenth of a picture, which crosses its lines, down by one pixel."""
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")).copy()
+    part = slice(2 * len(pixels[0]) // 10, 3 * len(pixels[0]) // 10)
+    pixels[:, part] = np.roll(pixels[:, part], 1, 0)
+    Image.fromarray(pixels).save(file := io.BytesIO(), "png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+CELLS = """\
+x = 1  # a parameter
+0.123
+---
+from IPython.display import HTML
+HTML("<b>0.456</b>")
+---
+from myst_nb import glue
+glue("alone", "0.789", display=False)
+---
+for name, value in {"first": "-6.4 %", "second": "+4.5 %"}.items():
+    glue(name, value, display=False)
+---
+import matplotlib.pyplot as plt
+figure, axes = plt.subplots()
+plt.close(figure)
+axes.plot([0.1, 0.9, 0.4])
+figure"""
+
+
+def spoil(outputs):
+    """Change what is stored of one cell: two names change places, or a digit or the picture is another."""
+    if len(outputs) == 2:
+        first, second = (output.metadata.scrapbook for output in outputs)
+        first.name, second.name = second.name, first.name
+    elif "image/png" in outputs[-1].data:
+        outputs[-1].data["image/png"] = one_pixel_lower(outputs[-1].data["image/png"])
+    else:
+        data = outputs[0].data
+        key = next(key for key in ("text/html", RECORD, "text/plain") if key in data)
+        data[key] = other_digit(data[key])
+
+
+def test_whatever_is_changed_in_a_stored_output_is_a_failure(tmp_path):
+    """As `make test` runs nbval: what was stored passes; with another digit, name or picture it fails."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS.split("\n---\n")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3").execute()
+    nbformat.write(notebook, tmp_path / "unchanged.ipynb")
+    for cell in cells:
+        spoil(cell.outputs)
+    nbformat.write(notebook, tmp_path / "changed.ipynb")
+    recipe = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    ours = shlex.split(re.search(r"-m pytest -n \$\(JOBS\) (.* --nbval .*) \$\(CHAPTERS\)", recipe)[1])
+    ours = [ROOT / word if word.endswith(".cfg") else word for word in ours]
+    options = ["-q", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path]
+    done = run_python("-m", "pytest", *ours, *options, *sorted(tmp_path.glob("*.ipynb")))
+    failed = re.findall(r"^FAILED (?:.*/)?changed\.ipynb::Cell (\d)", done.stdout, re.MULTILINE)
+    assert [*map(int, failed)] == [*range(len(cells))], done.stdout[-3000:]
+    assert "glued is second, stored first" in done.stdout and "pixels of a picture differ" in done.stdout
+    assert done.returncode == 1 and f"{len(cells)} failed, {len(cells)} passed" in done.stdout

@@ -105,6 +105,29 @@ def test_chapters_show_figures_tables_and_links_to_rows():
 
 
 @pytest.mark.pages
+def test_there_is_no_stray_page_and_no_link_is_said_twice():
+    assert {path.stem for path in HTML.glob("*.html")} == {*PAGES, "search", "genindex", "py-modindex"}
+    for name in CHAPTERS:
+        for figure in page(name).find_all("figcaption"):
+            assert figure.get_text().count("Rows:") <= 1, figure.get_text()
+
+
+@pytest.mark.pages
+def test_the_search_opened_from_a_file_says_that_it_shows_titles_only():
+    assert "search.js" in (HTML / "search.html").read_text()
+    assert "titles only" in (HTML / "_static" / "search.js").read_text()
+
+
+@pytest.mark.pages
+def test_the_claims_page_shows_a_result_before_it_shows_source():
+    """What is folded is out of sight."""
+    article = BeautifulSoup(str(page("claims")), "html.parser")
+    first = article.select_one("table.dataframe, table.qbp-claims")
+    seen = [pre for pre in first.find_all_previous("pre") if not pre.find_parent("details")]
+    assert sum(len(pre.get_text().splitlines()) for pre in seen) < 60
+
+
+@pytest.mark.pages
 @pytest.mark.parametrize("name", sorted(set(PAGES) - NO_PROSE))
 def test_no_result_is_typed_on_a_page(name):
     assert typed_numbers(prose(page(name))) == []

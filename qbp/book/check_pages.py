@@ -8,6 +8,7 @@ from pathlib import Path
 from qbp.audit import claims
 from qbp.book import readme
 from qbp.book.run import BOOK, chapters
+from qbp.book.svg import STRAY, pixels_apart
 from qbp.book.tables.claims import paper_says, we_measure
 from qbp.results import store
 from qbp.results.integrity import Mismatch
@@ -85,7 +86,7 @@ def agree(printed: str, computed: str, share: float) -> bool:
 
 
 def check_readme(root: Path = readme.ROOT, directory: Path = store.DIRECTORY) -> tuple[int, list[Mismatch]]:
-    """Compare the computed parts of README.md with what `qbp readme` would write.
+    """Compare the computed parts of README.md, and the figure it shows, with what `qbp readme` would write.
 
     Returns:
         How many lines are computed, and those that differ.
@@ -96,6 +97,10 @@ def check_readme(root: Path = readme.ROOT, directory: Path = store.DIRECTORY) ->
     except ValueError as error:
         return 0, [Mismatch("README.md", "readme", f"cannot be compared: {error}", command="qbp readme")]
     wrong = list(_lines(text, anew))
+    shown = root / "results" / "headline.png"
+    if not shown.is_file() or pixels_apart(shown.read_bytes(), readme.headline(directory)) > STRAY:
+        what = "is not what its rows draw"
+        wrong.append(Mismatch("results/headline.png", "readme", what, command="qbp readme"))
     return sum(len(block.splitlines()) for block in re.findall(readme.BLOCK, text)), wrong
 
 
@@ -124,12 +129,13 @@ def glued(notebook: Path) -> dict[str, str]:
 
 
 def side_by_side(rows: Iterable[claims.Row], notebooks: Iterable[Path]) -> str:
-    """Return the claims in two columns: committed, and just run in these notebooks."""
+    """Return the claims with two measurements, committed and just run in these notebooks, and the verdict."""
     run_now = {name: text for notebook in notebooks for name, text in glued(notebook).items()}
-    table = [("claim", "reading", "paper", "committed", "just run here")]
+    table = [("claim", "experiment, reading", "paper", "committed", "just run here", "verdict")]
     for row in rows:
         c, ran = row.claim, run_now.get(row.claim.id, "-")
-        table.append((c.claim, c.reading, paper_says(row), we_measure(row), ran))
+        what = f"{c.experiment}, {c.reading}" if c.experiment else c.reading
+        table.append((c.claim, what, paper_says(row), we_measure(row), ran, row.verdict))
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()

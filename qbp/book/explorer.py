@@ -1,5 +1,5 @@
-"""Explorers: a figure over one to three parameters, with sliders that work without a kernel and finer ones
-with one."""
+"""Explorers: a figure over one to three parameters, with sliders that work without a kernel, and that compute
+what lies between with one."""
 
 import itertools
 import json
@@ -76,9 +76,9 @@ class Explorer:
     """A figure to explore over a small grid of parameters.
 
     As the last line of a cell it shows sliders above the figure. A page of the book holds every frame as SVG
-    and needs no kernel, a PDF shows the start frame, and a notebook open on a kernel shows ipywidgets, which
-    draw anew, also at the finer values of `live`. The frames are drawn here, so that a failing `draw` fails
-    its cell.
+    and needs no kernel, a PDF shows the start frame, and a notebook open on a kernel shows ipywidgets: what
+    `live` names takes any value there, computed where the slider comes to rest. The frames are drawn here, so
+    that a failing `draw` fails its cell.
 
     Args:
         draw: ``draw(**values)`` returns a matplotlib Figure; the same one for the same values.
@@ -86,14 +86,16 @@ class Explorer:
         alt: what the figure shows, for who cannot see it; the values of the sliders are put in front of it.
         start: the values shown first, on the grid; a parameter left out starts at its first one.
         labels: names for the sliders where the parameters' own will not do, as in ``{"lam": "blend λ"}``.
-        live: finer values for the sliders on a kernel, as in ``{"lam": np.linspace(0, 1, 101)}``.
+        live: parameters that take any number from their smallest to their largest on a kernel, as in
+            ``["lam", "n"]``, whole ones where all choices are whole; or other values for them, as in
+            ``{"lam": np.linspace(0, 1, 101), "walk": range(1000)}``.
         **choices: one to three parameters, each with the numbers or strings it takes on the page.
 
     Raises:
         ValueError: no or too many parameters; an empty choice or two values that read the same; more than
             `MAX_FRAMES` frames; a `start` off the grid; `start`, `labels` or `live` names no parameter.
         TypeError: `draw` is not callable or returns no Figure; `title` or `alt` is no text; a choice is not a
-            sequence of numbers or strings.
+            sequence of numbers or strings; `live` names a parameter of strings.
 
     Example:
         >>> Explorer(lambda n: plt.figure(), "Nothing", alt="an empty figure", n=[1, 2])
@@ -108,7 +110,7 @@ class Explorer:
         alt: str,
         start: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
-        live: Mapping[str, Iterable] | None = None,
+        live: Mapping[str, Iterable] | Iterable[str] = (),
         **choices: Iterable,
     ):
         if not callable(draw):
@@ -118,18 +120,19 @@ class Explorer:
                 raise TypeError(f"{name} must be a text that is not empty, got {text!r}")
         if not 1 <= len(choices) <= 3:
             raise ValueError(f"choices must be 1 to 3 parameters, as in lam=[0, 0.5, 1]; got {len(choices)}")
-        start, labels, live = dict(start or {}), dict(labels or {}), dict(live or {})
+        start, labels = dict(start or {}), dict(labels or {})
+        live = dict(live) if isinstance(live, Mapping) else dict.fromkeys(live or ())
         for name, given in {"start": start, "labels": labels, "live": live}.items():
             if unknown := ", ".join(given.keys() - choices.keys()):
                 raise ValueError(f"{name} must name parameters among {', '.join(choices)}; got {unknown}")
         self.title, self._alt, self._draw = title, alt, draw
         self._labels = {name: str(labels.get(name, name)) for name in choices}
         self._grid = {name: _values(name, values) for name, values in choices.items()}
-        self._live = self._grid | {name: _values(f"live[{name!r}]", values) for name, values in live.items()}
+        self._live = self._grid | {name: _live(name, live[name], self._grid[name]) for name in live}
         self._start = {name: start.get(name, values[0]) for name, values in self._grid.items()}
         for name, at in self._start.items():
             for values in (self._grid[name], self._live[name]):
-                if at not in values:
+                if at not in values and not isinstance(values, tuple):
                     known = ", ".join(map(_text, values))
                     raise ValueError(f"start[{name!r}] must be among {known}; got {at!r}")
         if (frames := math.prod(map(len, self._grid.values()))) > MAX_FRAMES:
@@ -153,7 +156,7 @@ class Explorer:
         return bundle
 
     def widget(self) -> Any:
-        """Return the live view: an ipywidgets box with sliders over the `live` values that draw anew.
+        """Return the live view: an ipywidgets box with sliders that compute what `live` names.
 
         Example:
             >>> explorer = Explorer(lambda n: plt.figure(), "Nothing", alt="empty", n=[1], live={"n": [1, 2]})
@@ -162,16 +165,19 @@ class Explorer:
         """
         import ipywidgets  # late: the pages do without it
 
-        sliders = {
-            name: ipywidgets.SelectionSlider(
-                options=[(_text(value), value) for value in values],
-                value=self._start[name],
-                description=self._labels[name],
-                continuous_update=False,  # draw where the slider comes to rest
-                style={"description_width": "initial"},
-            )
-            for name, values in self._live.items()
-        }
+        sliders = {}
+        for name, values in self._live.items():
+            look = {"value": self._start[name], "description": self._labels[name]}
+            look |= {"style": {"description_width": "initial"}}
+            look |= {"continuous_update": False}  # compute where the slider comes to rest
+            if isinstance(values, range):
+                slider = ipywidgets.IntSlider(min=values[0], max=values[-1], step=values.step, **look)
+            elif isinstance(values, tuple):
+                (low, high), look["readout_format"] = values, ".4g"
+                slider = ipywidgets.FloatSlider(min=low, max=high, step=(high - low) / 1000, **look)
+            else:
+                slider = ipywidgets.SelectionSlider(options=[(_text(v), v) for v in values], **look)
+            sliders[name] = slider
         image = ipywidgets.HTML()
 
         def show(_: Any = None) -> None:
@@ -235,6 +241,16 @@ def _values(name: str, values: Iterable) -> list:
     if not plain or len(set(map(_text, plain))) < len(plain):
         raise ValueError(f"{name} must hold at least one value, and no two that read the same; got {plain}")
     return plain
+
+
+def _live(name: str, values: Iterable | None, choices: list) -> list | range | tuple[float, float]:
+    """Return what a parameter takes on a kernel: these values, or any (whole) number between its choices."""
+    if values is not None:
+        return values if isinstance(values, range) and values else _values(f"live[{name!r}]", values)
+    if any(isinstance(choice, str) for choice in choices):
+        raise TypeError(f"live must name parameters that take numbers, got {name} in {choices}")
+    low, high = min(choices), max(choices)
+    return range(low, high + 1) if all(isinstance(choice, int) for choice in choices) else (low, high)
 
 
 def _text(value: Any) -> str:

@@ -1,16 +1,18 @@
 """Computed parts of README.md (claims, headline figure, line counts), and the page book/api.md."""
 
 import ast
+import io
 import re
 from pathlib import Path
 
 from qbp.audit import claims
 from qbp.book.figures import training
-from qbp.book.tables.claims import ClaimsTable
+from qbp.book.tables.claims import ClaimsTable, we_measure
 from qbp.results import store
 from qbp.results.store import ROOT
 
 BLOCK = r"(?s)<!-- \w+ -->\n(.*?)<!-- /\w+ -->"  # what is computed in README
+MEASURED = r"(<!-- claim ([\w-]+) -->)[^<]*(<!-- /claim -->)"  # in a sentence: what a claim is measured at
 CORE = ("", "baseline", "circuits", "perceptrons", "plateaus")  # folders; the first is `qbp` itself
 UNSHOWN = {"qbp.circuits.kernel.loops"}  # compiled loops: a reader may skip them
 
@@ -79,13 +81,24 @@ shapes, units and its source in the paper. Every function takes leading batch ax
 
 def filled(text: str, directory: Path = store.DIRECTORY) -> str:
     """Return README's text with what stands between its markers computed anew, from the tables there."""
-    rows = claims.committed(directory)
+    everything = claims.everything(directory)
+    rows = [row for row in everything if row.claim.main and row.found is not None]
     for name, block in {"claims": repr(ClaimsTable(rows)), "lines": line_counts()}.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         text, found = re.subn(pattern, lambda m, b=block: m[1] + b + "\n" + m[2], text, flags=re.DOTALL)
         if found != 1:
             raise ValueError(f"README.md must have one pair of markers for {name}, got {found}")
-    return text
+    measured = {row.claim.id: we_measure(row) for row in everything}
+    if unknown := {match[2] for match in re.finditer(MEASURED, text)} - measured.keys():
+        raise ValueError(f"README.md must name claims that there are, got {', '.join(sorted(unknown))}")
+    return re.sub(MEASURED, lambda m: m[1] + measured[m[2]] + m[3], text)
+
+
+def headline(directory: Path = store.DIRECTORY) -> bytes:
+    """Return the figure that README shows, drawn from the table there, as PNG."""
+    figure = training.with_late_steps(store.load("mnist", directory), "val_loss", unit="nats")
+    figure.savefig(file := io.BytesIO(), dpi=110, metadata={"Software": None})
+    return file.getvalue()
 
 
 def update(root: Path = ROOT) -> None:
@@ -93,5 +106,4 @@ def update(root: Path = ROOT) -> None:
     path = root / "README.md"
     path.write_text(filled(path.read_text()))
     (root / "book" / "api.md").write_text(api(root))
-    figure = training.with_late_steps(store.load("mnist"), "val_loss", unit="nats")
-    figure.savefig(root / "results" / "headline.png", dpi=110, metadata={"Software": None})
+    (root / "results" / "headline.png").write_bytes(headline())

@@ -107,8 +107,11 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick", jobs: int
         _copy(book, out, todo)
         work = [(source, (out, book, profile, source)) for source in todo]
         with workers.computed(_run_into, work, jobs) as finished:
-            for source, seconds in finished:
-                bar.write(f"{source.stem:<24} {seconds:6.1f} s")
+            began = time.perf_counter()
+            for done, (source, seconds) in enumerate(finished, 1):
+                left = (time.perf_counter() - began) / done * (len(todo) - done)
+                rest = f"  about {left / 60:.0f} min left" if left > 30 else ""
+                bar.write(f"{done:>2} of {len(todo)}  {source.stem:<24} {seconds:6.1f} s{rest}")
                 sys.stdout.flush()  # into a file or a pipe too, chapter by chapter
                 bar.update()
     return [out / source.name for source in todo]

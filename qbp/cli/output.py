@@ -58,7 +58,9 @@ def report(args: argparse.Namespace, results: dict[str, Result], *, partial: boo
     """
     from qbp.book.tables.results import run_json
 
-    show(args, lambda: run_json(results), lambda: _table(results))
+    asked = registry.asked(args.methods.split(","))
+    shown = {asked[method]: result for method, result in results.items()}
+    show(args, lambda: run_json(shown), lambda: _table(shown))
     if args.json:
         sys.stdout.flush()
     if args.save:  # last: a full disk takes no numbers with it

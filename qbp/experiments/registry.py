@@ -164,13 +164,28 @@ def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "
 def compare(
     experiment: str, methods: Iterable[str], progress: Callable[[int], Any] | None = None, **options: Any
 ) -> "dict[str, Result]":
-    """Run several methods on the same seeds, data, batches and budget: {method: Result}.
+    """Run several methods on the same seeds, data, batches and budget: {name: Result}.
 
     Args:
         experiment: "curve", "telecom", "mnist", "vqe" or "pqc".
-        methods: names of methods.
+        methods: names of methods, by which their results are called too.
         progress: as in :func:`qbp.experiments.runner.run`.
         options: fields of the configuration; `algorithm` here may name fields of any method, each takes those
             it has and does not fix itself.
     """
-    return {c.method: run(c, progress) for c in configurations(experiment, methods, **options)}
+    methods = list(methods)
+    names = asked(methods)
+    return {names[c.method]: run(c, progress) for c in configurations(experiment, methods, **options)}
+
+
+def asked(methods: Iterable[str]) -> dict[str, str]:
+    """Return the name by which each method is asked for, the first of several: {method: name}.
+
+    Example:
+        >>> asked(["random", "two-stage", "no-init"])
+        {'no-init': 'random', 'two-stage': 'two-stage'}
+    """
+    names: dict[str, str] = {}
+    for name in methods:
+        names.setdefault(ALIASES.get(name, name), name)
+    return names

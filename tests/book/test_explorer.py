@@ -188,6 +188,14 @@ def test_a_choice_may_be_any_sequence(kind):
         ({"live": {"mu": [1]}}, ValueError, "live must name parameters among lam, omega; got mu"),
         ({"live": {"lam": [0.1]}}, ValueError, r"start\['lam'\] must be among 0.1; got 0"),
         ({"live": {"lam": []}}, ValueError, r"live\['lam'\] must hold at least one value"),
+        ({"live": ["mu"]}, ValueError, "live must name parameters among lam, omega; got mu"),
+        ({"live": {"omega": range(0)}}, ValueError, r"live\['omega'\] must hold at least one value"),
+        ({"live": {"omega": range(2, 5)}}, ValueError, r"start\['omega'\] must be among 2, 3, 4; got 1"),
+        (
+            {"live": ["lam"], "lam": ["a", "b"]},
+            TypeError,
+            "live must name parameters that take numbers, got lam",
+        ),
         ({"function": None}, TypeError, "draw must be a function that returns a Figure, got None"),
         ({"function": lambda **v: 3}, TypeError, "draw must return a matplotlib Figure, got 'int'"),
         (
@@ -244,6 +252,35 @@ def test_live_sliders_draw_finer_values_once_each_and_report_errors():
     assert image.value == first
     lam.value, omega.value = 0.25, 4
     assert (0.25, 4) in drawn and drawn.count((0.25, 2)) == 1
+
+
+def test_live_sliders_compute_any_value_between_the_frames():
+    """The maximum of the drawn line, which no frame has, is the closed form at the value of the slider."""
+
+    def parabola(lam, omega):
+        figure, axes = plt.subplots(figsize=(2, 2))
+        x = np.linspace(0, 2, 201)
+        axes.plot(x, (y := lam * x * (omega - x)))
+        axes.set_title(f"top {y.max():.4f}")
+        return figure
+
+    made = explorer(parabola, lam=[0.0, 0.5, 1.0], omega=[1, 2, 4], live=["lam", "omega"])
+    _, lam, omega, image = made.widget().children
+    assert (lam.min, lam.max, omega.min, omega.max, omega.step) == (0, 1, 1, 4, 1)
+    for value, whole in [(0.1234, 3), (0.777, 2), (1.0, 3)]:
+        lam.value, omega.value = value, whole
+        (top,) = re.findall(r">top (\d\.\d+)<", unquote(image.value))
+        assert float(top) == pytest.approx(value * whole**2 / 4, abs=1e-4)
+        assert f'alt="lam = {value:g}, omega = {whole}: loss surface"' in image.value
+        assert top not in unquote(made._page)
+    lam.value = 7.0
+    assert lam.value == 1.0  # the range ends there
+
+
+def test_live_values_may_go_beyond_the_frames():
+    made = explorer(blank, lam=[0.0, 1.0], omega=[0, 1], live={"omega": range(0, 1000, 5), "lam": [0, 1, 3]})
+    lam, omega = made.widget().children[1:-1]
+    assert (omega.min, omega.max, omega.step, lam.options[-1]) == (0, 995, 5, ("3", 3))
 
 
 def test_thirty_frames_stay_small():

@@ -179,9 +179,19 @@ def test_reproduce_prints_a_time_per_chapter(book, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(run.workers, "computed", nothing_run)
     reproduce(tmp_path / "out", book=book)
     printed = capsys.readouterr()
-    found = re.findall(r"^(\w+) +(\d+\.\d) s$", printed.out, re.MULTILINE)
-    assert sorted(found) == [("first", "12.3"), ("index", "12.3")]
+    found = re.findall(r"^ (\d) of 2  (\w+) +(\d+\.\d) s$", printed.out, re.MULTILINE)
+    assert found == [("1", "index", "12.3"), ("2", "first", "12.3")]
     assert printed.err == ""  # the bar is for a terminal
+
+
+def test_reproduce_says_how_many_minutes_are_left(book, tmp_path, monkeypatch, capsys):
+    """Of two chapters the first took ten minutes: so will the other."""
+    clock = iter([0.0, 600.0, 630.0])
+    monkeypatch.setattr(run.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(run.workers, "computed", nothing_run)
+    reproduce(tmp_path / "out", book=book)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("12.3 s  about 10 min left") and second.endswith("12.3 s")
 
 
 PROGRAM = """

@@ -30,6 +30,9 @@ def html(style: str, head: Iterable[str], body: str) -> str:
     return f'<table class="{style}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
 
 
+FACTOR = 10  # relative changes above a thousand percent are written as factors
+
+
 def html_row(name: str, cells: Iterable[str]) -> str:
     """Return a row of a page's table: its name and its cells, all of them HTML."""
     return f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
@@ -48,19 +51,22 @@ def frame(rows: Mapping[Any, Mapping[str, Any]], *names: str) -> "pd.DataFrame":
     return table.rename_axis(names) if names else table
 
 
-def percent(change: float) -> str:
-    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent as a factor, and from a
-    baseline at 0 as "unbounded"."""
+def percent(change: float, factor: bool | None = None) -> str:
+    """Write a relative change, as "-27.3 %" or "-0.14 %"; above a thousand percent, or where `factor` says
+    so, as a factor, and from a baseline at 0 as "unbounded"."""
     if change == np.inf:
         return "unbounded"
-    if change > 10:
+    if change > FACTOR if factor is None else factor:
         return f"{change + 1:.3g} times"
     digits = 1 if abs(change) >= 0.01 else 2
     return f"{round(100 * change, digits) + 0.0:+.{digits}f} %"  # + 0.0: no -0.00
 
 
 def change_words(found: "Interval") -> str:
-    """Write a relative change with its interval, as "-1.2 % [-2.0 %, -0.4 %]"."""
+    """Write a relative change with its interval in one unit, as "-1.2 % [-2.0 %, -0.4 %]"; factors, if an end
+    is one."""
     if not np.isfinite(found.low):
         return percent(found.mean)
-    return f"{percent(found.mean)} [{percent(found.low)}, {percent(found.high)}]"
+    whole = (found.mean, found.low, found.high)
+    mean, low, high = (percent(change, max(whole) > FACTOR) for change in whole)
+    return f"{mean} [{low}, {high}]"
