@@ -1,6 +1,7 @@
 """The built pages in a real browser: `pytest -m browser tests/test_browser.py`, after `make book`.
 
 The browser is the one that CHROMIUM names, or the system's. Without one these tests fail and are not skipped.
+What axe-core, from npm, says of a page is asked where there is npm.
 """
 
 import contextlib
@@ -10,13 +11,16 @@ import http.server
 import itertools
 import json
 import os
+import re
 import select
 import shutil
 import signal
 import tempfile
 import threading
 from pathlib import Path
+from urllib.parse import unquote
 
+import npm
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -27,6 +31,7 @@ HTML = ROOT / "_build" / "html"
 SOURCES = sorted(path.stem for path in (ROOT / "book").iterdir() if path.suffix in (".md", ".ipynb"))
 PAGES = [*SOURCES, "search", "genindex"]
 EXPLORERS = ["algorithm-1"]  # pages that must have one; the others are tested where they do
+AXE = "4.14.1"
 ARROWS = {"ArrowLeft": 37, "ArrowRight": 39}
 
 
@@ -220,3 +225,96 @@ def test_without_scripts_the_start_frame_and_a_note_are_shown(browser, origin, p
     for explorer in shown:
         assert len(explorer["frames"]) == 1 and explorer["sliders"] == []
         assert "need JavaScript" in explorer["note"]
+
+
+# Of these a page has many, built alike, and axe-core takes minutes for them all; so many are asked.
+ALIKE = {"dl.py": 15, "div.highlight": 4, "tr": 25, "mjx-container": 5, ".qbp-explorer img[hidden]": 0}
+AUDIT = """axe.run(document, {resultTypes: ["violations"], %s}).then(found => found.violations.flatMap(
+    rule => rule.nodes.map(node => `${rule.id}: ${node.target} ${node.html.slice(0, 120)}`)))"""
+# The page, if it is wider than its window, and boxes that reach over the edge and stand in none that scrolls.
+WIDE = """[document.documentElement, ...document.querySelectorAll("article *")].filter((box, at) => {
+    if (at === 0) return box.scrollWidth > box.clientWidth;
+    if (box.getBoundingClientRect().right <= innerWidth || !box.checkVisibility()) return false;
+    for (let around = box.parentElement; around; around = around.parentElement)
+        if (getComputedStyle(around).overflowX !== "visible" && around.tagName !== "BODY") return false;
+    return true;
+}).map(box => box.outerHTML.slice(0, 120))"""
+FIGURES = """[...document.querySelectorAll(".cell_output img")].filter(image => image.checkVisibility()).map(
+    image => [image.clientWidth / image.style.getPropertyValue("--points"), image.src])"""
+PAPER = """(() => {
+    const seen = all => [...document.querySelectorAll(all)].filter(
+        box => box.checkVisibility({visibilityProperty: true}));
+    const said = boxes => boxes.map(box => box.outerHTML.slice(0, 120));
+    const ink = getComputedStyle(document.querySelector("main")).color.match(/\\d+/g);
+    return {
+        light: ink.every(part => part < 100),
+        cut: said(seen("article :is(pre, img, table)").filter(box => box.scrollWidth > box.clientWidth + 1
+            || box.getBoundingClientRect().right > innerWidth)),
+        pressed: said(seen("button, input, .bd-sidebar-primary, .bd-sidebar-secondary, .qbp-explorer")),
+        solutions: seen(".solution :is(p, pre)").length};
+})()"""
+
+
+@contextlib.contextmanager
+def emulated(browser: Browser, media: str, width: int):
+    """A screen or a sheet of this many pixels."""
+    size = {"width": width, "height": 0, "deviceScaleFactor": 0, "mobile": False}
+    browser.send("Emulation.setEmulatedMedia", media=media)
+    browser.send("Emulation.setDeviceMetricsOverride", **size)
+    yield
+    browser.send("Emulation.clearDeviceMetricsOverride")
+    browser.send("Emulation.setEmulatedMedia", media="")
+
+
+# First of these: after an emulated sheet Chromium tells no page that it is printed.
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_printed_chapter_has_solutions_only_when_asked(browser, origin, asked):
+    browser.open(f"{origin}/curve.html")
+    browser.run(f"document.documentElement.classList.toggle('with-solutions', {json.dumps(asked)})")
+    browser.run(
+        f"(window.sheet = matchMedia('print')).onchange = ({{matches}}) => matches && (seen = {PAPER})"
+    )
+    browser.send("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
+    paper = browser.run("seen")
+    assert paper["cut"] == paper["pressed"] == [] and bool(paper["solutions"]) == asked
+
+
+def smallest_letter(source: str) -> float:
+    """Return the size in points of the smallest letters in a figure: those of an SVG, else an exponent's."""
+    sizes = re.findall(r"font(?:-size)?:\s*(?:\d+ )?([\d.]+)px", unquote(source))
+    return min(map(float, sizes), default=0.7 * 12)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, browser, origin):
+    browser.open(f"{origin}/{request.param}.html")
+    return request.param
+
+
+def test_a_phone_scrolls_no_page_sideways_and_shows_letters_that_can_be_read(browser, page):
+    with emulated(browser, "screen", 360):
+        assert browser.run(WIDE) == []
+        for scale, source in browser.run(FIGURES):
+            assert scale * smallest_letter(source) >= 8
+
+
+def test_paper_has_the_whole_width_and_no_solution(browser, page):
+    with emulated(browser, "print", 700):
+        browser.run("document.documentElement.dataset.theme = 'dark'")
+        assert browser.run(PAPER) == {"light": True, "cut": [], "pressed": [], "solutions": 0}
+
+
+def test_axe_finds_nothing_in_either_theme(browser, page):
+    if not shutil.which("npm"):
+        pytest.skip("no npm here, which brings axe-core: pages are not checked by it")
+    still = "<style>* { transition: none !important }</style>"
+    browser.run(f"document.head.insertAdjacentHTML('beforeend', '{still}')")
+    browser.run("dispatchEvent(new Event('resize'))")  # what scrolls takes the keyboard 0.3 s after that
+    browser.run("new Promise(done => setTimeout(done, 600))")
+    for kind, kept in ALIKE.items():
+        browser.run(f"[...document.querySelectorAll('{kind}')].slice({kept}).forEach(box => box.remove())")
+    browser.run((npm.package("axe-core", AXE) / "axe.min.js").read_text())
+    all_rules = "rules: {'label-content-name-mismatch': {enabled: true}}"
+    for theme, rules in {"light": all_rules, "dark": "runOnly: ['color-contrast']"}.items():
+        browser.run(f"document.documentElement.dataset.theme = '{theme}'")
+        assert browser.run(AUDIT % rules) == []

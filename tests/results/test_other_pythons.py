@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import npm
 import pytest
 from test_digest import EXPECTED, KINDS, PACKAGE, ROOTS, SOURCE
 
@@ -15,17 +16,10 @@ VERSIONS = {(3, 12): "0.27.7", (3, 13): "0.28.3", (3, 14): "314.0.5"}  # of Pyth
 @pytest.mark.pythons
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda v: "{}.{}".format(*v))
 def test_digests_are_those_of_this_python(version):
-    folder = ROOT / "_build" / f"pyodide-{VERSIONS[version]}"
-    if not (folder / "node_modules").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text("{}")
-        package = f"pyodide@{VERSIONS[version]}"
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--silent", package], cwd=folder, check=True
-        )
+    pyodide = npm.package("pyodide", VERSIONS[version])
     kinds = {name: {"roots": kind.roots, "apart": sorted(kind.apart)} for name, kind in KINDS.items()}
     asked = {"source": SOURCE, "kinds": {**kinds, "fixed": {"roots": ROOTS, "apart": []}}}
-    command = ["node", ROOT / "tests" / "other_python.mjs", folder / "node_modules" / "pyodide", ROOT]
+    command = ["node", ROOT / "tests" / "other_python.mjs", pyodide, ROOT]
     done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.strip().splitlines()[-1])
     assert tuple(found["python"]) == version
