@@ -9,7 +9,7 @@ import pytest
 
 from qbp.audit.claims import Claim, Row, committed, corrected, everything
 from qbp.book.tables.claims import ClaimsTable, evidence, paper_says, tally, we_measure
-from qbp.book.tables.markup import percent
+from qbp.book.tables.markup import change_words, percent
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, share
 from qbp.statistics.intervals import Interval
 
@@ -35,6 +35,20 @@ def claim(**fields):
 )
 def test_percent(change, text):
     assert percent(change) == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((11.2, 8.325, 15.2), "12.2 times [9.32 times, 16.2 times]"),
+        ((4.673, 0.398, 11.2), "5.67 times [1.4 times, 12.2 times]"),
+        ((10.5, -0.5, 12.0), "11.5 times [0.5 times, 13 times]"),
+        ((4.404, 2.979, 7.23), "+440.4 % [+297.9 %, +723.0 %]"),
+        ((2.0, 0.5, np.inf), "3 times [1.5 times, unbounded]"),
+    ],
+)
+def test_a_change_and_its_interval_are_in_one_unit(ends, text):
+    assert change_words(Interval(*ends, 20)) == text
 
 
 def test_what_a_row_says_by_rule():
