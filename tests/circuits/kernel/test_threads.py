@@ -30,18 +30,20 @@ def gradient(n, batch, layers=2):
     circuit.expectation(theta, qbp.tfim(n)).sum().backward()
     return theta.grad
 
-def by_torch(*sizes):
-    os.environ["QBP_KERNEL"] = "torch"
-    right = gradient(*sizes)
-    os.environ["QBP_KERNEL"] = "native"
-    return right
+torch.set_num_threads(1)
+os.environ["QBP_KERNEL"] = "torch"
+SIZES = (13, 1), (6, 40)  # a team on a state; threads side by side
+right = [gradient(*sizes) for sizes in SIZES]
+os.environ["QBP_KERNEL"] = "native"
+evolution.SERIAL = 0
 
-def check(*sizes):
-    torch.testing.assert_close(gradient(*sizes), by_torch(*sizes), rtol=0, atol=1e-10)
+def check():
+    for sizes, expected in zip(SIZES, right):
+        torch.testing.assert_close(gradient(*sizes), expected, rtol=0, atol=1e-10)
 """
 
 
-def in_a_process(code, timeout=120):
+def in_a_process(code, timeout=240):
     """Run code after COMMON; what waits for ever is ended, and fails."""
     done = subprocess.run(
         [sys.executable, "-c", COMMON + code],
@@ -85,20 +87,20 @@ def test_threads_share_a_retained_graph(monkeypatch, observables):
     assert not wrong
 
 
-def test_teams_of_two_python_threads_do_not_wait_for_each_other():
-    """Without a lock each gets one of the two threads that both need, and both wait for the other."""
+def test_teams_of_several_python_threads_do_not_wait_for_each_other():
+    """Without a lock each gets one of the three threads of the pool, and waits for another."""
     code = """
 torch.set_num_threads(3)
 submit, apart = evolution.ThreadPoolExecutor.submit, time.sleep
 evolution.ThreadPoolExecutor.submit = lambda *a: (apart(0.002), submit(*a))[1]
-right, wrong = by_torch(13, 1), []
+wrong = []
 
 def work():
-    for _ in range(20):
-        if not torch.allclose(gradient(13, 1), right, rtol=0, atol=1e-10):
+    for _ in range(10):
+        if not torch.allclose(gradient(13, 1), right[0], rtol=0, atol=1e-10):
             wrong.append(1)
 
-threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 assert not wrong
@@ -119,8 +121,8 @@ def interrupted(*arguments):
     threading.Timer(0.2, kill).start()
     run(*arguments)
 
-check(13, 1), check(12, 64)
-for threads, n, batch in ((2, 18, 1), (2, 12, 64), (1, 12, 64)):
+check()
+for threads, n, batch in ((2, 19, 1), (2, 12, 256), (1, 12, 256)):
     torch.set_num_threads(threads)
     evolution.Evolution._run = interrupted
     try:
@@ -129,10 +131,10 @@ for threads, n, batch in ((2, 18, 1), (2, 12, 64), (1, 12, 64)):
     except KeyboardInterrupt:
         print(time.perf_counter() - began.pop())
     evolution.Evolution._run = run
-    check(13, 1), check(12, 64)
+    check()
 """
     seconds = [float(number) for number in in_a_process(code)]
-    assert len(seconds) == 3 and max(seconds) < 2, seconds
+    assert len(seconds) == 3 and max(seconds) < 3, seconds
 
 
 def test_an_interrupted_backward_pass_can_be_repeated(monkeypatch):
@@ -162,19 +164,12 @@ def test_a_forked_process_computes_too():
     code = """
 import multiprocessing
 torch.set_num_threads(2)
-evolution.SERIAL = 0
-right = by_torch(13, 1), by_torch(6, 40)  # not in the child: torch's own threads do not outlive a fork
-check(13, 1), check(6, 40)
-
-def child():
-    for sizes, expected in zip(((13, 1), (6, 40)), right):
-        torch.testing.assert_close(gradient(*sizes), expected, rtol=0, atol=1e-10)
-
+check()
 evolution._team.acquire()
-process = multiprocessing.get_context("fork").Process(target=child, daemon=True)
+process = multiprocessing.get_context("fork").Process(target=check, daemon=True)
 process.start()
 evolution._team.release()
-process.join(30)
+process.join(60)
 sys.exit("the child waits for ever" if process.exitcode is None else process.exitcode)
 """
     in_a_process(code)
