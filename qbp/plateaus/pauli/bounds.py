@@ -132,16 +132,14 @@ def _hidden(
         per_cost = np.append(np.ones(len(mean) - 1), np.exp2(log_mean[-1] - log_mean[-2]))
     if resolved[-2]:
         limit = mean[-2] + spread[-2]
-        unseen = _unseen(problem, number, tally, rounds, seed, mean[-2])
+        rest = _unseen(problem, number, tally, rounds, seed, mean[-2])
     else:
         limit = exclusion(problem, number, np.ones(len(tally.found), dtype=bool), rounds, seed)
-        unseen = np.maximum(limit - np.nan_to_num(mean[-2] + spread[-2]), 0)
-    unmet = (
-        UNSEEN * mean[-2] * np.nanmax([relative[-2] ** 2, 1 / tally.dealt.sum()])
-    )  # of what makes the cost
-    unseen = unseen + np.where(resolved, 0, unmet)
+        rest = max(limit - float(np.nan_to_num(mean[-2] + spread[-2])), 0.0)
+    # of the walks that make the cost none met the rotation, or too few to tell
+    unmet = UNSEEN * mean[-2] * np.nanmax([relative[-2] ** 2, 1 / tally.dealt.sum()])
+    unseen = (rest + np.where(resolved, 0, unmet)) * per_cost
     most = np.maximum(limit * most_per_cost - mean, 0)
-    unseen = unseen * per_cost
     one = len(problem.groups) == len(tally.found) == 1
     loose = most if one else np.fmin(spread + unseen, most)  # NaN after a single round
     reach = np.where(resolved, np.hypot(spread, unseen), loose)

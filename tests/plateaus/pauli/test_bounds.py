@@ -54,6 +54,12 @@ def test_bounds_hold_for_sums_of_six_decades():
     assert abs(z).max() < 5 and 0.8 < (z**2).mean() < 1.3 and abs(z.mean()) < 0.2
 
 
+def test_a_rotation_that_no_walk_met_has_an_error():
+    """Three rotations with a share of 1e-4 of the cost and less, in a group that is not resolved."""
+    *_, case = sums_of_six_decades(288, 6, 3, 24)
+    coverage([case], walks=8192)
+
+
 def test_a_small_coefficient_in_front_of_what_counts():
     """C = prod_q cos(theta_q) + 0.03 cos(theta_0), without a cross term."""
     n, exact = 20, 2.0**-20 + 0.03**2 / 2
