@@ -270,13 +270,15 @@ def test_reproduce_replaces_an_earlier_copy_even_one_that_was_stopped(tmp_path, 
     book, out = make_book(tmp_path / "book"), tmp_path / "out"
     reproduce(out, book=book)
     whole = {path.name for path in out.iterdir()}
-    (book / "notes.md").unlink()
-    monkeypatch.setattr(run.shutil, "copy2", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    (book / "notes.md").rename(book / "added.md")
+    copied = iter([shutil.copy, shutil.copy])
+    monkeypatch.setattr(run.shutil, "copy2", lambda *names: next(copied)(*names))
+    with pytest.raises(StopIteration):
         reproduce(out, book=book)
+    assert (out / "added.md").exists()
     monkeypatch.setattr(run.shutil, "copy2", shutil.copy)
     reproduce(out, book=book)
-    assert {path.name for path in out.iterdir()} == whole - {"notes.md"}
+    assert {path.name for path in out.iterdir()} == whole - {"notes.md"} | {"added.md"}
     with _files.locked(out), pytest.raises(OSError, match="another process writes to"):
         reproduce(out, book=book)
 
