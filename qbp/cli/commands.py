@@ -17,10 +17,6 @@ from qbp.experiments.registry import run
 from qbp.experiments.result import Result, resolve_device
 from qbp.studies.variance_studies import Row, Study, rows
 
-# Of a circuit that is trained: a state of 20 qubits takes 16 MB, and the exact lowest energy that errors are
-# measured from about 7 GB.
-MOST_QUBITS = 20
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -71,11 +67,6 @@ def _takes(config: type) -> tuple[set[str], set[str]]:
 def _run(args: argparse.Namespace) -> int:
     configs = _configs(args)
     resolve_device(configs[0].device)
-    if getattr(configs[0], "qubits", 0) > MOST_QUBITS:
-        raise ValueError(
-            f"qubits must be at most {MOST_QUBITS} to train on state vectors, got {configs[0].qubits}; "
-            "`qbp variance` takes a thousand"
-        )
     if isinstance(configs[0], Experiment):
         load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._arguments import takes
 
 WINDOW = 12  # telecom: past values shown to the model
 
@@ -68,6 +69,7 @@ class Dataset:
         return replace(self, x=x, y=y, train=train, val=val, held=held)
 
 
+@takes()
 def curve(points: int = 3) -> Dataset:
     """Return y = x**2 on [0, 1]  (eq. 8, Section IV.B).
 
@@ -92,6 +94,7 @@ def curve(points: int = 3) -> Dataset:
     return Dataset("curve", x, x**2, index[: len(train)], index[len(train) :])
 
 
+@takes(noise="1480")
 def telecom(noise: Tensor | None = None, *, seed: int = 0, as_released: bool = False) -> Dataset:
     """Return the autoregressive series with two sines, cut into windows of 12 past values (Section IV.C).
 
@@ -130,6 +133,7 @@ def telecom(noise: Tensor | None = None, *, seed: int = 0, as_released: bool = F
     return Dataset("telecom", x.contiguous(), y, train, val)
 
 
+@takes()
 def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None) -> Dataset:
     """Return reduced MNIST: `per_class` training digits of each class (Section IV.D), standardized on them.
 
@@ -169,6 +173,7 @@ def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None
     return Dataset("mnist", x, torch.from_numpy(labels).long(), index, torch.from_numpy(np.sort(rest)))
 
 
+@takes()
 def hold_out(data: Dataset, share: float, *, seed: int = 0) -> Dataset:
     """Keep a share of the training samples from training, to say when to stop without the validation set.
 
@@ -210,6 +215,7 @@ def shipped_digits() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1], table[:, -1]
 
 
+@takes()
 def idx_digits(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Read the four IDX files.
 

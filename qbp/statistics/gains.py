@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qbp._arguments import takes
 from qbp.statistics.curves import common_target
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SUCCESS = 0.01  # of the distance from the mean random start to the lowest value: a run that is left this far
 
 
+@takes()
 def evaluations_to(result: "Result", target: float | np.ndarray) -> np.ndarray:
     """Return the evaluations of each run at its first record with an error at or below a target.
 
@@ -35,6 +37,7 @@ def evaluations_to(result: "Result", target: float | np.ndarray) -> np.ndarray:
     return np.where(hit.any(1), first, np.inf)
 
 
+@takes()
 def error_within(result: "Result", budget: float | np.ndarray) -> np.ndarray:
     """Return the error of each run at its last record with at most so many evaluations, (runs,).
 
@@ -47,6 +50,7 @@ def error_within(result: "Result", budget: float | np.ndarray) -> np.ndarray:
     return np.take_along_axis(result.history["error"], last, axis=1)[:, 0]
 
 
+@takes()
 def successes(result: "Result") -> np.ndarray:
     """Return which runs end within SUCCESS of the mean error at the start, boolean, (runs,): 99 % of the way.
 
@@ -83,6 +87,7 @@ class Gain:
     success: tuple[int, int]
 
 
+@takes()
 def gain(task: str, label: str, ours: "Result", others: "Result", longer: "Result | None" = None) -> Gain:
     """Compare a row with Stage 1 and the task alone, seed by seed.
 
@@ -107,6 +112,7 @@ def gain(task: str, label: str, ours: "Result", others: "Result", longer: "Resul
     )
 
 
+@takes()
 def factor_words(low: float, factor: float, high: float, digits: int = 2) -> str:
     """Return a factor with its interval, so many digits each, for tables and prose.
 
@@ -120,6 +126,7 @@ def factor_words(low: float, factor: float, high: float, digits: int = 2) -> str
     return f"{factor_} [{low_}, {high_}]"
 
 
+@takes()
 def factor_of(change: Comparison) -> str:
     """Write a relative change with its interval, where it has one, as a factor: 1 + change.
 
@@ -145,6 +152,7 @@ EXACT = ("equal evaluations",)  # there is a longer run of the task alone
 CUT = ("equal evaluations, cut short",)
 
 
+@takes()
 def table(
     gains: Mapping[tuple[Any, ...], Gain], names: tuple[str, ...], columns: tuple[str, ...] = EXACT
 ) -> "pd.DataFrame":
@@ -166,6 +174,7 @@ def table(
     return pd.DataFrame(list(rows.values()), index if len(names) > 1 else index.get_level_values(0))
 
 
+@takes()
 def gains(task: str, results: Mapping[str, "Result"]) -> list[Gain]:
     """Return every row with Stage 1 of study "methods" against no-init, {label: Result} as it is loaded."""
     others, longer = results["no-init"], results.get("no-init, longer")
