@@ -238,7 +238,7 @@ def did_you_mean(value: Any, options: Iterable[str]) -> str:
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(value, list(options), n=1, cutoff=0.75) if isinstance(value, str) else []
+    near = get_close_matches(value, list(options), n=1, cutoff=0.6) if isinstance(value, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -231,9 +231,21 @@ def test_edge_and_spread():
         found = metrics(start(theta, config), config)
         assert found["spread"].item() == pytest.approx(config.width / math.sqrt(2), rel=1e-9)
     assert metrics(start(theta, FREE), FREE)["edge"].item() < 1e-12
-    psi = start(theta, FREE)
-    psi[0, 7] = gaussian(positions(64, 5.5, theta, -2.75), 2.6, 0.05)  # one weight's packet at the border
-    assert metrics(psi, FREE)["edge"].item() == pytest.approx(1, abs=1e-3)
+    for side in (-1, 1):  # one weight's packet at the border
+        psi = start(theta, FREE)
+        psi[0, 7] = gaussian(positions(64, 5.5, theta, -2.75), side * 2.6, 0.05)
+        assert metrics(psi, FREE)["edge"].item() == pytest.approx(1, abs=1e-3)
+
+
+def test_edge_is_the_probability_beyond_seven_eighths_of_the_box():
+    """Of a normal density, in closed form, half in each border; the grid has 64 points."""
+    theta = torch.zeros(1, MODEL.n_params, dtype=torch.float64)
+    for centre in (-2.0, -0.5, 0.5, 2.0):
+        psi = start(theta, FREE)
+        psi[0, 0] = gaussian(positions(64, 5.5, theta, -2.75), centre, 0.5)
+        border, deviation = 7 / 8 * 2.75, 0.5 / math.sqrt(2)
+        outer = sum(math.erfc((border - side * centre) / deviation / math.sqrt(2)) / 2 for side in (-1, 1))
+        assert metrics(psi, FREE)["edge"].item() == pytest.approx(outer, abs=0.04)
 
 
 @FORMS
