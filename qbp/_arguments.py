@@ -62,7 +62,9 @@ def takes(alike: str = "", **axes: str) -> Callable[[Function], Function]:
                         _hinted(name, value, hints[name], kinds.get(name, "real"))
                 shapes = {n: _shape(given[n], kinds.get(n, "real")) for n in words if n in given}
                 _shaped({name: shape for name, shape in shapes.items() if shape is not None}, words, given)
-                _alike({name: given[name] for name in alike.split() if hasattr(given[name], "dtype")})
+                alike_in(
+                    {n: v for n, v in given.items() if getattr(v, "ndim", 0) and hasattr(v, "layout")}, alike
+                )
             return function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]  # it has the signature of what it wraps
@@ -78,6 +80,10 @@ def _hinted(name: str, value: Any, hint: Any, kind: str) -> None:
         return
     parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     options = [one for part in parts for one in (part.split(" | ") if isinstance(part, str) else [part])]
+    if float in options and isinstance(value, int) and abs(value) > 10**308:
+        raise ValueError(f"{name} must be a number up to 1e308, got one beyond")
+    if int in options and float not in options and isinstance(value, int) and abs(value) > 2**64:
+        raise ValueError(f"{name} must be an integer of 64 bits, got one beyond")
     if not any(_fits(value, option, kind) for option in options):
         said = " or ".join(_words(option, kind) for option in options)
         raise TypeError(f"{name} must be {said}, got {_checks.kind_of(value)}")
@@ -105,8 +111,9 @@ def _fits(value: Any, hint: Any, kind: str) -> bool:
         inner = (*get_args(hint), Any)[0]
         ordered = hasattr(value, "__getitem__") and not isinstance(value, Mapping)
         several = isinstance(value, Iterable) and not isinstance(value, str)
-        several = several and (ordered or origin in (Iterable, Collection))
-        return several and (not isinstance(value, Sequence) or all(_fits(v, inner, "real") for v in value))
+        several = several and getattr(value, "ndim", 1) == 1 and (ordered or origin in (Iterable, Collection))
+        kept = hasattr(value, "__len__")  # an iterator is not used up here
+        return several and (not kept or all(_fits(v, inner, "real") for v in value))
     if isinstance(origin, type):
         return isinstance(value, origin)
     names = {base.__name__.replace("NoneType", "None") for base in type(value).__mro__}
@@ -144,7 +151,8 @@ def _shaped(shapes: Mapping[str, Shape], axes: Mapping[str, Sequence[str]], give
                 raise ValueError(f"{said}{misfit}, got {shape}")
         joined = broadcast(before, shape[:cut])
         if joined is None:
-            raise ValueError(f"{said} with leading axes that broadcast with {before}, got {shape}")
+            others = " and ".join(n for n in shapes if n != name)
+            raise ValueError(f"{said} with leading axes that broadcast with those of {others}, got {shape}")
         before = joined
 
 
@@ -174,14 +182,18 @@ def broadcast(a: Shape, b: Shape) -> Shape | None:
     return tuple(y if x == 1 else x for x, y in pairs)
 
 
-def _alike(given: "Mapping[str, Tensor]") -> None:
-    """Raise TypeError unless tensors share dtype and device."""
-    kinds = {name: (value.dtype, value.device) for name, value in given.items()}
-    for name, (dtype, device) in kinds.items():
-        first, (like, where) = next(iter(kinds.items()))
-        if (dtype, device) != (like, where):
-            takes = f"{name} must have the dtype and device of {first}, {like} on {where}"
-            raise TypeError(f"{takes}, got {dtype} on {device}")
+def alike_in(tensors: "Mapping[str, Tensor]", alike: str) -> None:
+    """Raise TypeError unless all tensors are on one device, and those that are alike have one dtype."""
+    names = list(tensors)
+    for name in names:
+        first = next((n for n in names if n in alike.split()), name) if name in alike.split() else name
+        like, where = tensors[first].dtype, tensors[names[0]].device
+        if tensors[name].dtype != like:
+            raise TypeError(f"{name} must have the dtype of {first}, {like}, got {tensors[name].dtype}")
+        if tensors[name].device != where:
+            raise TypeError(
+                f"{name} must be on the device of {names[0]}, {where}, got one on {tensors[name].device}"
+            )
 
 
 def _name(hint: Any) -> str:

@@ -48,8 +48,12 @@ def local_loss(
         >>> local_loss(circuit, torch.zeros(1), local_observables(1, "Z"), torch.tensor([-1.0]))
         tensor(4.)
     """
+    observables = tuple(observables)
     if targets.shape[-1] != len(observables):
-        raise ValueError(f"targets must have shape (..., {len(observables)}), got {tuple(targets.shape)}")
+        raise ValueError(
+            f"targets must have shape (..., {len(observables)}), one for each of observables, got "
+            f"{tuple(targets.shape)}"
+        )
     _checks.finite("targets", targets)
     return (circuit.expectations(theta, observables) - targets).square().sum(-1)
 
@@ -125,7 +129,8 @@ def midpoint_gap(function: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> 
         >>> midpoint_gap(lambda x: x.square().sum(-1), torch.tensor([-1.0]), torch.tensor([1.0]))
         tensor(-1.)
     """
-    return function((a + b) / 2) - (function(a) + function(b)) / 2
+    middle, *ends = (_checks.per_run("function", function(point), point) for point in ((a + b) / 2, a, b))
+    return middle - sum(ends) / 2
 
 
 @takes(grad="... n")
@@ -228,6 +233,7 @@ def exit_step(norms: Tensor, **rule: Any) -> Tensor:
         >>> exit_step(torch.tensor([0.1, 0.2, 0.5]), rule="threshold", tau_g=0.2, steps=100, cap=100)
         tensor(1.)
     """
+    _checks.readable("norms", norms)
     found = torch.full_like(norms[..., 0], torch.inf)
     for step in range(norms.shape[-1]):
         over = should_switch(norms[..., : step + 1], **rule)
@@ -240,4 +246,5 @@ def exit_step(norms: Tensor, **rule: Any) -> Tensor:
 @takes(norms="starts+")
 def default_threshold(norms: Tensor) -> float:
     """Return tau_g where the paper gives none: half the median of the norms at random starts, (starts,)."""
+    _checks.readable("norms", norms)
     return float(norms.quantile(0.5)) / 2  # Tensor.median takes the lower of two middle values

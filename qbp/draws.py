@@ -44,7 +44,10 @@ def uniform(
     """Draw uniform numbers in [low, high), (runs, size) float64 on the CPU: row r from ``seeds[r]``."""
     import torch  # not at the top: a stream needs numpy alone
 
-    _checks.integer("size", size, 0)
+    _checks.integer("size", size, 0, 2**40)
+    low, high = _checks.number("low", low), _checks.number("high", high)
+    if low > high:
+        raise ValueError(f"high must be at least low, {low:g}, got {high:g}")
     return torch.from_numpy(_rows(lambda one: one.uniform(low, high, size), seeds, purpose, step))
 
 
@@ -53,7 +56,7 @@ def normal(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0) -> "
     """Draw standard normal numbers, shape (runs, size), float64 on the CPU: row r from ``seeds[r]``."""
     import torch  # not at the top: a stream needs numpy alone
 
-    _checks.integer("size", size, 0)
+    _checks.integer("size", size, 0, 2**40)
     return torch.from_numpy(_rows(lambda one: one.standard_normal(size), seeds, purpose, step))
 
 
@@ -62,7 +65,7 @@ def permutations(seeds: Sequence[int], purpose: str, size: int, *, step: int = 0
     """Draw permutations of ``range(size)``, shape (runs, size), int64 on the CPU: row r from ``seeds[r]``."""
     import torch  # not at the top: a stream needs numpy alone
 
-    _checks.integer("size", size, 0)
+    _checks.integer("size", size, 0, 2**40)
     return torch.from_numpy(_rows(lambda one: one.permutation(size), seeds, purpose, step))
 
 

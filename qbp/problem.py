@@ -68,18 +68,7 @@ class Problem:
         else:
             local = self.convex(theta, batch)  # first, as in Algorithm 1: the order decides the last digit
             measured = self.energy(theta, batch)
-        return per_run("energy", measured, theta), per_run("convex", local, theta)
-
-
-def per_run(name: str, value: Any, theta: Tensor) -> Tensor:
-    """Return what a function of a problem gave, if it is one value per run."""
-    shape = theta.shape[:-1]
-    if not isinstance(value, Tensor) or value.shape != shape:
-        found = tuple(value.shape) if isinstance(value, Tensor) else _checks.kind_of(value)
-        raise ValueError(
-            f"{name} must return a tensor of shape {tuple(shape)}, one value per run, got {found}"
-        )
-    return value
+        return _checks.per_run("energy", measured, theta), _checks.per_run("convex", local, theta)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ TIMES = ("real", "imaginary")
 @takes()
 def positions(points: int, length: float, like: Tensor, start: float = 0.0) -> Tensor:
     """Return the grid on [start, start + length), (points,), with the dtype and device of `like`."""
-    _checks.integer("points", points)
+    _checks.integer("points", points, 1, 2**40)
     index = torch.arange(points, dtype=like.dtype, device=like.device)
     return index * (length / points) + start
 
@@ -30,7 +30,7 @@ def positions(points: int, length: float, like: Tensor, start: float = 0.0) -> T
 @takes()
 def wave_numbers(points: int, length: float, like: Tensor) -> Tensor:
     """Return the wave numbers k of the grid in the order of the Fourier transform, (points,)."""
-    _checks.integer("points", points)
+    _checks.integer("points", points, 1, 2**40)
     _checks.number("length", length, 0, strict=True)
     return 2 * math.pi * torch.fft.fftfreq(points, length / points, dtype=like.dtype, device=like.device)
 
@@ -85,8 +85,8 @@ def mean_value(probability: Tensor, x: Tensor) -> Tensor:
 def layer_density(probability: Tensor, sizes: list[int], spacing: float) -> Tensor:
     """Return the mean density per unit length of each weight tensor: (..., n_params, points) -> (...,
     tensors, points)."""
-    _checks.whole("sizes", sizes, probability.shape[-2])
-    return torch.stack([part.mean(-2) for part in probability.split(sizes, -2)], -2) / spacing
+    _checks.whole("sizes", sizes, probability.shape[-2], "probability")
+    return torch.stack([part.mean(-2) for part in probability.split(list(sizes), -2)], -2) / spacing
 
 
 @takes()
@@ -94,7 +94,8 @@ def spread_out(values: Tensor, sizes: list[int], dim: int = -1) -> Tensor:
     """Repeat one entry per weight tensor for all its weights, along `dim`."""
     if not -values.ndim <= dim < values.ndim:
         raise ValueError(f"dim must be an axis of values {tuple(values.shape)}, got {dim}")
-    _checks.whole("sizes", [1] * len(sizes), values.shape[dim])
+    if len(sizes) != values.shape[dim]:
+        raise ValueError(f"sizes must be one for each of {values.shape[dim]} values, got {len(sizes)}")
     parts = zip(values.split(1, dim), sizes, strict=True)
     return torch.cat([v.expand(*v.shape[:dim], n, *v.shape[dim:][1:]) for v, n in parts], dim)
 
@@ -117,7 +118,8 @@ def gaussian_kick(pair: Tensor, force: Tensor, curvature: Tensor, dt: float, tim
     v, u = pair.unbind(-1)
     shrink = 1 / (1 + z * curvature * u)  # 1 / u' = 1 / u + z curvature, v' / u' = v / u + z (force + ...)
     force = force + curvature * gaussian_moments(pair)[0]
-    return torch.stack([shrink * (v + z * u * force), shrink * u], -1)
+    moved = torch.broadcast_tensors(shrink * (v + z * u * force), shrink * u)
+    return torch.stack(moved, -1)
 
 
 @takes(pair="complex ... 2")

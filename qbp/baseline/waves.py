@@ -113,6 +113,7 @@ def start(theta: Tensor, c: WaveConfig) -> Tensor:
     if c.form == "closure":
         pair = torch.stack([theta, torch.full_like(theta, c.width**2)], -1)
         return torch.complex(pair, torch.zeros_like(pair))
+    _checks.finite("theta", theta)
     if _checks.has_values(theta):
         need = theta.abs().max().item() + 3 * c.width / math.sqrt(2)
         if need > c.reach:

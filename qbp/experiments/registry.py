@@ -101,6 +101,7 @@ def of(experiment: str, verb: str = "run") -> Kind:
     return SURVEYS if verb == SURVEYS.verb else KINDS[experiment]
 
 
+@takes()
 def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
     """Return the configuration that plain data stand for, as a table stores them.
 
@@ -112,7 +113,9 @@ def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
         >>> configuration({"experiment": "curve"}, seeds=3).seeds
         3
     """
-    return of(plain.get("experiment", "")).config(**plain, **more)
+    if "experiment" not in plain:
+        raise ValueError(f"plain must have an experiment, got {', '.join(map(str, plain)) or 'none'}")
+    return of(plain["experiment"]).config(**plain, **more)
 
 
 @takes()
@@ -160,7 +163,9 @@ def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "
         (3,)
     """
     if not isinstance(config, Settings):
-        raise TypeError(f"config must be a configuration such as qbp.Experiment('curve'), got {config!r}")
+        raise TypeError(
+            f"config must be a configuration such as qbp.Experiment('curve'), got {_checks.kind_of(config)}"
+        )
     return of(config.experiment, verb).run(config, progress)
 
 

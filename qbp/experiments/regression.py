@@ -14,7 +14,7 @@ from qbp import _checks
 from qbp._checks import option
 from qbp.algorithm_1 import TwoStageConfig
 from qbp.experiments.circuits import check_size
-from qbp.experiments.regressor import CircuitRegressor, regression_data, regression_problem
+from qbp.experiments.regressor import N_FEATURES, CircuitRegressor, regression_data, regression_problem
 from qbp.experiments.runner import Training
 from qbp.experiments.settings import TASK_ALONE, Recipe, Settings
 from qbp.perceptrons.mlp import MLP
@@ -96,7 +96,7 @@ class RegressionExperiment(Settings):
         return OF_CIRCUITS if method == "mlp" else ()
 
     def _check(self) -> None:
-        _checks.integer("qubits", self.qubits)
+        _checks.integer("qubits", self.qubits, N_FEATURES)
         check_size(self.qubits, _checks.integer("layers", self.layers))
         for name in ("spread", "penalty"):
             _checks.number(name, getattr(self, name), low=0)

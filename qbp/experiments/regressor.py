@@ -39,7 +39,7 @@ def regression_data(seed: int = 0, n_train: int = 256, n_val: int = 128) -> Data
         >>> regression_data().x.shape
         torch.Size([384, 1])
     """
-    count = _checks.integer("n_train", n_train) + _checks.integer("n_val", n_val)
+    count = _checks.integer("n_train", n_train, 1, 2**38) + _checks.integer("n_val", n_val, 1, 2**38)
     x = draws.uniform([seed], "x", count, low=-math.pi, high=math.pi).mT
     index = torch.arange(count)
     return Dataset("pqc", x, target(x), index[:n_train], index[n_train:])
@@ -83,6 +83,7 @@ class CircuitRegressor:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        _checks.plain(self)
         _checks.integer("n_layers", self.n_layers)
         _checks.integer("n_qubits", self.n_qubits, low=N_FEATURES)
         _checks.choice("output", self.output, OUTPUTS)

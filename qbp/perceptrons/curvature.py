@@ -13,7 +13,7 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp._arguments import takes
-from qbp.problem import gradients, per_run
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.perceptrons.mlp import MLP
@@ -39,7 +39,9 @@ def hessian_product(loss: Loss, theta: Tensor, vector: Tensor) -> Tensor:
     """
     with gradients():
         theta, vector = theta.detach().clone().requires_grad_(), vector.clone()
-        (gradient,) = torch.autograd.grad(per_run("loss", loss(theta), theta).sum(), theta, create_graph=True)
+        (gradient,) = torch.autograd.grad(
+            _checks.per_run("loss", loss(theta), theta).sum(), theta, create_graph=True
+        )
         (product,) = torch.autograd.grad((gradient * vector).sum(), theta)
     return product
 
@@ -124,9 +126,11 @@ def line_barrier(loss: Loss, a: Tensor, b: Tensor, points: int = 41) -> Tensor:
     """
     _checks.finite("a", a)
     _checks.finite("b", b)
-    share = torch.linspace(0, 1, _checks.integer("points", points, 2), dtype=a.dtype, device=a.device)
+    share = torch.linspace(0, 1, _checks.integer("points", points, 2, 2**40), dtype=a.dtype, device=a.device)
     with torch.no_grad():
-        values = torch.stack([per_run("loss", loss(p), p) for p in ((1 - s) * a + s * b for s in share)], -1)
+        values = torch.stack(
+            [_checks.per_run("loss", loss(p), p) for p in ((1 - s) * a + s * b for s in share)], -1
+        )
     ends = torch.maximum(values[..., 0], values[..., -1])
     return values.amax(-1) / ends - 1
 
@@ -143,6 +147,7 @@ def layer_ratio(model: "MLP", gradient: Tensor) -> Tensor:
     Returns:
         Dimensionless, (...), at least 1; 1 says that every layer learns at one rate.
     """
+    _checks.finite("gradient", gradient)
     parts = zip(model.tensors(gradient), model.shapes, strict=True)
     sizes: Any = [part.square().mean((-2, -1)).sqrt() for part, shape in parts if len(shape) == 2]
     sizes = torch.stack(sizes, -1)

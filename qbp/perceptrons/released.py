@@ -77,7 +77,7 @@ def replay_start(panel: str, seed: int = 42) -> tuple[Tensor, Tensor | None]:
         theta_0 (n_params,) in float32, and the noise of the telecom series (1480,) or None.
     """
     _checks.choice("panel", panel, PANELS)
-    _checks.integer("seed", seed, 0, 2**64 - 1)
+    seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
         for name, model in PANELS.items():

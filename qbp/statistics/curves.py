@@ -55,7 +55,8 @@ def smoothness(values: np.ndarray, step: np.ndarray, start: int = 300) -> Smooth
     late = step[step >= start]
     if len(late) < 3 or np.ptp(np.diff(late)):
         raise ValueError(
-            f"step must have three or more equally spaced records from {start} on, got {late.tolist()[:5]}"
+            f"step must have three or more equally spaced records from start {start} on, got "
+            f"{late.tolist()[:5]}"
         )
     log = _log(values, step, start, None)
     bends, moves = np.abs(np.diff(log, n=2, axis=1)), np.abs(np.diff(log, axis=1))
@@ -178,8 +179,7 @@ def decay_fit_log2(x: np.ndarray, log2_y: np.ndarray, confidence: float = 0.95) 
     """Fit as :func:`decay_fit` where y itself may be too small for a float: from its base-2 logarithm."""
     from scipy.stats import linregress, t  # slow to import, so not with the package
 
-    if not 0 < _checks.number("confidence", confidence) < 1:
-        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
+    _checks.share("confidence", confidence)
     x, y = numbers(x), numbers(log2_y)
     if len(x) < 3 or np.ptp(x) == 0:
         raise ValueError(f"x and y must be three or more points with different x, got {x} and {y}")

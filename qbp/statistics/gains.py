@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qbp import _checks
 from qbp._arguments import takes
 from qbp.statistics.curves import common_target
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs
+from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,7 @@ def evaluations_to(result: "Result", target: float | np.ndarray) -> np.ndarray:
     Returns:
         (runs,); infinity where it never is.
     """
-    hit = result.history["error"] <= np.broadcast_to(target, len(result.diverged))[:, None]
+    hit = result.history["error"] <= _of_runs("target", target, result)
     first = np.take_along_axis(result.history["evaluations"], hit.argmax(1)[:, None], axis=1)[:, 0]
     return np.where(hit.any(1), first, np.inf)
 
@@ -45,9 +47,17 @@ def error_within(result: "Result", budget: float | np.ndarray) -> np.ndarray:
         result: as for :func:`evaluations_to`.
         budget: evaluations, one for all runs or one for each, (runs,), at least 0.
     """
-    inside = result.history["evaluations"] <= np.broadcast_to(budget, len(result.diverged))[:, None]
+    inside = result.history["evaluations"] <= _of_runs("budget", budget, result)
     last = inside.sum(1)[:, None] - 1  # evaluations never fall
     return np.take_along_axis(result.history["error"], last, axis=1)[:, 0]
+
+
+def _of_runs(name: str, value: float | np.ndarray, result: "Result") -> np.ndarray:
+    """Return one number, or one for each run, as a column, (runs, 1)."""
+    found, runs = numbers(value), len(result.diverged)
+    if found.shape not in ((), (runs,)):
+        raise ValueError(f"{name} must be one number, or one for each of {runs} runs, got {found.shape}")
+    return np.broadcast_to(found, runs)[:, None]
 
 
 @takes()
@@ -120,6 +130,7 @@ def factor_words(low: float, factor: float, high: float, digits: int = 2) -> str
         >>> factor_words(0.123, 1234.5, 56789.0)
         '1,200 [0.12, 57,000]'
     """
+    _checks.integer("digits", digits)
     rounded = [float(f"{x:.{digits}g}") for x in (low, factor, high)]
     texts = [f"{x:,.{0 if x >= 10 ** (digits - 1) else 4}f}" for x in rounded]
     low_, factor_, high_ = (text.rstrip("0").rstrip(".") if "." in text else text for text in texts)
@@ -177,6 +188,8 @@ def table(
 @takes()
 def gains(task: str, results: Mapping[str, "Result"]) -> list[Gain]:
     """Return every row with Stage 1 of study "methods" against no-init, {label: Result} as it is loaded."""
+    if "no-init" not in results:
+        raise ValueError(f"results must have a row 'no-init', got {', '.join(results) or 'none'}")
     others, longer = results["no-init"], results.get("no-init, longer")
     rows = [label for label in results if label not in ("no-init", "no-init, longer")]
     return [gain(task, label, results[label], others, longer) for label in rows]

@@ -87,6 +87,7 @@ def share(hits: np.ndarray, confidence: float = 0.95) -> Share:
     """
     from scipy.stats import binomtest  # slow to import, so not with the package
 
+    _checks.share("confidence", confidence)
     hits = numbers(hits) != 0
     found = binomtest(int(hits.sum()), len(hits))
     ends = found.proportion_ci(confidence, method="exact")
@@ -217,8 +218,7 @@ def detectable(differences: np.ndarray, power: float = 0.8, level: float = 0.05)
     from scipy.stats import nct, t
 
     for name, value in {"power": power, "level": level}.items():
-        if not 0 < _checks.number(name, value) < 1:
-            raise ValueError(f"{name} must be above 0 and below 1, got {value}")
+        _checks.share(name, value)
     if power <= level / 2:
         raise ValueError(f"power must be above half the level {level}, got {power}")
     d = numbers(differences)

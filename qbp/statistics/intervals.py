@@ -46,6 +46,7 @@ class Paired(Interval):
     wins: int
 
 
+@takes(values="array ...")
 def numbers(values: ArrayLike | Tensor) -> np.ndarray:
     """Return numbers, or those of a tensor on any device, as an array of float64 of the same shape.
 
@@ -95,8 +96,7 @@ def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> 
         Interval(mean=2.0, low=2.0, high=2.0, n=3)
     """
     values = numbers(values)
-    if not 0 < _checks.number("confidence", confidence) < 1:
-        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
+    _checks.share("confidence", confidence)
     mean, n = float(values.mean()), len(values)
     if n == 1 or not np.isfinite(values).all():
         return Interval(mean, np.nan, np.nan, n)

@@ -237,15 +237,17 @@ def test_edge_and_spread():
         assert metrics(psi, FREE)["edge"].item() == pytest.approx(1, abs=1e-3)
 
 
-def test_edge_is_the_probability_beyond_seven_eighths_of_the_box():
-    """Of a normal density, in closed form, half in each border; the grid has 64 points."""
+def test_edge_is_the_probability_in_the_outer_eighth_on_either_side():
+    """Point by point: 64 points from -2.75 on, each with the weight of a normal density."""
     theta = torch.zeros(1, MODEL.n_params, dtype=torch.float64)
-    for centre in (-2.0, -0.5, 0.5, 2.0):
+    for centre in (-2.3, -2.0, 2.0, 2.3):
         psi = start(theta, FREE)
         psi[0, 0] = gaussian(positions(64, 5.5, theta, -2.75), centre, 0.5)
-        border, deviation = 7 / 8 * 2.75, 0.5 / math.sqrt(2)
-        outer = sum(math.erfc((border - side * centre) / deviation / math.sqrt(2)) / 2 for side in (-1, 1))
-        assert metrics(psi, FREE)["edge"].item() == pytest.approx(outer, abs=0.04)
+        weight = {
+            x: math.exp(-(((x - centre) / 0.5) ** 2)) for x in (-2.75 + 5.5 * i / 64 for i in range(64))
+        }
+        outer = sum(w for x, w in weight.items() if not -2.40625 <= x <= 2.40625) / sum(weight.values())
+        assert 0.05 < outer < 0.5 and metrics(psi, FREE)["edge"].item() == pytest.approx(outer, rel=1e-9)
 
 
 @FORMS
