@@ -55,7 +55,7 @@ def smoothness(values: np.ndarray, step: np.ndarray, start: int = 300) -> Smooth
     late = step[step >= start]
     if len(late) < 3 or np.ptp(np.diff(late)):
         raise ValueError(
-            f"step must have three or more equally spaced records from start {start} on, got "
+            f"step must have three or more equally spaced records from {start} on (start), got "
             f"{late.tolist()[:5]}"
         )
     log = _log(values, step, start, None)

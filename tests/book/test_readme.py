@@ -1,4 +1,4 @@
-"""README: its output is that of its code, its findings say the direction of their intervals, its head is short."""
+"""README: its output is what its code prints, its findings say the direction of their intervals."""
 
 import contextlib
 import io
