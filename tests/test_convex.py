@@ -56,7 +56,9 @@ def test_gradient_of_local_loss_by_parameter_shift():
 
 def test_local_loss_checks_its_targets():
     observables = qbp.local_observables(3)
-    with pytest.raises(ValueError, match=r"targets must have shape \(..., 9\), one for each of observables, got \(8,\)"):
+    with pytest.raises(
+        ValueError, match=r"targets must have shape \(..., 9\), one .* observables, got \(8,\)"
+    ):
         local_loss(CIRCUIT, torch.zeros(12), observables, torch.zeros(8))
     with pytest.raises(ValueError, match="targets must be finite"):
         local_loss(CIRCUIT, torch.zeros(12), observables, torch.full((9,), torch.nan))
