@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import takes
 from qbp._checks import option
 from qbp.convex import NORMS, SWITCHING, gradient_metrics, gradient_norm, should_switch
 from qbp.optimizers import OPTIMIZERS
-from qbp.problem import History, Problem, Recorder
+from qbp.problem import History, Problem, Recorder, gradients
 from qbp.refinement import anneal_blend, anneal_oscillation, oscillatory_regularizer, refinement_loss
 
 
@@ -52,6 +53,7 @@ class TwoStageConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        _checks.plain(self)
         if self.weight_decay is None:
             object.__setattr__(self, "weight_decay", 0.01 if self.optimizer == "adamw" else 0.0)
         for name in ("steps", "stage_1_steps", "stage_1_cap"):
@@ -80,6 +82,7 @@ CHOICES = {
 }
 
 
+@takes(theta0="... n+")
 def two_stage(
     problem: Problem, config: TwoStageConfig, theta0: Tensor, *, phi: Tensor | float = 0.0
 ) -> tuple[Tensor, History]:
@@ -96,16 +99,17 @@ def two_stage(
         diverges stands still at its last finite point and is marked; the others go on.
 
     Raises:
-        TypeError, ValueError: `theta0` is no real tensor or holds NaN; `phi` does not broadcast to it.
+        TypeError, ValueError: `theta0` is no real tensor or holds NaN; `phi` is not finite or does not
+            broadcast to it.
     """
-    _checks.theta(theta0, (0, *getattr(theta0, "shape", ()))[-1], "theta0")
-    if isinstance(phi, Tensor):
-        if torch.broadcast_shapes(phi.shape, theta0.shape) != theta0.shape:
-            raise ValueError(f"phi must broadcast to theta0 {tuple(theta0.shape)}, got {tuple(phi.shape)}")
-        _checks.finite("phi", phi)
-        phi = phi.to(theta0)  # a float64 phase would carry a float32 run along
-    with _checks.trusted():
-        return algorithm(problem, config, theta0, phi)
+    _checks.finite("theta0", theta0)
+    _checks.phases(phi, theta0, "theta0")
+    with gradients():
+        theta0 = theta0.clone()  # of a tensor of inference mode no derivative is taken
+        if isinstance(phi, Tensor):
+            phi = phi.to(theta0, copy=True)  # a float64 phase would carry a float32 run along
+        with _checks.trusted():
+            return algorithm(problem, config, theta0, phi)
 
 
 # fmt: off

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import takes
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
@@ -21,6 +22,7 @@ SWITCHING = ("steps", "threshold", "plateau", "threshold-or-plateau")
 NORMS = ("paper", "rms", "mean-square")
 
 
+@takes(theta="... circuit.n_params", targets="numbers ... m")
 def local_loss(
     circuit: "Circuit", theta: Tensor, observables: Sequence["Observable"], targets: Tensor
 ) -> Tensor:
@@ -46,12 +48,17 @@ def local_loss(
         >>> local_loss(circuit, torch.zeros(1), local_observables(1, "Z"), torch.tensor([-1.0]))
         tensor(4.)
     """
-    if targets.ndim == 0 or targets.shape[-1] != len(observables):
-        raise ValueError(f"targets must have shape (..., {len(observables)}), got {tuple(targets.shape)}")
+    observables = tuple(observables)
+    if targets.shape[-1] != len(observables):
+        raise ValueError(
+            f"targets must have shape (..., {len(observables)}), one for each of observables, got "
+            f"{tuple(targets.shape)}"
+        )
     _checks.finite("targets", targets)
     return (circuit.expectations(theta, observables) - targets).square().sum(-1)
 
 
+@takes("features targets", features="... samples n", targets="... samples m")
 def ridge(features: Tensor, targets: Tensor, strength: float) -> Tensor:
     r"""Solve min_w ||Phi w - y||^2 + strength ||w||^2  (eq. 2), with a constant column appended to Phi.
 
@@ -74,9 +81,6 @@ def ridge(features: Tensor, targets: Tensor, strength: float) -> Tensor:
         tensor([1., 1.])
     """
     strength = _checks.number("strength", strength, low=0.0, strict=True)
-    if min(features.ndim, targets.ndim) < 2 or features.shape[-2] != targets.shape[-2]:
-        shapes = f"features {tuple(features.shape)} and targets {tuple(targets.shape)}"
-        raise ValueError(f"ridge takes (..., samples, columns) with the same samples, got {shapes}")
     phi = _with_constant(features)
     k, batch = phi.shape[-1], torch.broadcast_shapes(phi.shape[:-2], targets.shape[:-2])
     damping = strength**0.5 * torch.eye(k, dtype=phi.dtype, device=phi.device).expand(*batch, k, k)
@@ -86,6 +90,7 @@ def ridge(features: Tensor, targets: Tensor, strength: float) -> Tensor:
     return torch.linalg.solve_triangular(r, q.mT @ padded, upper=True)
 
 
+@takes(features="... samples n")
 def ridge_hessian(features: Tensor, strength: float) -> Tensor:
     """Return the second derivatives of eq. 2 in w, 2 (Phi^T Phi + strength I), the same at every w.
 
@@ -110,6 +115,7 @@ def _with_constant(features: Tensor) -> Tensor:
     return torch.cat([features, features.new_ones(*features.shape[:-1], 1)], dim=-1)
 
 
+@takes(a="... n", b="... n")
 def midpoint_gap(function: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
     """Return f((a + b) / 2) - (f(a) + f(b)) / 2: a convex f has it at or below 0 for every pair of points.
 
@@ -123,9 +129,11 @@ def midpoint_gap(function: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> 
         >>> midpoint_gap(lambda x: x.square().sum(-1), torch.tensor([-1.0]), torch.tensor([1.0]))
         tensor(-1.)
     """
-    return function((a + b) / 2) - (function(a) + function(b)) / 2
+    middle, *ends = (_checks.per_run("function", function(point), point) for point in ((a + b) / 2, a, b))
+    return middle - sum(ends) / 2
 
 
+@takes(grad="... n")
 def gradient_norm(grad: Tensor, norm: str = "paper") -> Tensor:
     """Return the size of a gradient per parameter, the left side of eq. 3.
 
@@ -146,6 +154,7 @@ def gradient_norm(grad: Tensor, norm: str = "paper") -> Tensor:
     return {"paper": size / dim, "rms": size / dim**0.5, "mean-square": size**2 / dim}[norm]
 
 
+@takes(grad="... n+")
 def gradient_metrics(grad: Tensor) -> dict[str, Tensor]:
     """Return what histories keep of a gradient (..., n_params): `grad_norm`, `grad_rms`
     (:func:`gradient_norm`) and `grad_var`.
@@ -157,6 +166,7 @@ def gradient_metrics(grad: Tensor) -> dict[str, Tensor]:
     return {"grad_norm": gradient_norm(grad), "grad_rms": gradient_norm(grad, "rms"), "grad_var": variance}
 
 
+@takes(norms="... t+")
 def should_switch(
     norms: Tensor,
     *,
@@ -196,6 +206,8 @@ def should_switch(
     if "threshold" in rule and tau_g is None:
         raise ValueError(f"tau_g must be a number under the rule {rule!r}, got None")
     _checks.integer("window", window)
+    _checks.integer("steps", steps, low=0)
+    _checks.integer("cap", cap, low=0)
     step = norms.shape[-1] - 1
     over = torch.full_like(norms[..., -1], step >= (steps if rule == "steps" else cap), dtype=torch.bool)
     if "threshold" in rule:
@@ -206,6 +218,7 @@ def should_switch(
     return over
 
 
+@takes(norms="... t+")
 def exit_step(norms: Tensor, **rule: Any) -> Tensor:
     """Return the step at which a rule ends Stage 1 on a recorded history of gradient norms  (eq. 3).
 
@@ -220,6 +233,7 @@ def exit_step(norms: Tensor, **rule: Any) -> Tensor:
         >>> exit_step(torch.tensor([0.1, 0.2, 0.5]), rule="threshold", tau_g=0.2, steps=100, cap=100)
         tensor(1.)
     """
+    _checks.readable("norms", norms)
     found = torch.full_like(norms[..., 0], torch.inf)
     for step in range(norms.shape[-1]):
         over = should_switch(norms[..., : step + 1], **rule)
@@ -229,6 +243,8 @@ def exit_step(norms: Tensor, **rule: Any) -> Tensor:
     return found
 
 
+@takes(norms="starts+")
 def default_threshold(norms: Tensor) -> float:
     """Return tau_g where the paper gives none: half the median of the norms at random starts, (starts,)."""
+    _checks.readable("norms", norms)
     return float(norms.quantile(0.5)) / 2  # Tensor.median takes the lower of two middle values

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from qbp._arguments import takes
+
 
 class Moments(NamedTuple):
     """State of Adam: steps taken (..., 1), running mean and mean square of the gradient (..., n_params)."""
@@ -20,6 +22,7 @@ class Moments(NamedTuple):
     square: Tensor
 
 
+@takes(theta="... n", grad="... n", lr="...", active="mask ...")
 def gradient_descent(
     theta: Tensor, grad: Tensor, state: None, *, lr: Tensor, active: Tensor, weight_decay: float = 0.0
 ) -> tuple[Tensor, None]:
@@ -44,6 +47,7 @@ def gradient_descent(
     return theta - rate * (_quiet(grad, active) + weight_decay * theta), None
 
 
+@takes(theta="... n", grad="... n", lr="...", active="mask ...")
 def adam(
     theta: Tensor,
     grad: Tensor,
@@ -81,6 +85,7 @@ def adam(
     return theta * (1 - rate * weight_decay) - step, Moments(count, mean, square)
 
 
+@takes(theta="... n", grad="... n", lr="...", active="mask ...")
 def heavy_ball(
     theta: Tensor,
     grad: Tensor,

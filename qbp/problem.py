@@ -1,16 +1,28 @@
 """Problem and history: what every method is given, and what it gives back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from qbp import _checks
+from qbp._arguments import takes
 
+
+@takes(theta="... n")
 def no_loss(theta: Tensor, batch: Any) -> Tensor:
     """Return zero, (...): a term that a problem does not have."""
     return 0 * theta.sum(-1)
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Let autograd follow what is computed inside, whatever was switched off around: training needs it."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,12 @@ class Problem:
     evaluate: Callable[[Tensor], dict[str, Tensor]] = lambda theta: {}
     both: Callable[[Tensor, Any, bool, bool], tuple[Tensor, Tensor]] | None = None
 
+    def __post_init__(self) -> None:
+        """Check that every field is a function."""
+        for name, function in vars(self).items():
+            if not callable(function) and (name, function) != ("both", None):
+                raise TypeError(f"{name} must be a function, got {_checks.kind_of(function)}")
+
     def losses(
         self, theta: Tensor, batch: Any, *, task: bool = True, convex: bool = True
     ) -> tuple[Tensor, Tensor]:
@@ -46,9 +64,11 @@ class Problem:
                 for the record.
         """
         if self.both is not None:
-            return self.both(theta, batch, task, convex)
-        local = self.convex(theta, batch)  # first, as in Algorithm 1: the order decides the last digit
-        return self.energy(theta, batch), local
+            measured, local = self.both(theta, batch, task, convex)
+        else:
+            local = self.convex(theta, batch)  # first, as in Algorithm 1: the order decides the last digit
+            measured = self.energy(theta, batch)
+        return _checks.per_run("energy", measured, theta), _checks.per_run("convex", local, theta)
 
 
 @dataclass(frozen=True)

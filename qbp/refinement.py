@@ -5,9 +5,13 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import takes
 
 
-def refinement_loss(energy: Tensor, convex: Tensor, oscillation: Tensor, lam: Tensor, beta: Tensor) -> Tensor:
+@takes(energy="...", convex="...", oscillation="...", lam="...", beta="...")
+def refinement_loss(
+    energy: Tensor, convex: Tensor, oscillation: Tensor, lam: Tensor | float, beta: Tensor | float
+) -> Tensor:
     r"""Refinement loss (1 - lam) <H> + lam L_convex + beta R_osc  (eq. 4).
 
     At lam = 1, beta = 0 it is the loss of Stage 1.
@@ -29,6 +33,7 @@ def refinement_loss(energy: Tensor, convex: Tensor, oscillation: Tensor, lam: Te
     return (1 - lam) * energy + lam * convex + beta * oscillation
 
 
+@takes(theta="... n")
 def oscillatory_regularizer(theta: Tensor, *, omega: float, phi: Tensor | float = 0.0) -> Tensor:
     r"""Structured oscillation R_osc = mean_j sin(omega theta_j + phi_j)  (eq. 5).
 
@@ -43,16 +48,18 @@ def oscillatory_regularizer(theta: Tensor, *, omega: float, phi: Tensor | float 
         Real, (...), in [-1, 1]; differentiable in `theta`.
 
     Raises:
-        ValueError: `omega` is not finite.
+        ValueError: `omega` or `phi` is not finite, or `phi` does not broadcast.
 
     Example:
         >>> oscillatory_regularizer(torch.full((2, 3), torch.pi / 8), omega=4.0)
         tensor([1., 1.])
     """
     _checks.number("omega", omega)
+    _checks.phases(phi, theta)
     return torch.sin(omega * theta + phi).mean(-1)
 
 
+@takes()
 def anneal_blend(lam: Tensor, decay: float = 0.98) -> Tensor:
     r"""Anneal the blend, lam <- max(0, decay lam)  (eq. 6).
 
@@ -65,6 +72,7 @@ def anneal_blend(lam: Tensor, decay: float = 0.98) -> Tensor:
     return torch.clamp(lam * decay, min=0)
 
 
+@takes()
 def anneal_oscillation(beta: Tensor, decay: float = 0.99) -> Tensor:
     r"""Anneal the oscillation, beta <- decay beta  (eq. 7).
 

@@ -109,9 +109,9 @@ def test_import_qbp_loads_nothing_heavy():
     assert {name for name in found if name.startswith("qbp")} == {"qbp"}
 
 
-def test_algorithm_1_is_six_modules():
+def test_algorithm_1_is_seven_modules():
     found = {name for name in loaded("import qbp.algorithm_1") if name.startswith("qbp.")}
-    method = ["_checks", "algorithm_1", "convex", "optimizers", "problem", "refinement"]
+    method = ["_arguments", "_checks", "algorithm_1", "convex", "optimizers", "problem", "refinement"]
     assert found == {f"qbp.{name}" for name in method}
 
 

@@ -7,6 +7,7 @@ The claims are in claims.toml (:mod:`qbp.audit.sentences`), measures in :mod:`qb
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,11 +193,16 @@ def select(ids: Iterable[str]) -> list[Claim]:
         ValueError: there is none with an id.
     """
     known = {claim.id: claim for claim in CLAIMS}
+    ids = list(dict.fromkeys(ids))
     for id in ids:
         if id not in known:
-            close = [name for name in known if id in name]
+            close = [name for name in known if _bare(id) in _bare(name)] or get_close_matches(id, known, 3)
             raise ValueError(f"id must be one of those in `qbp claims --json`, got {id!r}" + _like(close))
     return [known[id] for id in ids]
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def _like(names: list[str]) -> str:

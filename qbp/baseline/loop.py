@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import takes
 from qbp._checks import option
 from qbp.baseline import waves
 from qbp.baseline.packets import gaussian, normalized, split_step, wave_numbers
 from qbp.baseline.waves import WaveConfig
 from qbp.convex import gradient_metrics
-from qbp.problem import History, Problem, Recorder
+from qbp.problem import History, Problem, Recorder, gradients
 
 if TYPE_CHECKING:
     from qbp.perceptrons.mlp import MLP
@@ -47,6 +48,7 @@ class SellierConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        _checks.plain(self)
         _checks.integer("steps", self.steps, low=0)
         for name in ("record_every", "points", "substeps"):
             _checks.integer(name, getattr(self, name))
@@ -55,16 +57,19 @@ class SellierConfig:
             _checks.number(name, getattr(self, name), low=0)
 
 
+@takes()
 def grid(config: SellierConfig, like: Tensor) -> Tensor:
     """Return the positions x from 0 to box, (points,), with the dtype and device of `like`."""
     return torch.linspace(0.0, config.box, config.points, dtype=like.dtype, device=like.device)
 
 
+@takes()
 def packet(config: SellierConfig, like: Tensor) -> Tensor:
     """Return the normalized Gaussian at the centre of the box, width box / 5, complex, (points,)."""
     return gaussian(grid(config, like), config.box / 2, config.box / 5)
 
 
+@takes(psi="complex ... config.points", slope="...")
 def evolve_packet(psi: Tensor, slope: Tensor, config: SellierConfig) -> Tensor:
     """Evolve packets for one training step by split-step Fourier in the potential force * slope * x.
 
@@ -88,12 +93,14 @@ def evolve_packet(psi: Tensor, slope: Tensor, config: SellierConfig) -> Tensor:
     return psi
 
 
+@takes(psi="complex ... config.points")
 def mean_position(psi: Tensor, config: SellierConfig) -> Tensor:
     """Return <x> of packets (..., points): real, (...), in [0, box]."""
     density = psi.abs().square()
     return (density * grid(config, density)).sum(-1)
 
 
+@takes(psi="complex ... 4 config.points")
 def collapsed(psi: Tensor, model: "MLP", config: SellierConfig) -> Tensor:
     """Return the weights that packets (..., 4, points) stand for: one number per tensor, (..., n_params)."""
     weights = (mean_position(psi, config) / config.box - 0.5) * 2 * config.reach
@@ -103,17 +110,20 @@ def collapsed(psi: Tensor, model: "MLP", config: SellierConfig) -> Tensor:
     )
 
 
+@takes(theta="... model.n_params")
 def start(theta: Tensor, config: SellierConfig, model: "MLP") -> Tensor:
     """Return one packet per weight tensor, the same for all runs and starts: (..., 4, points)."""
     return packet(config, theta).expand(*theta.shape[:-1], len(model.sizes), config.points)
 
 
+@takes(psi="complex ... 4 config.points", grad="... model.n_params")
 def advance(psi: Tensor, grad: Tensor, config: SellierConfig, model: "MLP") -> Tensor:
     """Evolve the packets by the mean gradient of each tensor: (..., 4, points)."""
     slope = torch.stack([g.mean(-1) for g in grad.split(model.sizes, -1)], -1)
     return evolve_packet(psi, slope, config)
 
 
+@takes(theta0="... model.n_params")
 def sellier(
     problem: Problem, config: WaveConfig | SellierConfig, theta0: Tensor, *, model: "MLP"
 ) -> tuple[Tensor, History]:
@@ -132,7 +142,15 @@ def sellier(
     Raises:
         TypeError, ValueError: `theta0` has another length, holds NaN, or lies outside the box of the waves.
     """
-    _checks.theta(theta0, model.n_params, "theta0")
+    _checks.finite("theta0", theta0)
+    with gradients():
+        return _trained(problem, config, theta0.clone(), model)
+
+
+def _trained(
+    problem: Problem, config: WaveConfig | SellierConfig, theta0: Tensor, model: "MLP"
+) -> tuple[Tensor, History]:
+    """Train as :func:`sellier` says, which checks the arguments first."""
     described = isinstance(config, WaveConfig)
     theta = last = theta0.detach()
     state = waves.start(theta, config) if described else start(theta, config, model)  # type: ignore[arg-type]  # its class said which

@@ -38,6 +38,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import takes
 from qbp._checks import option
 from qbp.baseline.packets import (
     TIMES,
@@ -82,6 +83,7 @@ class WaveConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        _checks.plain(self)
         _checks.choice("form", self.form, FORMS)
         _checks.choice("time", self.time, TIMES)
         _checks.integer("steps", self.steps, low=0)
@@ -94,17 +96,24 @@ class WaveConfig:
         _checks.number("kappa", self.kappa)
 
     @property
+    def cells(self) -> int:
+        """Complex numbers of state that each weight takes."""
+        return self.points if self.form == "wave" else 2
+
+    @property
     def floats_per_weight(self) -> int:
         """Real numbers of state that each weight takes."""
-        return 2 * self.points if self.form == "wave" else 4
+        return 2 * self.cells
 
 
+@takes(theta="... n+")
 def start(theta: Tensor, c: WaveConfig) -> Tensor:
     """Return the packets centred on weights (..., n): complex, (..., n, points), or (..., n, 2) for the
     closure."""
     if c.form == "closure":
         pair = torch.stack([theta, torch.full_like(theta, c.width**2)], -1)
         return torch.complex(pair, torch.zeros_like(pair))
+    _checks.finite("theta", theta)
     if _checks.has_values(theta):
         need = theta.abs().max().item() + 3 * c.width / math.sqrt(2)
         if need > c.reach:
@@ -112,6 +121,7 @@ def start(theta: Tensor, c: WaveConfig) -> Tensor:
     return gaussian(_grid(theta, c), theta.unsqueeze(-1), c.width)
 
 
+@takes(state="complex ... model.n_params c.cells", theta="... model.n_params", grad="... model.n_params")
 def advance(state: Tensor, theta: Tensor, grad: Tensor, c: WaveConfig, model: "MLP") -> Tensor:
     """Move packets through one training step.
 
@@ -165,6 +175,7 @@ def _mean_hartree(mean: Tensor, variance: Tensor, model: "MLP") -> tuple[Tensor,
     return -away / total * n, (away.square() / total - 1) / total * n
 
 
+@takes(state="complex ... c.cells")
 def read(state: Tensor, c: WaveConfig) -> Tensor:
     """Return the weights that packets stand for, their mean positions, (..., n)."""
     if c.form == "closure":
@@ -172,6 +183,7 @@ def read(state: Tensor, c: WaveConfig) -> Tensor:
     return mean_value(density(state), _grid(state.real, c))
 
 
+@takes(state="complex ... n+ c.cells")
 def metrics(state: Tensor, c: WaveConfig) -> dict[str, Tensor]:
     """Return `spread`, the mean standard deviation of the packets, (...); of waves also `edge`, the largest
     probability of one to be in the outer eighth of the box."""

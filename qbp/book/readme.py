@@ -1,8 +1,9 @@
-"""Computed parts of README.md (claims, headline figure, line counts), and the page book/api.md."""
+"""Computed parts of README.md (findings, claims, headline figure, folders), and the page book/api.md."""
 
 import ast
 import io
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qbp.audit import claims
@@ -14,6 +15,18 @@ from qbp.results.store import ROOT
 BLOCK = r"(?s)<!-- \w+ -->\n(.*?)<!-- /\w+ -->"  # what is computed in README
 MEASURED = r"(<!-- claim ([\w-]+) -->)[^<]*(<!-- /claim -->)"  # in a sentence: what a claim is measured at
 CORE = ("", "baseline", "circuits", "perceptrons", "plateaus")  # folders; the first is `qbp` itself
+FINDINGS = """\
+- **Stage 1 by gradient descent, as the text describes it.** Against no initialization the loss ends
+  {curve-no-init-as-written} on the curve and {telecom-no-init-as-written} on telecom; on reduced MNIST the
+  validation loss is {mnist-val-loss-as-written}, where the paper has 11.5 % less.
+- **Stage 1 by ridge regression (eq. 2).** Against no initialization the loss ends {curve-ridge} on the
+  curve, and on reduced MNIST the validation loss is {mnist-val-loss-ridge}.
+- **Against Sellier's wave packets, as the text describes them.** The loss ends {curve-sellier-as-written} on
+  the curve, {telecom-sellier-as-written} on telecom and {mnist-sellier-as-written} on reduced MNIST.
+- **The released notebook.** Its losses are penalties on the weights, into which no data enter. Measured on
+  the data, the loss on the curve ends {curve-no-init-as-released} against no initialization, and
+  {curve-sellier-as-released} against Sellier."""
+READINGS = {"as-written": "As the text describes it", "as-released": "As the released notebook computes it"}
 UNSHOWN = {"qbp.circuits.kernel.loops"}  # compiled loops: a reader may skip them
 
 
@@ -44,14 +57,34 @@ def says(name: str, root: Path = ROOT) -> str:
 
 
 def line_counts(root: Path = ROOT) -> str:
-    """Return the core's modules with their lines, docstrings included, as a Markdown table."""
+    """Return the core's folders with their modules and lines, docstrings included, as a Markdown table."""
     core = [folder for folder in folders(root) if folder.partition(".")[2].partition(".")[0] in CORE]
     rows, total = [], 0
-    for name in (name for folder in core for name in modules(folder, root)):
-        path = name.replace(".", "/") + ".py"
-        count = len((root / path).read_text().splitlines())
-        rows, total = [*rows, f"| `{path}` | {says(name, root)} | {count} |"], total + count
-    return "\n".join(["| module | holds | lines |", "|---|---|---|", *rows, f"| | | {total} |"])
+    for folder in core:
+        paths = [root / (name.replace(".", "/") + ".py") for name in modules(folder, root)]
+        count = sum(len(path.read_text().splitlines()) for path in paths)
+        what = "Algorithm 1 and its stages" if folder == "qbp" else says(folder, root)
+        rows.append(f"| `{folder.replace('.', '/')}` | {what} | {len(paths)} | {count} |")
+        total += count
+    head = ["| folder | holds | modules | lines |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows, f"| | | | {total} |"])
+
+
+def findings(rows: Iterable["claims.Row"]) -> str:
+    """Return what was found in plain words, each with its number; the direction is that of the interval."""
+    return FINDINGS.format_map({row.claim.id: _direction(row) for row in rows})
+
+
+def _direction(row: "claims.Row") -> str:
+    low, high = row.found.low, row.found.high
+    word = "lower" if high < 0 else "higher" if low > 0 else "no different"
+    return f"{word} ({re.sub(r' [(]n = [0-9]+[)]$', '', we_measure(row))})"
+
+
+def by_reading(rows: Sequence["claims.Row"]) -> str:
+    """Return the claims as a table for each reading: a sentence has one number in each."""
+    parts = {text: [r for r in rows if r.claim.reading == name] for name, text in READINGS.items()}
+    return "\n\n".join(f"**{text}**\n\n{ClaimsTable(some)!r}" for text, some in parts.items())
 
 
 def api(root: Path = ROOT) -> str:
@@ -83,7 +116,8 @@ def filled(text: str, directory: Path = store.DIRECTORY) -> str:
     """Return README's text with what stands between its markers computed anew, from the tables there."""
     everything = claims.everything(directory)
     rows = [row for row in everything if row.claim.main and row.found is not None]
-    for name, block in {"claims": repr(ClaimsTable(rows)), "lines": line_counts()}.items():
+    blocks = {"findings": findings(rows), "claims": by_reading(rows), "lines": line_counts()}
+    for name, block in blocks.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         text, found = re.subn(pattern, lambda m, b=block: m[1] + b + "\n" + m[2], text, flags=re.DOTALL)
         if found != 1:

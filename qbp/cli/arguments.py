@@ -1,56 +1,22 @@
 """Arguments of each command of `qbp`: a function per command, its options built from the fields of the
-configurations.  :mod:`qbp.cli.commands` has what the commands do."""
+configurations.  :mod:`qbp.cli.commands` has what the commands do.
 
-import argparse
+Nothing here loads torch until a command that has configurations is parsed: `qbp --help` is quick.
+"""
+
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
-from difflib import get_close_matches
 from functools import partial
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 from qbp import __version__
-from qbp.algorithm_1 import TwoStageConfig
-from qbp.baseline.loop import SellierConfig
-from qbp.baseline.waves import WaveConfig
-from qbp.experiments import circuits, registry, regression
-from qbp.experiments.perceptrons import EXPERIMENTS, METHODS, Algorithm, Experiment
-from qbp.studies.variance_studies import Study
+from qbp.cli.parser import Parser, named
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
-ALGORITHMS: dict[str, type[Algorithm]] = {
-    "Algorithm 1": TwoStageConfig,
-    "Sellier, as described": WaveConfig,
-    "Sellier, as released": SellierConfig,
-}
 VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
 NAMED = {"mnist": "DIR", "rotations": "A,B", "qubits": "N-M", "layers": "N"}  # where words say more
 JSON = "print one JSON object to standard output and nothing else"
 Command = Callable[..., "Parser"]  # `_command` of one name
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that refuses bad input in one line, and keeps the lines of its examples."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, formatter_class=_Help, **options)
-
-    def parse_known_args(self, *args: Any, **options: Any) -> tuple[argparse.Namespace, list[str]]:
-        """Parse, and refuse what is not known here, where the command and its options are at hand."""
-        found, unknown = super().parse_known_args(*args, **options)
-        if unknown:
-            near = get_close_matches(unknown[0], self._option_string_actions, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-        return found, unknown
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2 and one line."""
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-class _Help(argparse.HelpFormatter):
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 def parser() -> Parser:
@@ -62,7 +28,7 @@ def parser() -> Parser:
         "one line; 130, interrupted, and what was finished is kept.  `qbp COMMAND --help` has examples.",
     )
     whole.add_argument("--version", action="version", version=f"qbp {__version__}")
-    commands = whole.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
+    commands = whole.add_subparsers(dest="name", metavar="COMMAND", parser_class=Parser)
     for add in (_run, _variance, _claims, _terrain, _verify, _grid, _reproduce, _refresh, _readme, _info):
         add(partial(_command, commands, add.__name__.strip("_")))
     return whole
@@ -94,14 +60,25 @@ def _run(command: Command) -> None:
             "pqc --methods two-stage,no-init,mlp --seeds 5",
         ],
     )
+    own.fill = _fields_of_run
     own.usage = "%(prog)s experiment [--methods A,B] [--seeds N] [--json] [further options]"
     own.add_argument(
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
         "or another target; pqc: the regression circuit of the later notebook",
     )
+
+
+def _fields_of_run(own: Parser) -> None:
+    from qbp.algorithm_1 import TwoStageConfig
+    from qbp.baseline.loop import SellierConfig
+    from qbp.baseline.waves import WaveConfig
+    from qbp.experiments import circuits, registry, regression
+    from qbp.experiments.perceptrons import METHODS, Experiment
+
     own.add_argument(
         "--methods",
+        type=named,
         metavar="A,B",
         default="two-stage,no-init",
         help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
@@ -109,7 +86,12 @@ def _run(command: Command) -> None:
     )
     shown = _fields(own, Experiment)
     released = {f.name: f.default for f in fields(SellierConfig)}
-    for title, kind in ALGORITHMS.items():  # a name that two share is one option; help shows both defaults
+    algorithms = {
+        "Algorithm 1": TwoStageConfig,
+        "Sellier, as described": WaveConfig,
+        "Sellier, as released": SellierConfig,
+    }
+    for title, kind in algorithms.items():  # a name that two share is one option; help shows both defaults
         shown |= _fields(own.add_argument_group(title), kind, shown, released)
     shown |= {f.name: getattr(TwoStageConfig(), f.name) for f in fields(TwoStageConfig)}
     shown |= {f.name: getattr(Experiment("curve"), f.name) for f in fields(Experiment)}
@@ -132,9 +114,15 @@ def _variance(command: Command) -> None:
             "--qubits 1000 --layers 10 --observable tfim",
         ],
     )
-    _fields(own, Study)
-    own.add_argument("--plot", metavar="FILE", help="also draw it, into a .svg or .png file")
+    own.fill = _fields_of_variance
+    own.add_argument("--plot", type=named, metavar="FILE", help="also draw it, into a .svg or .png file")
     _switch(own, "--json", JSON)
+
+
+def _fields_of_variance(own: Parser) -> None:
+    from qbp.studies.variance_studies import Study
+
+    _fields(own, Study)
 
 
 def _claims(command: Command) -> None:
@@ -162,7 +150,7 @@ def _terrain(command: Command) -> None:
         "Of two-stage and no-init, at the start, where Stage 1 ends, and after the last step.",
         ["curve --seeds 5", "mnist --json > terrain.json"],
     )
-    own.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
+    own.add_argument("experiment", help="one of curve, telecom, mnist")
     _number(own, "--seeds", "number of runs", 20)
     _number(own, "--seed", "seed of the first run", 0)
     _number(own, "--steps", "training steps", 500)
@@ -179,7 +167,9 @@ def _verify(command: Command) -> None:
     )
     _number(own, "--rows", "rows to compute again", 20)
     _number(own, "--seed", "seed of the sample (default: drawn, and printed)")
-    own.add_argument("--tables", metavar="A,B", help="tables to check (default all, and what pages print)")
+    own.add_argument(
+        "--tables", type=named, metavar="A,B", help="tables to check (default all, and what pages print)"
+    )
     _folder(own, "--results", "folder of the tables (default the committed ones)")
     _switch(own, "--skip-recompute", "check what is stored, compute nothing")
     _switch(own, "--allow-older", "name tables that other code has made, but let them pass")
@@ -248,7 +238,7 @@ def _valued(to: Any, name: str, text: str, default: Any = None, **options: Any) 
 
 
 _number = partial(_valued, type=int, metavar="N")
-_folder = partial(_valued, metavar="DIR")
+_folder = partial(_valued, type=named, metavar="DIR")
 _profile = partial(_valued, choices=("quick", "paper"))
 
 
@@ -262,7 +252,7 @@ def _fields(
         text = f.metadata["help"].removeprefix(f"{getattr(to, 'title', '')}: ")  # its group says it
         to.add_argument(
             option(f.name),
-            type=kind,
+            type=named if kind is str else kind,
             default=None,
             metavar=NAMED.get(f.name, VALUES[kind]) if kind is str else VALUES[kind],
             help=(text + _default(f, (released or {}).get(f.name, f.default))).replace("%", "%%"),

@@ -16,23 +16,17 @@ from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.registry import run
 from qbp.experiments.result import Result, resolve_device
+from qbp.experiments.runner import check_cost
 from qbp.studies.variance_studies import Row, Study, rows
-
-# Of a circuit that is trained: a state of 20 qubits takes 16 MB, and the exact lowest energy that errors are
-# measured from about 7 GB.
-MOST_QUBITS = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line, of a command; :func:`qbp.cli.entry.main` is for all."""
+    return execute(arguments.parser().parse_args(argv))
 
-    Args:
-        argv: arguments, by default those of the process.
 
-    Returns:
-        Exit status: 0; 1 a check ran and found a mismatch; 2 bad input; 130 interrupted.
-    """
-    args = arguments.parser().parse_args(argv)
+def execute(args: argparse.Namespace) -> int:
+    """Run a parsed command; return its exit status."""
     try:
         status = COMMANDS[args.name](args)
         sys.stdout.flush()
@@ -41,12 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"qbp {args.name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # as in `qbp run ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.drop()
         return 0
     except Exception as error:
         if (said := output.in_words(error)) is None:
             raise  # a mistake of ours: whoever reports it needs to see where
         print(f"qbp {args.name}: error: {said}", file=sys.stderr)
+        output.drop()
         return 2
 
 
@@ -72,11 +67,7 @@ def _takes(config: type) -> tuple[set[str], set[str]]:
 def _run(args: argparse.Namespace) -> int:
     configs = _configs(args)
     resolve_device(configs[0].device)
-    if getattr(configs[0], "qubits", 0) > MOST_QUBITS:
-        raise ValueError(
-            f"qubits must be at most {MOST_QUBITS} to train on state vectors, got {configs[0].qubits}; "
-            "`qbp variance` takes a thousand"
-        )
+    output.announce(sum(check_cost(config)[0] for config in configs))
     if isinstance(configs[0], Experiment):
         load_data(configs[0])  # a folder that is not there shows before the first step
     if args.save:
@@ -112,8 +103,8 @@ def _grid(args: argparse.Namespace) -> int:
 
     _checks.integer("jobs", args.jobs)
     known = gridded()
-    if unknown := [name for name in args.tables if name not in known]:
-        raise ValueError(f"TABLE must be one of {', '.join(known)}, got {unknown[0]!r}")
+    for name in args.tables:
+        _checks.choice("TABLE", name, known)
     chosen = {name: known[name] for name in args.tables or known}
     chosen = at_profile(chosen, args.profile, args.seeds)
     if args.list:
@@ -172,6 +163,8 @@ def _claims(args: argparse.Namespace) -> int:
     from qbp.audit import claims
     from qbp.book.tables.claims import ClaimsTable
 
+    if args.seeds is not None and not args.rerun:
+        raise ValueError(f"--seeds is an option of --rerun, got {args.seeds} without it")
     chosen = claims.select(args.ids)
     if args.rerun:
         if not chosen:
@@ -201,7 +194,7 @@ def _verify(args: argparse.Namespace) -> int:
 
         report = verify(
             Path(args.results) if args.results else DIRECTORY,
-            tables=args.tables.split(",") if args.tables is not None else None,
+            tables=list(dict.fromkeys(args.tables.split(","))) if args.tables is not None else None,
             rows=0 if args.skip_recompute else args.rows,
             seed=args.seed,
             allow_older=args.allow_older,
@@ -228,7 +221,7 @@ def _reproduce(args: argparse.Namespace) -> int:
 def _refresh(args: argparse.Namespace) -> int:
     from qbp.book.run import refresh
 
-    refresh(names=args.chapters)
+    refresh(names=list(dict.fromkeys(args.chapters)))
     return 0
 
 
@@ -288,6 +281,3 @@ COMMANDS = {
     "readme": _readme,
     "info": _info,
 }
-
-if __name__ == "__main__":
-    sys.exit(main())

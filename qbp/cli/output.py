@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,15 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 from qbp._files import printable
 from qbp.cli.arguments import option
-from qbp.experiments import registry
-from qbp.experiments.perceptrons import Experiment
-from qbp.experiments.result import Result
-from qbp.studies.variance_studies import Row, decay
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from qbp.experiments.result import Result
+    from qbp.studies.variance_studies import Row
+
+LONG = 600  # seconds of work that are announced
 TABLES = {"as-written": "", "as-released": "-as-released"}
+
+
+def open_streams() -> None:
+    """Open standard output and error where the process has none, as after `>&-`: what is said is lost."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
+
+
+def drop() -> None:
+    """Flush standard output, or lose what it does not take: a closed pipe, a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def announce(seconds: float) -> None:
+    """Say on standard error what work takes, where that is long."""
+    if seconds >= LONG:
+        unit, size = next(
+            (u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60)) if seconds >= s
+        )
+        print(f"qbp: about {seconds / size:.1f} {unit} of work on one core", file=sys.stderr)
 
 
 def show(args: argparse.Namespace, of_json: Callable[[], Any], for_reader: Callable[[], object]) -> None:
@@ -45,10 +70,13 @@ def in_words(error: Exception) -> str | None:
         return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
     if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
         return printable(f"{error.strerror or text}: {error.filename}") if error.filename else text
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        where = "use .venv/bin/qbp after `make install`, or run `pip install .` in a checkout"
+        return f"the package {error.name.split('.')[0]} is not installed for {sys.executable}: {where}"
     return text if isinstance(error, ValueError | TypeError | ModuleNotFoundError) else None
 
 
-def report(args: argparse.Namespace, results: dict[str, Result], *, partial: bool = False) -> None:
+def report(args: argparse.Namespace, results: dict[str, "Result"], *, partial: bool = False) -> None:
     """Print what `qbp run` has found, and save it where it is asked for.
 
     Args:
@@ -67,8 +95,9 @@ def report(args: argparse.Namespace, results: dict[str, Result], *, partial: boo
         _save(args, results, "-partial" if partial else "")
 
 
-def _table(results: dict[str, Result]) -> str:
+def _table(results: dict[str, "Result"]) -> str:
     from qbp.book.tables.results import summary
+    from qbp.experiments import registry
 
     first = next(iter(results.values()))
     c = first.config
@@ -80,7 +109,9 @@ def _table(results: dict[str, Result]) -> str:
     return f"{head}\n{summary(results, shown).to_string()}\n{end}"
 
 
-def _save(args: argparse.Namespace, results: dict[str, Result], suffix: str) -> None:
+def _save(args: argparse.Namespace, results: dict[str, "Result"], suffix: str) -> None:
+    from qbp.experiments import registry
+    from qbp.experiments.perceptrons import Experiment
     from qbp.results.store import save
 
     c = next(iter(results.values())).config
@@ -101,22 +132,23 @@ def _is_option(name: str, value: Any) -> bool:
     return value not in (None, False) and name not in ("name", "command", "experiment", "json")
 
 
-def print_row(row: Row, *, head: bool) -> None:
+def print_row(row: "Row", *, head: bool) -> None:
     """Print a row of `qbp variance` as it is done, the first one under the head of the table."""
     from qbp.book.tables.results import VARIANCE_HEAD, variance_line
 
     print(*[VARIANCE_HEAD] if head else [], variance_line(row), sep="\n", flush=True)
 
 
-def print_decay(args: argparse.Namespace, table: Sequence[Row]) -> None:
+def print_decay(args: argparse.Namespace, table: "Sequence[Row]") -> None:
     """Print what follows the rows of `qbp variance`: the fitted decay, or all as one JSON object."""
     from qbp.book.tables.results import decay_words, variance_json
+    from qbp.studies.variance_studies import decay
 
     show(args, lambda: variance_json(table), lambda: decay_words(decay(table)))
 
 
-def report_terrain(args: argparse.Namespace, found: dict[str, Result]) -> None:
-    """Print what `qbp terrain` has found, and save it where that is asked for."""
+def report_terrain(args: argparse.Namespace, found: dict[str, "Result"]) -> None:
+    """Print what `qbp terrain` has found, saved before where that is asked for."""
     from qbp.book.tables.results import run_json, terrain_table
     from qbp.results import store
 

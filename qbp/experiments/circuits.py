@@ -35,6 +35,10 @@ METHODS = {"two-stage": Recipe(), "no-init": Recipe(TASK_ALONE)}
 PAULIS = ("X", "Y", "Z", "XY", "XZ", "YZ", "XYZ")
 CHANNELS = {"depolarizing": depolarizing, "damping": amplitude_damping}
 
+# A state of 20 qubits takes 16 MB, and the exact lowest energy that errors are measured from about 7 GB.
+MOST_QUBITS = 20
+MOST_LAYERS = 10_000
+
 # The step size of all methods.  Of 0.01, 0.02, 0.05, 0.1 and 0.2 on ten seeds from 1000 on, which no result
 # uses, it is the largest that serves every task (6 qubits, 6 layers, exact): 0.2 ends higher without
 # initialization on maxcut and circuit, the smaller ones end higher for both methods on tfim and random.
@@ -88,6 +92,11 @@ class CircuitExperiment(Settings):
     experiments, methods = ("vqe",), METHODS
     counts = (*Settings.counts, "qubits", "layers", "target_layers")
 
+    def cost(self) -> tuple[float, float]:
+        """Estimate seconds and bytes: of the runs, and of the states and the lowest energy of a target."""
+        state = 16.0 * (4 if self.channel else 2) ** self.qubits
+        return seconds(self), self._held(self.circuit.n_params) + 30 * state + 2**26
+
     def training(self) -> "CircuitTraining":
         """Return what trains it."""
         return CircuitTraining(self)
@@ -104,6 +113,8 @@ class CircuitExperiment(Settings):
         return None if self.channel is None else CHANNELS[self.channel](self.strength)
 
     def _check(self) -> None:
+        check_size(self.qubits, self.layers)
+        check_size(1, self.target_layers, "target_layers")
         _checks.choice("hamiltonian", self.hamiltonian, TARGETS)
         _checks.choice("frame", self.frame, FRAMES)
         if self.frame != "plain" and self.hamiltonian in STATES:
@@ -139,6 +150,17 @@ class CircuitExperiment(Settings):
                 f"the records, got {self.record_every}"
             )
         return algorithm
+
+
+def check_size(qubits: int, layers: int, name: str = "layers") -> None:
+    """Raise ValueError where a circuit is too large to be trained on state vectors."""
+    if qubits > MOST_QUBITS:
+        raise ValueError(
+            f"qubits must be at most {MOST_QUBITS} to train on state vectors, got {qubits}; "
+            "`qbp variance` takes a thousand"
+        )
+    if layers > MOST_LAYERS:
+        raise ValueError(f"{name} must be at most {MOST_LAYERS} to train on state vectors, got {layers}")
 
 
 class CircuitTraining(Training):

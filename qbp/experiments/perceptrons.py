@@ -86,6 +86,7 @@ class Task:
         where: its place in the paper.
         record_every: metrics are kept each so many steps.
         waves: own defaults of the waves.
+        sizes: inputs, outputs, training and validation samples, roughly, for an estimate of the time.
     """
 
     load: Callable[["Experiment"], "Dataset"]
@@ -93,14 +94,15 @@ class Task:
     where: str
     record_every: int = 10
     waves: Mapping[str, Any] = field(default_factory=dict)
+    sizes: tuple[int, int, int, int] = (1, 1, 1000, 1000)
 
 
 EXPERIMENTS = {
-    "curve": Task(_curve, 250, "IV.B, Fig. 1a", record_every=1),
-    "telecom": Task(_telecom, 250, "IV.C, Fig. 1b"),
-    "mnist": Task(
-        _mnist, 128, "IV.D, Fig. 1c", waves={"form": "closure"}
-    ),  # too many weights for a wave each
+    "curve": Task(_curve, 250, "IV.B, Fig. 1a", record_every=1, sizes=(1, 1, 3, 2)),
+    "telecom": Task(_telecom, 250, "IV.C, Fig. 1b", sizes=(12, 1, 1024, 256)),
+    "mnist": Task(  # too many weights for a wave each
+        _mnist, 128, "IV.D, Fig. 1c", waves={"form": "closure"}, sizes=(784, 10, 2000, 3000)
+    ),
 }
 
 
@@ -158,6 +160,12 @@ class Experiment(Settings):
         """Return what trains it."""
         return PerceptronTraining(self)
 
+    def cost(self) -> tuple[float, float]:
+        """Estimate seconds and bytes: of the runs, and of the samples that go through the layers at once."""
+        n_in, n_out, train, val = sizes(self)
+        kept = (train + val) * (n_in + n_out + 3 * self.n_hidden * self.n_layers)
+        return seconds(self), self._held(n_weights(self)) + 8.0 * (kept + 10 * n_weights(self))
+
     @property
     def recipe(self) -> Recipe:
         """The recipe of the method in this reading."""
@@ -206,6 +214,31 @@ def load_data(config: Experiment) -> "Dataset":
     """Return the data set of a configuration, float64 on the CPU."""
     data = EXPERIMENTS[config.experiment].load(config)
     return datasets.hold_out(data, config.holdout, seed=config.data_seed)
+
+
+def sizes(config: Experiment) -> tuple[int, int, int, int]:
+    """Return inputs, outputs, training and validation samples of a configuration's data, roughly."""
+    n_in, n_out, train, val = EXPERIMENTS[config.experiment].sizes
+    train, val = (config.points, config.points) if config.experiment == "curve" else (train, val)
+    return n_in, n_out, 10 * config.per_class if config.per_class else train, val
+
+
+def n_weights(config: Experiment) -> int:
+    """Return the weights of a configuration's perceptron, without building it."""
+    (n_in, n_out, *_), h = sizes(config), config.n_hidden
+    return h * (n_in + 1) + (config.n_layers - 1) * h * (h + 1) + n_out * (h + 1)
+
+
+def seconds(config: Experiment) -> float:
+    """Estimate what a configuration takes on one core of a laptop."""
+    _, _, train, val = sizes(config)
+    size, c = n_weights(config), config.algorithm
+    step = 5e-5 * (1 + config.n_layers) + 6e-8 * size * (0.5 + min(config.batch_size, train) / 32)
+    if isinstance(c, WaveConfig):
+        step += size * (2.6e-6 * c.points / 64 if c.form == "wave" else 1.1e-7)
+    units = (train + val) * config.n_hidden * config.n_layers
+    record = 2.2e-8 * units + 2e-11 * (3 * train + val) * size
+    return config.seeds * (config.steps * step + (config.steps / config.record_every + 2) * record)
 
 
 class PerceptronTraining(Training):

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from qbp.experiments import circuits, regression, runner, terrain
+from qbp import _checks
+from qbp._arguments import takes
+from qbp.experiments import circuits, perceptrons, regression, runner, terrain
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
-from qbp.experiments.settings import ALIASES, chosen_fields
+from qbp.experiments.settings import ALIASES, Settings, chosen_fields
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
-    from qbp.experiments.settings import Settings
 
 # Modules that change no number: a result is what a run leaves behind.
 APART = frozenset({"qbp.experiments.result", "qbp._threads"})
@@ -41,8 +42,7 @@ class Kind:
         apart: modules whose code no number depends on.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
-        seconds: configuration -> what it takes on one core, estimated; None for :mod:`qbp.results.grid`'s
-            own.
+        seconds: configuration -> what it takes on one core, estimated.
         metrics: what a summary shows, as far as a run has it.
         targets: {experiment: where in the paper}.
         among: runs in a batch that adds up its sums in another order than one run alone does.
@@ -64,7 +64,11 @@ class Kind:
         return tuple(f"{root.__module__}.{root.__qualname__}" for root in (self.config, self.run))
 
 
-PERCEPTRONS = Kind(Experiment, targets={name: task.where for name, task in EXPERIMENTS.items()})
+PERCEPTRONS = Kind(
+    Experiment,
+    seconds=perceptrons.seconds,
+    targets={name: task.where for name, task in EXPERIMENTS.items()},
+)
 SURVEYS = Kind(Experiment, terrain.survey, verb="terrain", records=terrain.records)
 CIRCUITS = Kind(
     circuits.CircuitExperiment,
@@ -94,11 +98,11 @@ def of(experiment: str, verb: str = "run") -> Kind:
     Raises:
         ValueError: there is none of this name.
     """
-    if experiment not in KINDS:
-        raise ValueError(f"experiment must be one of {', '.join(KINDS)}, got {experiment!r}")
+    _checks.choice("experiment", experiment, KINDS)
     return SURVEYS if verb == SURVEYS.verb else KINDS[experiment]
 
 
+@takes()
 def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
     """Return the configuration that plain data stand for, as a table stores them.
 
@@ -110,9 +114,12 @@ def configuration(plain: Mapping[str, Any], **more: Any) -> Any:
         >>> configuration({"experiment": "curve"}, seeds=3).seeds
         3
     """
-    return of(plain.get("experiment", "")).config(**plain, **more)
+    if "experiment" not in plain:
+        raise ValueError(f"plain must have an experiment, got {', '.join(map(str, plain)) or 'none'}")
+    return of(plain["experiment"]).config(**plain, **more)
 
 
+@takes()
 def configurations(
     experiment: str, methods: Iterable[str], algorithm: Any = None, **options: Any
 ) -> "list[Settings]":
@@ -156,11 +163,14 @@ def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "
         >>> run(config).final("error").shape
         (3,)
     """
-    if not hasattr(config, "experiment"):
-        raise TypeError(f"config must be a configuration such as qbp.Experiment('curve'), got {config!r}")
+    if not isinstance(config, Settings):
+        raise TypeError(
+            f"config must be a configuration such as qbp.Experiment('curve'), got {_checks.kind_of(config)}"
+        )
     return of(config.experiment, verb).run(config, progress)
 
 
+@takes()
 def compare(
     experiment: str, methods: Iterable[str], progress: Callable[[int], Any] | None = None, **options: Any
 ) -> "dict[str, Result]":

@@ -13,7 +13,8 @@ from torch import Tensor
 from qbp import _checks
 from qbp._checks import option
 from qbp.algorithm_1 import TwoStageConfig
-from qbp.experiments.regressor import CircuitRegressor, regression_data, regression_problem
+from qbp.experiments.circuits import check_size
+from qbp.experiments.regressor import N_FEATURES, CircuitRegressor, regression_data, regression_problem
 from qbp.experiments.runner import Training
 from qbp.experiments.settings import TASK_ALONE, Recipe, Settings
 from qbp.perceptrons.mlp import MLP
@@ -74,6 +75,12 @@ class RegressionExperiment(Settings):
     counts = (*Settings.counts, "batch_size", "shots")
     naturals = (*Settings.naturals, "data_seed")
 
+    def cost(self) -> tuple[float, float]:
+        """Estimate seconds and bytes: of the runs, and of the states of all samples."""
+        states = 16.0 * 2**self.qubits * (2 * N_TRAIN) * min(self.seeds, RegressionTraining.rows)
+        n_params = MLP_SHAPE.n_params + 2 * self.qubits * self.layers
+        return seconds(self), self._held(n_params) + 4 * states + 2**26
+
     def training(self) -> "RegressionTraining":
         """Return what trains it."""
         return RegressionTraining(self)
@@ -89,6 +96,8 @@ class RegressionExperiment(Settings):
         return OF_CIRCUITS if method == "mlp" else ()
 
     def _check(self) -> None:
+        _checks.integer("qubits", self.qubits, N_FEATURES)
+        check_size(self.qubits, _checks.integer("layers", self.layers))
         for name in ("spread", "penalty"):
             _checks.number(name, getattr(self, name), low=0)
         for name in ("depolarizing", "damping"):
@@ -141,4 +150,5 @@ class RegressionTraining(Training):
 
 def seconds(config: RegressionExperiment) -> float:
     """Estimate what a configuration takes on one core of a laptop."""
-    return 0.3 + config.seeds * (config.steps * 2.2e-5 * (3 + config.layers) + 1e-3)
+    larger = 2.0 ** (config.qubits - 4)  # than the notebook's circuit
+    return 0.3 + config.seeds * (config.steps * 2.2e-5 * (3 + config.layers) * larger + 1e-3)

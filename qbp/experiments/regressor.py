@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._arguments import takes
 from qbp.circuits.ansatz import HardwareEfficient
 from qbp.circuits.observables import PauliSum
 from qbp.convex import gradient_metrics
@@ -26,6 +27,7 @@ OUTPUTS = ("plain", "affine")
 N_FEATURES = 4
 
 
+@takes()
 def regression_data(seed: int = 0, n_train: int = 256, n_val: int = 128) -> Dataset:
     """Return y = sin 2x + 0.5 cos x at x uniform on [-pi, pi), as the later notebook has it.
 
@@ -37,17 +39,19 @@ def regression_data(seed: int = 0, n_train: int = 256, n_val: int = 128) -> Data
         >>> regression_data().x.shape
         torch.Size([384, 1])
     """
-    count = _checks.integer("n_train", n_train) + _checks.integer("n_val", n_val)
+    count = _checks.integer("n_train", n_train, 1, 2**38) + _checks.integer("n_val", n_val, 1, 2**38)
     x = draws.uniform([seed], "x", count, low=-math.pi, high=math.pi).mT
     index = torch.arange(count)
     return Dataset("pqc", x, target(x), index[:n_train], index[n_train:])
 
 
+@takes(x="...")
 def target(x: Tensor) -> Tensor:
     """Return sin 2x + 0.5 cos x, in the shape of x; it reaches beyond [-1, 1]."""
     return torch.sin(2 * x) + 0.5 * torch.cos(x)
 
 
+@takes(x="... samples 1")
 def features(x: Tensor) -> Tensor:
     """Return x, x**2, sin x, cos x, angles in radians: (..., samples, 1) -> (..., samples, 4).
 
@@ -79,6 +83,7 @@ class CircuitRegressor:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        _checks.plain(self)
         _checks.integer("n_layers", self.n_layers)
         _checks.integer("n_qubits", self.n_qubits, low=N_FEATURES)
         _checks.choice("output", self.output, OUTPUTS)
@@ -93,16 +98,19 @@ class CircuitRegressor:
         """Length of `theta`."""
         return self.circuit.n_params + 2 * (self.output == "affine")
 
+    @takes()
     def angles(self, theta: Tensor) -> Tensor:
         """Return the circuit's part of `theta`, (..., circuit.n_params)."""
         _checks.theta(theta, self.n_params)
         return theta[..., : self.circuit.n_params]
 
+    @takes(theta="... self.n_params", x="... samples 1")
     def readout(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return <Z_0> for each sample: theta (..., n_params), x (..., samples, 1) -> (..., samples, 1)."""
         z_0 = PauliSum({"Z" + "I" * (self.n_qubits - 1): 1.0})
         return self.circuit.expectation(self.angles(theta), z_0, inputs=features(x)).unsqueeze(-1)
 
+    @takes(theta="... self.n_params", readout="... samples 1")
     def scaled(self, theta: Tensor, readout: Tensor) -> Tensor:
         """Return a + b <Z_0>, (..., samples, 1)."""
         if self.output == "plain":
@@ -122,6 +130,7 @@ class CircuitRegressor:
         """
         return self.scaled(theta, self.readout(theta, x))
 
+    @takes()
     def start(self, seeds: Sequence[int], spread: float, dtype: torch.dtype = torch.float64) -> Tensor:
         """Draw angles from N(0, spread**2), with a = 0 and b = 1 behind them: (runs, n_params) on the CPU."""
         drawn = spread * draws.normal(seeds, "start", self.circuit.n_params)
@@ -129,6 +138,7 @@ class CircuitRegressor:
         return torch.cat([drawn, scale][: 1 + (self.output == "affine")], dim=-1).to(dtype)
 
 
+@takes(y="... samples 1")
 def output_limit(y: Tensor, low: float = -1.0, high: float = 1.0) -> Tensor:
     """Return the least mean squared error of any f with values in [low, high]: that of y clipped to it.
 
@@ -142,6 +152,7 @@ def output_limit(y: Tensor, low: float = -1.0, high: float = 1.0) -> Tensor:
     return (y - y.clamp(low, high)).square().mean((-2, -1))
 
 
+@takes(z="...")
 def after_channels(z: Tensor, depolarizing: float, damping: float) -> Tensor:
     r"""Return <Z> after a depolarizing and then an amplitude damping channel on the measured qubit.
 
@@ -161,11 +172,13 @@ def after_channels(z: Tensor, depolarizing: float, damping: float) -> Tensor:
     return (1 - gamma) * (1 - 4 * p / 3) * z + gamma
 
 
+@takes(z="...")
 def shot_variance(z: Tensor, shots: int) -> Tensor:
     """Return the variance of <Z> as estimated from `shots` measurements, (1 - <Z>**2) / shots."""
     return (1 - z.square()) / _checks.integer("shots", shots)
 
 
+@takes()
 def regression_problem(
     model: CircuitRegressor,
     data: Dataset,

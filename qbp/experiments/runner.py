@@ -10,16 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import draws
+from qbp import _checks, draws
 from qbp._threads import suited
 from qbp.algorithm_1 import two_stage
 from qbp.convex import default_threshold, gradient_norm
 from qbp.experiments.result import Result, resolve_device
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.experiments.settings import Settings
     from qbp.problem import History, Problem
 
+DAY = 24 * 3600  # seconds
+LONGEST = 365 * DAY  # of the runs of one configuration, estimated for one core
 THRESHOLD_STARTS = 100  # random starts behind the default tau_g
 
 
@@ -86,6 +89,27 @@ class Training:
         self.algorithm = replace(c, tau_g=default_threshold(torch.cat(norms)))
 
 
+def check_cost(config: "Settings") -> tuple[float, float]:
+    """Return what the runs of a configuration take, seconds on one core and bytes, both estimated.
+
+    Raises:
+        ValueError: that is over LONGEST or more than the memory of this machine.
+    """
+    seconds, size = config.cost()
+    if seconds > LONGEST:
+        limit = f"{LONGEST / DAY:.0f} days on one core"
+        raise ValueError(
+            f"seeds, steps and size must make runs of at most {limit}, got an estimate of "
+            f"{seconds / DAY:.3g} days: take fewer, or part the seeds (seed=, --seed)"
+        )
+    if size > (there := _checks._memory("cpu")):
+        raise ValueError(
+            f"seeds, steps and size must fit into the {there / 2**30:.0f} GiB of this machine, got an "
+            f"estimate of {size / 2**30:.3g} GiB: take fewer, or part the seeds (seed=, --seed)"
+        )
+    return seconds, size
+
+
 def run(config: "Settings", progress: Callable[[int], Any] | None = None) -> Result:
     """Train all runs of a configuration.
 
@@ -98,9 +122,17 @@ def run(config: "Settings", progress: Callable[[int], Any] | None = None) -> Res
         The result; a run that diverged is marked in it, never dropped.
 
     Raises:
-        ValueError: the device is not there, or the MNIST folder does not hold the files.
+        ValueError: the device is not there, the MNIST folder does not hold the files, or the runs cannot
+            end or fit (:func:`check_cost`).
     """
     began = time.perf_counter()
+    check_cost(config)
+    with gradients():
+        return _run(config, progress, began)
+
+
+def _run(config: "Settings", progress: Callable[[int], Any] | None, began: float) -> Result:
+    """Train as :func:`run` says."""
     with suited(0):
         training = config.training()
     chunks = [config.run_seeds[i : i + training.rows] for i in range(0, config.seeds, training.rows)]

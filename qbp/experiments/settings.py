@@ -62,10 +62,16 @@ class Settings:
             """Return what the runner asks."""
             ...
 
+    def cost(self) -> tuple[float, float]:
+        """Estimate what the runs take: seconds on one core of a laptop, and bytes of memory."""
+        raise NotImplementedError
+
     def __post_init__(self) -> None:
         """Check every field and fill in those left at None, the algorithm last."""
-        self._set("method", ALIASES.get(self.method, self.method))
+        _checks.plain(self)
         _checks.choice("experiment", self.experiment, self.experiments)
+        if isinstance(self.method, str):
+            self._set("method", ALIASES.get(self.method, self.method))
         _checks.choice("method", self.method, self.methods)
         for name, value in self._usual().items():
             if getattr(self, name) is None:
@@ -110,6 +116,11 @@ class Settings:
         """Return the experiment's own defaults of the algorithm."""
         return {}
 
+    def _held(self, n_params: int) -> float:
+        """Return the bytes that all runs leave behind: parameters, records and the loss of each step."""
+        records = self.steps / self.record_every + 2
+        return 8.0 * self.seeds * (n_params + self.steps + 1 + 20 * records)
+
     def _resolved(self) -> Any:
         """Return own defaults, over them what was chosen, over both what the method fixes."""
         recipe, chosen = self.recipe, chosen_fields(self.algorithm)
@@ -139,5 +150,8 @@ def chosen_fields(algorithm: Any) -> dict[str, Any]:
     """
     if algorithm is None or isinstance(algorithm, Mapping):
         return dict(algorithm or {})
+    if not is_dataclass(algorithm):
+        what = "a configuration such as TwoStageConfig, or a mapping of some of its fields"
+        raise TypeError(f"algorithm must be {what}, got {_checks.kind_of(algorithm)}")
     names = (f.name for f in fields(algorithm))
     return {name: getattr(algorithm, name) for name in names if name not in ("steps", "record_every")}

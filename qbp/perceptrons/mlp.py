@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._arguments import takes
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class MLP:
 
     def __post_init__(self) -> None:
         """Check widths and depth."""
+        _checks.plain(self)
         for name in ("n_in", "n_hidden", "n_out", "n_layers"):
             _checks.integer(name, getattr(self, name))
 
@@ -55,12 +57,14 @@ class MLP:
         """Length of `theta`."""
         return sum(self.sizes)
 
+    @takes(theta="... self.n_params")
     def tensors(self, theta: Tensor) -> tuple[Tensor, ...]:
         """Split theta (..., n_params) into W1, b1, W2, b2 ..., each with the leading axes of `theta`."""
         _checks.theta(theta, self.n_params)
         parts = theta.split(self.sizes, dim=-1)
         return tuple(p.unflatten(-1, s) for p, s in zip(parts, self.shapes, strict=True))
 
+    @takes("theta x", theta="... self.n_params", x="... samples self.n_in")
     def features(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return the hidden layer tanh(W1 x + b1), the last of several: the feature matrix Phi of eq. 2.
 
@@ -94,6 +98,7 @@ class MLP:
         *_, w2, b2 = self.tensors(theta)
         return self.features(theta, x) @ w2.mT + b2.unsqueeze(-2)
 
+    @takes(theta="... self.n_params", weights="... hidden self.n_out")
     def with_readout(self, theta: Tensor, weights: Tensor) -> Tensor:
         """Return `theta` with the last two tensors, W2 and b2, replaced by the solution of eq. 2.
 
@@ -102,10 +107,14 @@ class MLP:
             weights: (..., n_hidden + 1, n_out), the bias in the last row, as :func:`qbp.convex.ridge` gives
                 them.
         """
+        if weights.shape[-2] != self.n_hidden + 1:
+            took = f"(..., {self.n_hidden + 1}, {self.n_out})"
+            raise ValueError(f"weights must have shape {took}, got {tuple(weights.shape)}")
         *below, _, _ = theta.split(self.sizes, dim=-1)
         w2, b2 = weights.split([self.n_hidden, 1], dim=-2)
         return torch.cat([*below, w2.mT.flatten(-2), b2.squeeze(-2)], dim=-1)
 
+    @takes()
     def xavier(self, seeds: Sequence[int], dtype: torch.dtype = torch.float64) -> Tensor:
         """Draw the paper's start: Xavier uniform with the Tanh gain 5/3, zero biases (Section IV.A).
 
@@ -121,17 +130,30 @@ class MLP:
         return torch.cat(parts, dim=-1).to(dtype)
 
 
+@takes(output="... samples outputs", target="... samples outputs")
 def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
     """Return the mean over samples and outputs of (output - target)**2: (..., samples, n_out) -> (...)."""
     return (output - target).square().mean((-2, -1))
 
 
+@takes(output="... samples classes+", label="index ... samples")
 def cross_entropy(output: Tensor, label: Tensor) -> Tensor:
     """Return the mean over samples of -log softmax(output)[label] in nats, (..., samples, n_out) -> (...)."""
+    _labels(output, label)
     log_p = output.log_softmax(-1)
     return -log_p.gather(-1, label.expand(log_p.shape[:-1]).unsqueeze(-1)).squeeze(-1).mean(-1)
 
 
+@takes(output="... samples classes+", label="index ... samples")
 def accuracy(output: Tensor, label: Tensor) -> Tensor:
     """Return the fraction of samples whose largest output is the label: (..., samples, n_out) -> (...)."""
     return (output.argmax(-1) == label).to(output.dtype).mean(-1)
+
+
+def _labels(output: Tensor, label: Tensor) -> None:
+    """Raise ValueError if a label is none of the classes; where numbers are trusted they are not read."""
+    if _checks.is_trusted() or not _checks.has_values(label) or not label.numel():
+        return
+    low, high = int(label.min()), int(label.max())
+    if low < 0 or high >= output.shape[-1]:
+        raise ValueError(f"label must be from 0 to {output.shape[-1] - 1}, got {low if low < 0 else high}")

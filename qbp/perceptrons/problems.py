@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from qbp import draws
+from qbp import _checks, draws
+from qbp._arguments import alike_in, takes
 from qbp.convex import gradient_metrics, ridge
 from qbp.perceptrons.mlp import MLP, accuracy, cross_entropy, mean_squared_error
 from qbp.problem import Problem
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from qbp.perceptrons.datasets import Dataset
 
 
+@takes()
 def surrogate_targets(data: "Dataset") -> Tensor:
     """Return what the surrogate fits, targets or one-hot vectors of the labels, (samples, n_outputs)."""
     if not data.is_classification:
@@ -22,6 +24,7 @@ def surrogate_targets(data: "Dataset") -> Tensor:
     return torch.eye(data.n_outputs, dtype=data.x.dtype, device=data.x.device)[data.y]
 
 
+@takes(theta0="... model.n_params")
 def ridge_start(model: MLP, data: "Dataset", theta0: Tensor, strength: float) -> Tensor:
     """Replace the readout of each start by the solution of eq. 2 on the whole training set.
 
@@ -34,6 +37,8 @@ def ridge_start(model: MLP, data: "Dataset", theta0: Tensor, strength: float) ->
     Returns:
         (runs, n_params).
     """
+    _checks.finite("theta0", theta0)
+    alike_in({"data": data.x, "theta0": theta0}, "data theta0")
     features = model.features(theta0, data.x[data.train])
     return model.with_readout(theta0, ridge(features, surrogate_targets(data)[data.train], strength))
 
@@ -54,7 +59,10 @@ class MiniBatches:
     if TYPE_CHECKING:
         _order: Any  # of the present epoch, (runs, n_train); None before the first
 
+    @takes()
     def __init__(self, seeds: Sequence[int], n_train: int, batch_size: int, device: torch.device) -> None:
+        _checks.integer("n_train", n_train)
+        _checks.integer("batch_size", batch_size)
         self._seeds, self._n_train, self._device = seeds, n_train, device
         self._size = min(batch_size, n_train)
         self._epoch, self._order = -1, None
@@ -68,6 +76,7 @@ class MiniBatches:
         return self._order[:, slot * self._size : (slot + 1) * self._size]
 
 
+@takes()
 def perceptron_problem(
     model: MLP,
     data: "Dataset",

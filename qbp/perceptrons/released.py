@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from qbp import _checks
+from qbp._arguments import takes
 from qbp.perceptrons.mlp import MLP
 
 TELECOM_LENGTH = 1480
@@ -39,6 +41,7 @@ STORED = {  # printed by the notebook: the plotted loss of "Convex -> Nonconvex"
 }
 
 
+@takes(theta="... model.n_params")
 def convex_penalty(model: MLP, theta: Tensor) -> Tensor:
     """Return the released Stage 1 loss: the mean over weight tensors of (mean of the tensor)**2.
 
@@ -52,11 +55,13 @@ def convex_penalty(model: MLP, theta: Tensor) -> Tensor:
     return sum(w.mean(-1).square() for w in theta.split(model.sizes, -1)) / len(model.sizes)
 
 
+@takes(theta="... model.n_params")
 def task_penalty(model: MLP, theta: Tensor) -> Tensor:
     """Return the released Stage 2 task term: the sum over weight tensors of mean(w**2), shapes as above."""
     return sum(w.square().mean(-1) for w in theta.split(model.sizes, -1))
 
 
+@takes()
 def replay_start(panel: str, seed: int = 42) -> tuple[Tensor, Tensor | None]:
     """Replay torch's global stream as the notebook consumes it, up to the start of one panel.
 
@@ -71,6 +76,8 @@ def replay_start(panel: str, seed: int = 42) -> tuple[Tensor, Tensor | None]:
     Returns:
         theta_0 (n_params,) in float32, and the noise of the telecom series (1480,) or None.
     """
+    _checks.choice("panel", panel, PANELS)
+    seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
         for name, model in PANELS.items():
@@ -84,11 +91,14 @@ def replay_start(panel: str, seed: int = 42) -> tuple[Tensor, Tensor | None]:
                 return torch.cat(flat), noise
             for _ in range(3):
                 _default_layers(model)
-    raise ValueError(f"panel must be one of {', '.join(PANELS)}, got {panel!r}")
+    raise AssertionError("panel is one of PANELS")
 
 
+@takes()
 def replay_starts(panel: str, seeds: Sequence[int]) -> Tensor:
     """Stack :func:`replay_start` over seeds: (runs, n_params), float32."""
+    if len(seeds) == 0:
+        raise ValueError("seeds must be one or more, got none")
     return torch.stack([replay_start(panel, seed)[0] for seed in seeds])
 
 
@@ -101,7 +111,10 @@ class ReleasedBatches:
         device: where the indices go.
     """
 
+    @takes()
     def __init__(self, n_train: int, batch_size: int, device: torch.device | str) -> None:
+        _checks.integer("n_train", n_train)
+        _checks.integer("batch_size", batch_size)
         generator = torch.Generator().manual_seed(123)
         self._loader: DataLoader = DataLoader(
             range(n_train),  # type: ignore[arg-type]  # has items and a length, which is all that is asked

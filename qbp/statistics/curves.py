@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qbp import _checks
+from qbp._arguments import takes
 from qbp.statistics.intervals import numbers
 
 LOWEST = 1e-8  # below this a loss counts as zero, so that rounding on the way to it is no roughness
@@ -29,6 +30,7 @@ class Smoothness:
     total_variation: np.ndarray
 
 
+@takes(values="array runs records", step="array records")
 def smoothness(values: np.ndarray, step: np.ndarray, start: int = 300) -> Smoothness:
     """Measure how smooth a recorded training loss is from a step on ("smoother descent beyond step 300",
     Section IV.B, which names no measure).
@@ -49,17 +51,19 @@ def smoothness(values: np.ndarray, step: np.ndarray, start: int = 300) -> Smooth
         >>> smoothness(halving, np.arange(4), start=0).second_difference
         array([0.])
     """
-    values, step = np.asarray(values, dtype=float), np.asarray(step)
+    values, step = numbers(values), numbers(step)
     late = step[step >= start]
     if len(late) < 3 or np.ptp(np.diff(late)):
         raise ValueError(
-            f"step must have three or more equally spaced records from {start} on, got {late.tolist()[:5]}"
+            f"step must have three or more equally spaced records from {start} on (start), got "
+            f"{late.tolist()[:5]}"
         )
     log = _log(values, step, start, None)
     bends, moves = np.abs(np.diff(log, n=2, axis=1)), np.abs(np.diff(log, axis=1))
     return Smoothness(bends.mean(1).round(DIGITS), moves.sum(1).round(DIGITS))
 
 
+@takes(values="array runs records", step="array records+")
 def rises(values: np.ndarray, step: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Return how much a recorded loss climbs on its way, the sum of its upward moves of log10(loss).
 
@@ -80,6 +84,7 @@ def rises(values: np.ndarray, step: np.ndarray, start: int = 0, stop: int | None
     return np.maximum(moves, 0).sum(1).round(DIGITS)
 
 
+@takes(values="array runs records", step="array records+")
 def rising_share(values: np.ndarray, step: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Return :func:`rises` as a share of all moves, up and down, (runs,) in [0, 1]; 0 for a constant loss."""
     up = rises(values, step, start, stop)
@@ -88,7 +93,7 @@ def rising_share(values: np.ndarray, step: np.ndarray, start: int = 0, stop: int
 
 
 def _log(values: np.ndarray, step: np.ndarray, start: int, stop: int | None) -> np.ndarray:
-    values, step = np.asarray(values, dtype=float), np.asarray(step)
+    values, step = numbers(values), numbers(step)
     inside = (step >= start) & (step <= (step[-1] if stop is None else stop))
     return np.log10(np.maximum(values[:, inside], LOWEST)).round(DIGITS)
 
@@ -103,9 +108,15 @@ def common_target(*values: np.ndarray) -> float:
         >>> common_target(np.array([[3.0, 1.0], [3.0, 2.0]]), np.array([[3.0, 0.5]]))
         2.0
     """
-    return float(max(np.min(v, axis=1).max() for v in values))
+    if not values:
+        raise ValueError("values must be one array or more, got none")
+    lowest = [numbers(v) for v in values]
+    if any(v.ndim != 2 or v.size == 0 for v in lowest):
+        raise ValueError(f"values must have shape (runs, records), got {[v.shape for v in lowest]}")
+    return float(max(v.min(axis=1).max() for v in lowest))
 
 
+@takes(values="array runs records", held="array runs records+")
 def stopped_early(values: np.ndarray, held: np.ndarray) -> np.ndarray:
     """Return a metric where early stopping ends each run: at the record with the lowest held-out loss.
 
@@ -122,8 +133,8 @@ def stopped_early(values: np.ndarray, held: np.ndarray) -> np.ndarray:
         >>> stopped_early(np.array([[3.0, 2.0, 4.0]]), np.array([[0.9, 0.5, 0.7]]))
         array([2.])
     """
-    best = np.asarray(held).argmin(-1, keepdims=True)
-    return np.take_along_axis(np.asarray(values), best, -1)[:, 0]
+    best = numbers(held).argmin(-1, keepdims=True)
+    return np.take_along_axis(numbers(values), best, -1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,7 @@ class Decay:
     n: int
 
 
+@takes(x="array n", y="array n")
 def decay_fit(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Decay:
     """Fit y = 2**(slope * x + constant) by least squares on log2(y).
 
@@ -162,14 +174,14 @@ def decay_fit(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Decay:
     return decay_fit_log2(x, np.log2(y), confidence)
 
 
+@takes(x="array n", log2_y="array n")
 def decay_fit_log2(x: np.ndarray, log2_y: np.ndarray, confidence: float = 0.95) -> Decay:
     """Fit as :func:`decay_fit` where y itself may be too small for a float: from its base-2 logarithm."""
     from scipy.stats import linregress, t  # slow to import, so not with the package
 
-    if not 0 < _checks.number("confidence", confidence) < 1:
-        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
+    _checks.share("confidence", confidence)
     x, y = numbers(x), numbers(log2_y)
-    if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or np.ptp(x) == 0:
+    if len(x) < 3 or np.ptp(x) == 0:
         raise ValueError(f"x and y must be three or more points with different x, got {x} and {y}")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError(f"x and log2_y must be finite, got {x} and {y}")

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qbp import _checks
+from qbp._arguments import takes
 from qbp.statistics.curves import common_target
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs
+from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 SUCCESS = 0.01  # of the distance from the mean random start to the lowest value: a run that is left this far
 
 
+@takes()
 def evaluations_to(result: "Result", target: float | np.ndarray) -> np.ndarray:
     """Return the evaluations of each run at its first record with an error at or below a target.
 
@@ -30,11 +34,12 @@ def evaluations_to(result: "Result", target: float | np.ndarray) -> np.ndarray:
     Returns:
         (runs,); infinity where it never is.
     """
-    hit = result.history["error"] <= np.broadcast_to(target, len(result.diverged))[:, None]
+    hit = result.history["error"] <= _of_runs("target", target, result)
     first = np.take_along_axis(result.history["evaluations"], hit.argmax(1)[:, None], axis=1)[:, 0]
     return np.where(hit.any(1), first, np.inf)
 
 
+@takes()
 def error_within(result: "Result", budget: float | np.ndarray) -> np.ndarray:
     """Return the error of each run at its last record with at most so many evaluations, (runs,).
 
@@ -42,11 +47,20 @@ def error_within(result: "Result", budget: float | np.ndarray) -> np.ndarray:
         result: as for :func:`evaluations_to`.
         budget: evaluations, one for all runs or one for each, (runs,), at least 0.
     """
-    inside = result.history["evaluations"] <= np.broadcast_to(budget, len(result.diverged))[:, None]
+    inside = result.history["evaluations"] <= _of_runs("budget", budget, result)
     last = inside.sum(1)[:, None] - 1  # evaluations never fall
     return np.take_along_axis(result.history["error"], last, axis=1)[:, 0]
 
 
+def _of_runs(name: str, value: float | np.ndarray, result: "Result") -> np.ndarray:
+    """Return one number, or one for each run, as a column, (runs, 1)."""
+    found, runs = numbers(value), len(result.diverged)
+    if found.shape not in ((), (runs,)):
+        raise ValueError(f"{name} must be one number, or one for each of {runs} runs, got {found.shape}")
+    return np.broadcast_to(found, runs)[:, None]
+
+
+@takes()
 def successes(result: "Result") -> np.ndarray:
     """Return which runs end within SUCCESS of the mean error at the start, boolean, (runs,): 99 % of the way.
 
@@ -83,6 +97,7 @@ class Gain:
     success: tuple[int, int]
 
 
+@takes()
 def gain(task: str, label: str, ours: "Result", others: "Result", longer: "Result | None" = None) -> Gain:
     """Compare a row with Stage 1 and the task alone, seed by seed.
 
@@ -107,6 +122,7 @@ def gain(task: str, label: str, ours: "Result", others: "Result", longer: "Resul
     )
 
 
+@takes()
 def factor_words(low: float, factor: float, high: float, digits: int = 2) -> str:
     """Return a factor with its interval, so many digits each, for tables and prose.
 
@@ -114,12 +130,14 @@ def factor_words(low: float, factor: float, high: float, digits: int = 2) -> str
         >>> factor_words(0.123, 1234.5, 56789.0)
         '1,200 [0.12, 57,000]'
     """
+    _checks.integer("digits", digits)
     rounded = [float(f"{x:.{digits}g}") for x in (low, factor, high)]
     texts = [f"{x:,.{0 if x >= 10 ** (digits - 1) else 4}f}" for x in rounded]
     low_, factor_, high_ = (text.rstrip("0").rstrip(".") if "." in text else text for text in texts)
     return f"{factor_} [{low_}, {high_}]"
 
 
+@takes()
 def factor_of(change: Comparison) -> str:
     """Write a relative change with its interval, where it has one, as a factor: 1 + change.
 
@@ -145,6 +163,7 @@ EXACT = ("equal evaluations",)  # there is a longer run of the task alone
 CUT = ("equal evaluations, cut short",)
 
 
+@takes()
 def table(
     gains: Mapping[tuple[Any, ...], Gain], names: tuple[str, ...], columns: tuple[str, ...] = EXACT
 ) -> "pd.DataFrame":
@@ -166,8 +185,11 @@ def table(
     return pd.DataFrame(list(rows.values()), index if len(names) > 1 else index.get_level_values(0))
 
 
+@takes()
 def gains(task: str, results: Mapping[str, "Result"]) -> list[Gain]:
     """Return every row with Stage 1 of study "methods" against no-init, {label: Result} as it is loaded."""
+    if "no-init" not in results:
+        raise ValueError(f"results must have a row 'no-init', got {', '.join(results) or 'none'}")
     others, longer = results["no-init"], results.get("no-init, longer")
     rows = [label for label in results if label not in ("no-init", "no-init, longer")]
     return [gain(task, label, results[label], others, longer) for label in rows]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qbp import _checks
-from qbp.statistics.intervals import Interval, pairs, relative_change
+from qbp._arguments import takes
+from qbp.statistics.intervals import Interval, numbers, pairs, relative_change
 
 EXACT = 20  # up to so many seeds every pattern of signs is counted, above a sample of them
 FLIPS = 99_999
@@ -47,6 +48,7 @@ class Share(Interval):
     p: float = np.nan
 
 
+@takes(a="array n+", b="array n+")
 def compare_pairs(a: np.ndarray, b: np.ndarray) -> Comparison:
     """Compare two arrays of one value per seed, (n,) each, in the same order.
 
@@ -74,6 +76,7 @@ def compare_pairs(a: np.ndarray, b: np.ndarray) -> Comparison:
     )
 
 
+@takes(hits="array n+")
 def share(hits: np.ndarray, confidence: float = 0.95) -> Share:
     """Return on which share of the runs something holds, from one boolean per run, (n,).
 
@@ -84,9 +87,8 @@ def share(hits: np.ndarray, confidence: float = 0.95) -> Share:
     """
     from scipy.stats import binomtest  # slow to import, so not with the package
 
-    hits = np.asarray(hits, dtype=bool)
-    if hits.ndim != 1 or len(hits) == 0:
-        raise ValueError(f"hits must have shape (n,) with n at least 1, got {hits.shape}")
+    _checks.share("confidence", confidence)
+    hits = numbers(hits) != 0
     found = binomtest(int(hits.sum()), len(hits))
     ends = found.proportion_ci(confidence, method="exact")
     return Share(
@@ -94,6 +96,7 @@ def share(hits: np.ndarray, confidence: float = 0.95) -> Share:
     )
 
 
+@takes(differences="array n")
 def effect_size(differences: np.ndarray) -> float:
     """Return Cohen's d_z, mean / standard deviation of paired differences (n,), times Hedges' correction.
 
@@ -107,7 +110,7 @@ def effect_size(differences: np.ndarray) -> float:
         >>> round(effect_size(np.array([-1.0, -2.0, -3.0])), 4)
         -1.1429
     """
-    d = np.asarray(differences, dtype=float)
+    d = numbers(differences)
     if len(d) < 2:
         return float("nan")
     mean, spread = float(d.mean()), _deviation(d)
@@ -116,6 +119,7 @@ def effect_size(differences: np.ndarray) -> float:
     return mean / spread * (1 - 3 / (4 * len(d) - 5))
 
 
+@takes(differences="array n")
 def rank_biserial(differences: np.ndarray) -> float:
     """Return the matched-pairs rank-biserial correlation (Kerby 2014): rank sums of the positive differences
     minus those of the negative ones, over their total; ties are left out.
@@ -130,12 +134,13 @@ def rank_biserial(differences: np.ndarray) -> float:
     """
     from scipy.stats import rankdata
 
-    d = np.asarray(differences, dtype=float)
+    d = numbers(differences)
     d = d[d != 0]
     ranks = rankdata(np.abs(d))
     return float((ranks * np.sign(d)).sum() / ranks.sum()) if len(d) else 0.0
 
 
+@takes(differences="array n")
 def sign_flip_p(differences: np.ndarray) -> float:
     """Return the two-sided p of the paired permutation test (Fisher 1935): how many of the 2**n ways to swap
     the two methods on some seeds give a mean difference at least as far from 0.
@@ -153,7 +158,7 @@ def sign_flip_p(differences: np.ndarray) -> float:
         >>> sign_flip_p(np.array([1.0, 2.0, 3.0]))
         0.25
     """
-    d = np.asarray(differences, dtype=float)
+    d = numbers(differences)
     if len(d) < 2 or not np.isfinite(d).all():
         return float("nan")
     reached = abs(d.sum()) - 1e-12 * np.abs(d).sum()  # rounding in another order is no smaller sum
@@ -167,6 +172,7 @@ def sign_flip_p(differences: np.ndarray) -> float:
     return float((1 + (np.abs(d.sum() - 2 * turned) >= reached).sum()) / (1 + FLIPS))
 
 
+@takes(p_values="array n")
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """Correct p values for their number (Holm 1979): with all of them below a level, the chance that any of
     the true "no difference" is called one stays below that level, however the tests depend on each other.
@@ -181,13 +187,14 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
         >>> holm([0.01, 0.04, 0.03])
         array([0.03, 0.06, 0.06])
     """
-    p = np.asarray(p_values, dtype=float)
+    p = numbers(p_values)
     adjusted, order = np.full_like(p, np.nan), np.argsort(p)[: int(np.isfinite(p).sum())]  # NaN sorts last
     steps = p[order] * (len(order) - np.arange(len(order)))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted
 
 
+@takes(differences="array n")
 def detectable(differences: np.ndarray, power: float = 0.8, level: float = 0.05) -> float:
     """Return the smallest true mean difference that so many seeds would have shown: that Student's paired
     test at this level sees with this probability, given the spread that was found.
@@ -211,11 +218,10 @@ def detectable(differences: np.ndarray, power: float = 0.8, level: float = 0.05)
     from scipy.stats import nct, t
 
     for name, value in {"power": power, "level": level}.items():
-        if not 0 < _checks.number(name, value) < 1:
-            raise ValueError(f"{name} must be above 0 and below 1, got {value}")
+        _checks.share(name, value)
     if power <= level / 2:
         raise ValueError(f"power must be above half the level {level}, got {power}")
-    d = np.asarray(differences, dtype=float)
+    d = numbers(differences)
     if len(d) < 2 or not np.isfinite(d).all():
         return float("nan")
     df, limit = len(d) - 1, t.ppf(1 - level / 2, len(d) - 1)

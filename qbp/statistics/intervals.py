@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import takes
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -45,6 +46,7 @@ class Paired(Interval):
     wins: int
 
 
+@takes(values="array ...")
 def numbers(values: ArrayLike | Tensor) -> np.ndarray:
     """Return numbers, or those of a tensor on any device, as an array of float64 of the same shape.
 
@@ -57,6 +59,7 @@ def numbers(values: ArrayLike | Tensor) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
+@takes(a="array n+", b="array n+")
 def pairs(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays of one number per seed, float64, (n,) each.
 
@@ -67,12 +70,10 @@ def pairs(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> tuple[np.ndarray, np.
         >>> pairs([1], [2])
         (array([1.]), array([2.]))
     """
-    a, b = numbers(a), numbers(b)
-    if a.ndim != 1 or a.shape != b.shape or len(a) == 0:
-        raise ValueError(f"a and b must both have shape (n,) with n at least 1, got {a.shape} and {b.shape}")
-    return a, b
+    return numbers(a), numbers(b)
 
 
+@takes(values="array n+")
 def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> Interval:
     """Return the mean of one value per seed and its bias-corrected accelerated bootstrap interval (Efron
     1987).
@@ -95,10 +96,7 @@ def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> 
         Interval(mean=2.0, low=2.0, high=2.0, n=3)
     """
     values = numbers(values)
-    if values.ndim != 1 or len(values) == 0:
-        raise ValueError(f"values must have shape (n,) with n at least 1, got {values.shape}")
-    if not 0 < _checks.number("confidence", confidence) < 1:
-        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
+    _checks.share("confidence", confidence)
     mean, n = float(values.mean()), len(values)
     if n == 1 or not np.isfinite(values).all():
         return Interval(mean, np.nan, np.nan, n)
@@ -116,6 +114,7 @@ def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> 
     return Interval(mean, low, high, n)
 
 
+@takes()
 def paired(a: "Result", b: "Result", metric: str) -> Paired:
     """Compare the final values of two methods seed by seed.
 
@@ -136,6 +135,7 @@ def paired(a: "Result", b: "Result", metric: str) -> Paired:
     return paired_difference(a.final(metric), b.final(metric))
 
 
+@takes(a="array n+", b="array n+")
 def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
     """Compare two arrays of one value per seed, (n,) each, in the same order.
 
@@ -151,6 +151,7 @@ def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
     return Paired(found.mean, found.low, found.high, found.n, int((a < b).sum()))
 
 
+@takes(a="array n+", b="array n+")
 def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
     """Return the change of the mean, mean(a) / mean(b) - 1, with a paired bootstrap interval over seeds.
 
@@ -186,6 +187,7 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
     return Interval(ratio, float(low), float(high), len(a))
 
 
+@takes(values="array runs+ records")
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, low and high over seeds at each record: the 95 % percentile bootstrap of the mean.
 
@@ -195,12 +197,14 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Returns:
         Three arrays (records,); low and high equal the mean when there is one run.
     """
+    values = numbers(values)
     pick = np.random.default_rng(0).integers(len(values), size=(999, len(values)))
     weights = np.stack([np.bincount(row, minlength=len(values)) for row in pick]) / len(values)
     low, high = np.quantile(weights @ values, [0.025, 0.975], axis=0)
     return values.mean(0), low, high
 
 
+@takes(values="array runs records+", step="array records")
 def steps_to_target(values: np.ndarray, step: np.ndarray, target: float) -> np.ndarray:
     """Return the first recorded step at which each run is at or below a target, infinity where it never is.
 
@@ -213,5 +217,5 @@ def steps_to_target(values: np.ndarray, step: np.ndarray, target: float) -> np.n
         >>> steps_to_target(np.array([[3.0, 1.0], [3.0, 2.0]]), np.array([0, 10]), 1.5)
         array([10., inf])
     """
-    hit = np.asarray(values) <= target
-    return np.where(hit.any(1), np.asarray(step, dtype=float)[hit.argmax(1)], np.inf)
+    hit = numbers(values) <= target
+    return np.where(hit.any(1), numbers(step)[hit.argmax(1)], np.inf)

@@ -231,9 +231,23 @@ def test_edge_and_spread():
         found = metrics(start(theta, config), config)
         assert found["spread"].item() == pytest.approx(config.width / math.sqrt(2), rel=1e-9)
     assert metrics(start(theta, FREE), FREE)["edge"].item() < 1e-12
-    psi = start(theta, FREE)
-    psi[0, 7] = gaussian(positions(64, 5.5, theta, -2.75), 2.6, 0.05)  # one weight's packet at the border
-    assert metrics(psi, FREE)["edge"].item() == pytest.approx(1, abs=1e-3)
+    for side in (-1, 1):  # one weight's packet at the border
+        psi = start(theta, FREE)
+        psi[0, 7] = gaussian(positions(64, 5.5, theta, -2.75), side * 2.6, 0.05)
+        assert metrics(psi, FREE)["edge"].item() == pytest.approx(1, abs=1e-3)
+
+
+def test_edge_is_the_probability_in_the_outer_eighth_on_either_side():
+    """Point by point: 64 points from -2.75 on, each with the weight of a normal density."""
+    theta = torch.zeros(1, MODEL.n_params, dtype=torch.float64)
+    for centre in (-2.3, -2.0, 2.0, 2.3):
+        psi = start(theta, FREE)
+        psi[0, 0] = gaussian(positions(64, 5.5, theta, -2.75), centre, 0.5)
+        weight = {
+            x: math.exp(-(((x - centre) / 0.5) ** 2)) for x in (-2.75 + 5.5 * i / 64 for i in range(64))
+        }
+        outer = sum(w for x, w in weight.items() if not -2.40625 <= x <= 2.40625) / sum(weight.values())
+        assert 0.05 < outer < 0.5 and metrics(psi, FREE)["edge"].item() == pytest.approx(outer, rel=1e-9)
 
 
 @FORMS

@@ -4,8 +4,6 @@ import json
 import math
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import fields
 
 import pytest
@@ -67,6 +65,14 @@ BAD = {
     "vqe --qubits 0": "qubits must be at least 1, got 0",
     "vqe --qubits 40": "qubits must be at most 20 to train on state vectors, got 40",
     "vqe --methods random --beta-0 0.1": "beta_0 is fixed in or foreign to each of the methods",
+    "curve --device mps": r"device must be one this machine has, got 'mps'; it has auto, cpu",
+    "curve --device hpu": r"device must be one this machine has, got 'hpu'; it has auto, cpu",
+    "curv": r"experiment must be one of .*got 'curv'; did you mean 'curve'\?",
+    "curve --methods two-stge": r"method must be one of .*got 'two-stge'; did you mean 'two-stage'\?",
+    "curve --seeds 1000000 --steps 1000000": "at most 365 days on one core, got an estimate of .* days: take",
+    "curve --n-layers 1000000": "must fit into the .* GiB of this machine",
+    "vqe --layers 1000000": "layers must be at most 10000 to train on state vectors, got 1000000",
+    "pqc --qubits 21": "qubits must be at most 20 to train on state vectors, got 21",
     "curve --save a-file": "--save must be a folder, got 'a-file'",
     "curve --save a-file/below": "--save must be a folder, got 'a-file/below'",
 }
@@ -92,10 +98,21 @@ def test_bad_input_is_one_line_exit_2_and_nothing_written(words, here, monkeypat
     assert [path.name for path in here.iterdir()] == ["a-file"] and (here / "a-file").read_text() == "mine"
 
 
+EMPTY = ["run curve --save", "run curve --methods", "run mnist --mnist", "variance --plot", "verify --tables"]
+EMPTY += ["grid --parts", "reproduce --out", "terrain curve --save"]
+
+
+@pytest.mark.parametrize("words", EMPTY)
+def test_an_empty_name_is_refused(words, here):
+    said = Said(*words.split(), "")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert f"argument {words.split()[-1]}: must be a name, got ''" in said.err
+    assert [path.name for path in here.iterdir()] == ["a-file"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        "",
         "walk",
         "run",
         "claims --json --markdown",
@@ -322,11 +339,6 @@ def test_run_wants_a_configuration():
         qbp.run("curve")
 
 
-def test_version():
-    said = Said("--version")
-    assert (said.status, said.out, said.err) == (0, f"qbp {qbp.__version__}\n", "")
-
-
 def test_info(monkeypatch):
     said = Said("info", "--json")
     found = json.loads(said.out)
@@ -455,6 +467,9 @@ def test_claims_again():
         "--rerun": "--rerun takes one ID or more",
         "tunneling --rerun": "claim must be one that is measured, got 'tunneling'",
         "curve-ridge --rerun --seeds 0": "seeds must be at least 1, got 0",
+        "curve-ridge --seeds 5": "--seeds is an option of --rerun, got 5 without it",
+        "curve-noinit": r"got 'curve-noinit'; did you mean .*\bcurve-no-init-as-written\b",
+        "curve-rigde": r"did you mean curve-ridge\b",
     }.items(),
 )
 def test_bad_input_to_claims_is_one_line(words, message):
@@ -481,7 +496,19 @@ def test_claims_without_tables_is_one_line(monkeypatch):
     assert (said.status, said.out, said.err.count("\n")) == (2, "", 1) and "make results" in said.err
 
 
-def test_python_m_is_the_command():
-    words = [sys.executable, "-m", "qbp", "info"]
-    found = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert found.stdout == Said("info").out
+def test_a_method_that_is_named_twice_runs_once(monkeypatch):
+    seen = []
+    real = commands.run
+    monkeypatch.setattr(commands, "run", lambda config, bar: seen.append(config.method) or real(config, bar))
+    assert Said("run", "curve", "--methods", "no-init,random,no-init", *QUICK).status == 0
+    assert seen == ["no-init"]
+
+
+def test_long_work_is_announced_before_it_begins(monkeypatch):
+    def interrupted(config, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "run", interrupted)
+    said = Said("run", "mnist", "--seeds", "20000", "--json")
+    assert re.search(r"^qbp: about \d+\.\d (hours|days) of work on one core$", said.err, re.MULTILINE)
+    assert "about" not in Said("run", "curve", *QUICK, "--json").err

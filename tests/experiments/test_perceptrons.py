@@ -141,7 +141,7 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch):
         raise AssertionError("Torch not compiled with CUDA enabled")
 
     monkeypatch.setattr(torch, "empty", lacking)  # so that the test says the same where there is a GPU
-    with pytest.raises(ValueError, match=r"device must be one this machine has, got 'cuda' \(Torch not"):
+    with pytest.raises(ValueError, match=r"must be one this machine has, got 'cuda'; it has auto, cpu"):
         run(small(device="cuda"))
 
 

@@ -128,7 +128,7 @@ def test_training_fits():
     [
         ({"method": "sellier"}, "method must be one of two-stage, no-init, mlp, got 'sellier'"),
         ({"experiment": "curve"}, "experiment must be one of pqc, got 'curve'"),
-        ({"qubits": 3}, "n_qubits must be at least 4"),
+        ({"qubits": 3}, "qubits must be at least 4"),
         ({"output": "scaled"}, "output must be one of plain, affine"),
         ({"method": "mlp", "output": "affine"}, "output is an option of circuits, got 'affine'"),
         ({"damping": 1.5}, "damping must be"),

