@@ -11,14 +11,26 @@ import contextlib
 import contextvars
 import math
 import numbers
-from collections.abc import Collection, Iterator
-from dataclasses import field
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+DTYPES = {  # kinds of tensors: in words, and the dtypes that they may have
+    "real": ("a real floating-point tensor (float32 or float64)", ("float32", "float64")),
+    "complex": ("a complex tensor (complex64 or complex128)", ("complex64", "complex128")),
+    "numbers": ("a tensor of real numbers", ("float32", "float64", "int64", "int32")),
+    "amplitude": ("a real or complex tensor", ("float32", "float64", "complex64", "complex128")),
+    "index": ("a tensor of integers", ("int64", "int32", "int16", "int8", "uint8")),
+    "mask": ("a boolean tensor", ("bool",)),
+}
 _trusted: contextvars.ContextVar[bool] = contextvars.ContextVar("trusted", default=False)
 
 
@@ -32,9 +44,31 @@ def trusted() -> Iterator[None]:
         _trusted.reset(token)
 
 
+def is_trusted() -> bool:
+    """Whether the value checks are switched off."""
+    return _trusted.get()
+
+
 def option(default: Any, text: str) -> Any:
     """Declare a dataclass field with the one line that `--help` shows for it."""
     return field(default=default, metadata={"help": text})
+
+
+def plain(config: Any) -> None:
+    """Make the numbers of a frozen dataclass those of Python, and of the kind its hints say: 4 is 4.0 there.
+
+    What a configuration is stored under, and how it is written, then depends on its values alone.
+    """
+    for f in fields(config):
+        value, kinds = getattr(config, f.name), get_args(f.type) or (f.type,)
+        if isinstance(value, bool) or type(value).__name__ == "bool_":
+            continue
+        if int in kinds and isinstance(value, numbers.Integral):
+            object.__setattr__(config, f.name, int(value))
+        elif float in kinds and isinstance(value, numbers.Real):
+            object.__setattr__(config, f.name, number(f.name, value))
+        elif isinstance(value, str):
+            object.__setattr__(config, f.name, str(value))
 
 
 def has_values(tensor: "Tensor") -> bool:
@@ -67,15 +101,43 @@ def finite(name: str, tensor: "Tensor") -> None:
         )
 
 
+def tensor(name: str, value: Any, kind: str = "real") -> None:
+    """Raise TypeError unless `value` is a dense tensor of one of the DTYPES of its kind."""
+    from torch import Tensor, strided
+
+    words, dtypes = DTYPES[kind]
+    fits = isinstance(value, Tensor) and str(value.dtype).removeprefix("torch.") in dtypes
+    if not fits or value.layout is not strided:
+        raise TypeError(f"{name} must be {words}, got {kind_of(value)}")
+
+
 def theta(value: "Tensor", n_params: int, name: str = "theta") -> None:
     """Raise unless `value` is a real tensor of shape (..., n_params) with finite entries."""
-    from torch import Tensor
-
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        raise TypeError(f"{name} must be a real floating-point tensor, got {_kind(value)}")
+    tensor(name, value)
     if value.ndim == 0 or value.shape[-1] != n_params:
         raise ValueError(f"{name} must have shape (..., {n_params}), got {tuple(value.shape)}")
     finite(name, value)
+
+
+def phases(value: "Tensor | float", theta: "Tensor", name: str = "theta") -> None:
+    """Raise unless phases are finite and broadcast against `theta`, which `name` names."""
+    from torch import Tensor
+
+    if not isinstance(value, Tensor):
+        number("phi", value)
+        return
+    tensor("phi", value)
+    ends = theta.shape[max(0, theta.ndim - value.ndim) :]
+    fits = value.ndim <= theta.ndim and all(n in (1, m) for n, m in zip(value.shape, ends, strict=True))
+    if not fits:
+        raise ValueError(f"phi must broadcast to {name} {tuple(theta.shape)}, got {tuple(value.shape)}")
+    finite("phi", value)
+
+
+def whole(name: str, sizes: Collection[int], length: int) -> None:
+    """Raise ValueError unless the sizes of parts add up to a length."""
+    if sum(sizes) != length or min(sizes, default=0) < 0:
+        raise ValueError(f"{name} must add up to {length}, got {list(sizes)}")
 
 
 def integer(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
@@ -87,45 +149,120 @@ def integer(name: str, value: Any, low: int = 1, high: int | None = None) -> int
     return int(value)
 
 
+def sequence(name: str, value: Any, takes: str) -> tuple[Any, ...]:
+    """Return `value` as a tuple if it is one or more of something in an order: no text, set or mapping."""
+    ordered = isinstance(value, Iterable) and not isinstance(value, str | bytes | set | frozenset | Mapping)
+    if not ordered or getattr(value, "ndim", 1) == 0 or not (found := tuple(value)):
+        raise ValueError(f"{name} must be {takes}, in an order, got {value!r}")
+    return found
+
+
+def precision(name: str, value: "torch.dtype") -> "torch.dtype":
+    """Return `value` if it is torch.float64 or torch.float32."""
+    import torch
+
+    if not isinstance(value, torch.dtype) or value not in (torch.float64, torch.float32):
+        raise ValueError(f"{name} must be torch.float64 or torch.float32, got {value!r}")
+    return value
+
+
+def memory(name: str, n_bytes: int, got: str, device: "torch.device | None" = None) -> None:
+    """Raise ValueError if `n_bytes` do not fit into the memory of the device, whatever else is there."""
+    if n_bytes > (has := _memory(str(device or "cpu"))):
+        takes, size = f"what fits into memory, {has / 2**30:.0f} GiB", n_bytes.bit_length() - 1
+        raise ValueError(f"{name} must ask for {takes}, got {got}: 2^{size} bytes or more")
+
+
+def room(name: str, n_qubits: int, rows: int, bits: int = 64, device: "torch.device | None" = None) -> None:
+    """Raise ValueError if `rows` states of `n_qubits` qubits do not fit into memory.
+
+    Two vectors for each are the least: psi, and lambda or what a gate moved.  An amplitude has two numbers of
+    this many `bits`.
+    """
+    memory(name, 2 * rows * 2**n_qubits * 2 * bits // 8, f"{rows} states of {n_qubits} qubits", device)
+
+
+@lru_cache
+def _memory(device: str) -> int:
+    """Return the bytes of memory of a device: all there are, whoever uses them now."""
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.is_available():
+        return torch.cuda.mem_get_info(torch.device(device))[1]
+    if not device.startswith("cpu"):  # meta, or one of which nothing is known
+        return 2**62
+    limits = [2**40 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    with contextlib.suppress(OSError, ValueError):  # a container may have less than its machine
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits)
+
+
 def number(
     name: str, value: Any, low: float | None = None, high: float | None = None, *, strict: bool = False
 ) -> float:
     """Return `value` as a float if it is finite and in [low, high] (``strict``: low excluded)."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a finite number, got one beyond 1e308") from None
     below = low is not None and (value <= low if strict else value < low)
     if not math.isfinite(value) or below or (high is not None and not value <= high):
-        raise ValueError(f"{name} must be a finite number{_comma(_range(low, high, strict))}, got {value}")
-    return float(value)
+        raise ValueError(f"{name} must be a finite number{_comma(_range(low, high, strict))}, got {value:g}")
+    return value
 
 
 def device(name: str, value: "str | torch.device") -> "torch.device":
     """Return `value` as a device this machine has; "auto" means CUDA where there is one."""
     import torch
 
-    if value == "auto":
+    if isinstance(value, str) and value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not isinstance(value, str | torch.device):
+        raise TypeError(f"{name} must be a name such as 'cpu' or a torch.device, got {value!r}")
     try:
         found = torch.device(value)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"{name} must be one this machine has, got {value!r} ({str(error).splitlines()[0]})"
-        ) from None
+    except Exception:  # of many classes, and an essay: what counts is that it is not there
+        others = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        here = [f"{others.type}:{i}" for i in range(torch.accelerator.device_count())] if others else []
+        has = ", ".join(["auto", "cpu", *here])
+        raise ValueError(f"{name} must be one this machine has, got {value!r}; it has {has}") from None
     return found
 
 
 def choice(name: str, value: Any, options: Collection[str]) -> str:
-    """Return `value` if it is one of `options`."""
-    if value not in options:
-        raise ValueError(f"{name} must be one of {', '.join(options)}, got {value!r}")
+    """Return `value` if it is one of `options`; where it is close to one, the error asks for that."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(
+            f"{name} must be one of {', '.join(options)}, got {value!r}{did_you_mean(value, options)}"
+        )
     return value
 
 
-def _kind(value: Any) -> str:
+def did_you_mean(value: Any, options: Iterable[str]) -> str:
+    """Return a question for the option that `value` is close to, or nothing: the end of an error.
+
+    Example:
+        >>> did_you_mean("curve-noinit", ["curve", "curve-no-init"])
+        "; did you mean 'curve-no-init'?"
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(value, list(options), n=1, cutoff=0.6) if isinstance(value, str) else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def kind_of(value: Any) -> str:
+    """Return what a wrong value is, in a few words."""
     from torch import Tensor
 
-    return f"a tensor of {value.dtype}" if isinstance(value, Tensor) else repr(type(value).__name__)
+    if isinstance(value, Tensor):
+        dense = str(value.layout) == "torch.strided"
+        return f"a tensor of {value.dtype}" + ("" if dense else f" in the layout {value.layout}")
+    shown = repr(value)
+    return shown if isinstance(value, int | float | str) and len(shown) < 60 else repr(type(value).__name__)
 
 
 def _range(low: float | None, high: float | None, strict: bool = False) -> str:
