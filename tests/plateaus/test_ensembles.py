@@ -115,3 +115,13 @@ def test_bad_input_is_named():
         ensemble(circuit, [H], torch.zeros(5, 1))
     with pytest.raises(TypeError, match="circuit must be a Circuit"):
         ensemble(None, {"H": H}, torch.zeros(5, 1))
+
+
+def test_where_nothing_changes_the_variance_is_zero():
+    """RZ keeps |0...0> up to a phase: rounding is no variance, and no error of an overlap."""
+    still, H = qbp.HardwareEfficient(3, 3, ["rz"]), qbp.PauliSum({"ZZI": 7.0, "XII": 3.0})
+    theta = 6 * torch.rand(9, still.n_params, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for dtype in (torch.float64, torch.float32):
+        found = ensemble(still, {"a": H}, theta.to(dtype))
+        assert [float(value) for value in found.gradients["a"]] == [0.0] * 4
+        assert found.frame_potential == pytest.approx(1, abs=1e-5) and found.stderr == 0
