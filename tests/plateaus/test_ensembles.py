@@ -118,10 +118,13 @@ def test_bad_input_is_named():
 
 
 def test_where_nothing_changes_the_variance_is_zero():
-    """RZ keeps |0...0> up to a phase: rounding is no variance, and no error of an overlap."""
-    still, H = qbp.HardwareEfficient(3, 3, ["rz"]), qbp.PauliSum({"ZZI": 7.0, "XII": 3.0})
+    """RZ keeps |0...0>, and all circuits the identity: rounding is no variance, no error of overlaps."""
+    still, H = qbp.HardwareEfficient(3, 3, ["rz"]), qbp.PauliSum({"III": 7.0})
     theta = 6 * torch.rand(9, still.n_params, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     for dtype in (torch.float64, torch.float32):
         found = ensemble(still, {"a": H}, theta.to(dtype))
         assert [float(value) for value in found.gradients["a"]] == [0.0] * 4
         assert found.frame_potential == pytest.approx(1, abs=1e-5) and found.stderr == 0
+        other = qbp.HardwareEfficient(3, 3)
+        found = ensemble(other, {"a": H}, torch.cat([theta, theta], -1).to(dtype))
+        assert [float(value) for value in found.gradients["a"]] == [0.0] * 4
