@@ -31,6 +31,7 @@ DTYPES = {  # kinds of tensors: in words, and the dtypes that they may have
     "index": ("a tensor of integers", ("int64", "int32", "int16", "int8", "uint8")),
     "mask": ("a boolean tensor", ("bool",)),
 }
+PLAIN = {int: "an integer", float: "a real number", str: "text"}  # fields of a configuration
 _trusted: contextvars.ContextVar[bool] = contextvars.ContextVar("trusted", default=False)
 
 
@@ -61,14 +62,17 @@ def plain(config: Any) -> None:
     """
     for f in fields(config):
         value, kinds = getattr(config, f.name), get_args(f.type) or (f.type,)
-        if isinstance(value, bool) or type(value).__name__ == "bool_":
+        said = [words for kind, words in PLAIN.items() if kind in kinds]
+        if not said or (value is None and len(kinds) > 1):
             continue
-        if int in kinds and isinstance(value, numbers.Integral):
+        if int in kinds and isinstance(value, numbers.Integral) and not isinstance(value, bool):
             object.__setattr__(config, f.name, int(value))
-        elif float in kinds and isinstance(value, numbers.Real):
+        elif float in kinds and isinstance(value, numbers.Real) and not isinstance(value, bool):
             object.__setattr__(config, f.name, number(f.name, value))
-        elif isinstance(value, str):
+        elif str in kinds and isinstance(value, str):
             object.__setattr__(config, f.name, str(value))
+        else:
+            raise TypeError(f"{f.name} must be {' or '.join(said)}, got {kind_of(value)}")
 
 
 def has_values(tensor: "Tensor") -> bool:
@@ -134,16 +138,36 @@ def phases(value: "Tensor | float", theta: "Tensor", name: str = "theta") -> Non
     finite("phi", value)
 
 
-def whole(name: str, sizes: Collection[int], length: int) -> None:
+def per_run(name: str, value: Any, theta: "Tensor") -> "Tensor":
+    """Return what the function `name` gave for `theta`, (..., n_params), if it is one value per run."""
+    from torch import Tensor
+
+    shape = theta.shape[:-1]
+    if not isinstance(value, Tensor) or value.shape != shape:
+        found = tuple(value.shape) if isinstance(value, Tensor) else kind_of(value)
+        takes = f"a tensor of shape {tuple(shape)}, one value per run of theta"
+        raise ValueError(f"{name} must return {takes}, got {found}")
+    return value
+
+
+def readable(name: str, value: "Tensor") -> None:
+    """Raise ValueError if the numbers of a tensor cannot be read."""
+    if not has_values(value):
+        raise ValueError(
+            f"{name} must hold numbers that can be read, got {type(value).__name__} on {value.device}"
+        )
+
+
+def whole(name: str, sizes: Collection[int], length: int, of: str) -> None:
     """Raise ValueError unless the sizes of parts add up to a length."""
     if sum(sizes) != length or min(sizes, default=0) < 0:
-        raise ValueError(f"{name} must add up to {length}, got {list(sizes)}")
+        raise ValueError(f"{name} must add up to {length}, the length of {of}, got {list(sizes)}")
 
 
 def integer(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
     """Return `value` as an int if it is one in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {kind_of(value)}")
     if value < low or (high is not None and not value <= high):
         raise ValueError(f"{name} must be {_range(low, high)}, got {value}")
     return int(value)
@@ -159,9 +183,7 @@ def sequence(name: str, value: Any, takes: str) -> tuple[Any, ...]:
 
 def precision(name: str, value: "torch.dtype") -> "torch.dtype":
     """Return `value` if it is torch.float64 or torch.float32."""
-    import torch
-
-    if not isinstance(value, torch.dtype) or value not in (torch.float64, torch.float32):
+    if repr(value) not in ("torch.float64", "torch.float32"):
         raise ValueError(f"{name} must be torch.float64 or torch.float32, got {value!r}")
     return value
 
@@ -174,23 +196,18 @@ def memory(name: str, n_bytes: int, got: str, device: "torch.device | None" = No
 
 
 def room(name: str, n_qubits: int, rows: int, bits: int = 64, device: "torch.device | None" = None) -> None:
-    """Raise ValueError if `rows` states of `n_qubits` qubits do not fit into memory.
-
-    Two vectors for each are the least: psi, and lambda or what a gate moved.  An amplitude has two numbers of
-    this many `bits`.
-    """
+    """Raise ValueError if states do not fit, twice: psi, and lambda or what a gate moved; each 2 numbers."""
     memory(name, 2 * rows * 2**n_qubits * 2 * bits // 8, f"{rows} states of {n_qubits} qubits", device)
 
 
 @lru_cache
 def _memory(device: str) -> int:
     """Return the bytes of memory of a device: all there are, whoever uses them now."""
-    import torch
+    if not device.startswith("cpu"):
+        import torch
 
-    if device.startswith("cuda") and torch.cuda.is_available():
-        return torch.cuda.mem_get_info(torch.device(device))[1]
-    if not device.startswith("cpu"):  # meta, or one of which nothing is known
-        return 2**62
+        cuda = device.startswith("cuda") and torch.cuda.is_available()  # of meta and others nothing is known
+        return torch.cuda.mem_get_info(torch.device(device))[1] if cuda else 2**62
     limits = [2**40 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     with contextlib.suppress(OSError, ValueError):  # a container may have less than its machine
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
@@ -202,7 +219,7 @@ def number(
 ) -> float:
     """Return `value` as a float if it is finite and in [low, high] (``strict``: low excluded)."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
+        raise TypeError(f"{name} must be a real number, got {kind_of(value)}")
     try:
         value = float(value)
     except OverflowError:
@@ -220,7 +237,7 @@ def device(name: str, value: "str | torch.device") -> "torch.device":
     if isinstance(value, str) and value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not isinstance(value, str | torch.device):
-        raise TypeError(f"{name} must be a name such as 'cpu' or a torch.device, got {value!r}")
+        raise TypeError(f"{name} must be a name such as 'cpu' or a torch.device, got {kind_of(value)}")
     try:
         found = torch.device(value)
         torch.empty(0, device=found)
@@ -232,11 +249,18 @@ def device(name: str, value: "str | torch.device") -> "torch.device":
     return found
 
 
+def share(name: str, value: Any) -> float:
+    """Return `value` as a float if it is above 0 and below 1."""
+    if not 0 < (found := number(name, value)) < 1:
+        raise ValueError(f"{name} must be above 0 and below 1, got {found:g}")
+    return found
+
+
 def choice(name: str, value: Any, options: Collection[str]) -> str:
     """Return `value` if it is one of `options`; where it is close to one, the error asks for that."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(
-            f"{name} must be one of {', '.join(options)}, got {value!r}{did_you_mean(value, options)}"
+            f"{name} must be one of {', '.join(options)}, got {kind_of(value)}{did_you_mean(value, options)}"
         )
     return value
 
@@ -262,7 +286,11 @@ def kind_of(value: Any) -> str:
         dense = str(value.layout) == "torch.strided"
         return f"a tensor of {value.dtype}" + ("" if dense else f" in the layout {value.layout}")
     shown = repr(value)
-    return shown if isinstance(value, int | float | str) and len(shown) < 60 else repr(type(value).__name__)
+    return (
+        shown
+        if isinstance(value, int | float | str | None) and len(shown) < 60
+        else repr(type(value).__name__)
+    )
 
 
 def _range(low: float | None, high: float | None, strict: bool = False) -> str:
