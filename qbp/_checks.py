@@ -181,28 +181,33 @@ def sequence(name: str, value: Any, takes: str) -> tuple[Any, ...]:
     return found
 
 
-def room(name: str, n_qubits: int, rows: int, bits: int = 64, device: "torch.device | None" = None) -> None:
-    """Raise ValueError if `rows` states of `n_qubits` qubits cannot fit into memory, whatever else is there.
+def precision(name: str, value: "torch.dtype") -> "torch.dtype":
+    """Return `value` if it is torch.float64 or torch.float32."""
+    if repr(value) not in ("torch.float64", "torch.float32"):
+        raise ValueError(f"{name} must be torch.float64 or torch.float32, got {value!r}")
+    return value
 
-    Two vectors for each are the least: psi, and lambda or what a gate moved.  An amplitude has two numbers of
-    this many `bits`.
-    """
-    needed = 2 * rows * 2**n_qubits * 2 * bits // 8
-    if needed > (has := _memory(str(device or "cpu"))):
-        fits = f"fit into memory ({has / 2**30:.0f} GiB)"
-        got = f"{rows} of {n_qubits} qubits (2^{needed.bit_length() - 1} bytes or more)"
-        raise ValueError(f"{name} must ask for states that {fits}, got {got}")
+
+def memory(name: str, n_bytes: int, got: str, device: "torch.device | None" = None) -> None:
+    """Raise ValueError if `n_bytes` do not fit into the memory of the device, whatever else is there."""
+    if n_bytes > (has := _memory(str(device or "cpu"))):
+        takes, size = f"what fits into memory, {has / 2**30:.0f} GiB", n_bytes.bit_length() - 1
+        raise ValueError(f"{name} must ask for {takes}, got {got}: 2^{size} bytes or more")
+
+
+def room(name: str, n_qubits: int, rows: int, bits: int = 64, device: "torch.device | None" = None) -> None:
+    """Raise ValueError if states do not fit, twice: psi, and lambda or what a gate moved; each 2 numbers."""
+    memory(name, 2 * rows * 2**n_qubits * 2 * bits // 8, f"{rows} states of {n_qubits} qubits", device)
 
 
 @lru_cache
 def _memory(device: str) -> int:
     """Return the bytes of memory of a device: all there are, whoever uses them now."""
-    import torch
+    if not device.startswith("cpu"):
+        import torch
 
-    if device.startswith("cuda"):
-        return torch.cuda.mem_get_info(torch.device(device))[1]
-    if not device.startswith("cpu"):  # meta, or one that is not known
-        return 2**62
+        cuda = device.startswith("cuda") and torch.cuda.is_available()  # of meta and others nothing is known
+        return torch.cuda.mem_get_info(torch.device(device))[1] if cuda else 2**62
     limits = [2**40 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     with contextlib.suppress(OSError, ValueError):  # a container may have less than its machine
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))

@@ -70,15 +70,18 @@ def expectations(
         return _plain(program, theta, state, observables)
     batch, angles, starts = _rows(theta, state)
     if torch.is_grad_enabled() and (theta.requires_grad or state.requires_grad):
-        values = _Adjoint.apply(angles, starts, program, observables)
-    else:
-        _, values = _forward(angles, starts, program, observables)
-    return values.reshape(*batch, len(observables))
+        return _Adjoint.apply(angles, starts, program, observables, batch)
+    _, values = _forward(angles, starts, program, observables, batch)
+    return values
+
+
+def _values(psi: Tensor, observables: tuple["Observable", ...]) -> Tensor:
+    """Return the expectations in states (..., 2**n), (..., m); own targets may add axes."""
+    return torch.stack(torch.broadcast_tensors(*[H.expectation(psi) for H in observables]), dim=-1)
 
 
 def _plain(program: Program, theta: Tensor, state: Tensor, observables: tuple["Observable", ...]) -> Tensor:
-    psi = evolve(program, theta, state)
-    return torch.stack([H.expectation(psi) for H in observables], dim=-1)
+    return _values(evolve(program, theta, state), observables)
 
 
 def _again(
@@ -88,11 +91,13 @@ def _again(
     observables: tuple["Observable", ...],
     weights: Tensor,
     wants: Sequence[bool],
+    batch: torch.Size | None = None,
 ) -> list[Tensor | None]:
     """Return the gradients by angles and start state where wanted, such that they can be differentiated."""
     inputs = theta.view_as(theta), start.view_as(start)  # apart, also if one was made of the other
     wanted = [x for x, wants_it in zip(inputs, wants, strict=True) if wants_it]
-    values = _plain(program, *inputs, observables)
+    psi = evolve(program, *inputs)
+    values = _values(psi if batch is None else psi.reshape(*batch, -1), observables)
     found = iter(torch.autograd.grad(values, wanted, weights, create_graph=True))
     return [next(found) if wants_it else None for wants_it in wants]
 
@@ -139,24 +144,29 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, theta: Tensor, start: Tensor, program: Program, observables: tuple["Observable", ...]
+        ctx: Any,
+        theta: Tensor,
+        start: Tensor,
+        program: Program,
+        observables: tuple["Observable", ...],
+        batch: torch.Size,
     ) -> Tensor:
-        final, values = _forward(theta, start, program, observables)
+        final, values = _forward(theta, start, program, observables, batch)
         ctx.save_for_backward(theta, start, final)
-        ctx.rest = program, observables
+        ctx.rest = program, observables, batch
         return values
 
     @staticmethod
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
         _refuse_batched(weights)
         theta, start, final = ctx.saved_tensors
-        program, observables = ctx.rest
+        program, observables, batch = ctx.rest
         wants = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():
-            again = _again(theta.unsqueeze(1), start, program, observables, weights, wants)
-            return again[0] if again[0] is None else again[0].squeeze(1), again[1], None, None
-        of_theta, of_start = _backward(theta, final, program, observables, weights)
-        return of_theta.contiguous(), of_start.sum_to_size(start.shape) if wants[1] else None, None, None
+            again = _again(theta.unsqueeze(1), start, program, observables, weights, wants, batch)
+            return again[0] if again[0] is None else again[0].squeeze(1), again[1], *[None] * 3
+        of_theta, of_start = _backward(theta, final, program, observables, weights, batch)
+        return of_theta.contiguous(), of_start.sum_to_size(start.shape) if wants[1] else None, *[None] * 3
 
 
 def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:
@@ -176,20 +186,33 @@ def _rows(theta: Tensor, state: Tensor) -> tuple[torch.Size, Tensor, Tensor]:
 
 
 def _forward(
-    theta: Tensor, start: Tensor, program: Program, observables: tuple["Observable", ...]
+    theta: Tensor,
+    start: Tensor,
+    program: Program,
+    observables: tuple["Observable", ...],
+    batch: torch.Size,
 ) -> tuple[Tensor, Tensor]:
-    """Return the final state, (runs, samples, 2**n), and the values, (runs, samples, m)."""
+    """Return the final state, (runs, samples, 2**n), and the values, (*batch, m).
+
+    An observable that has a target for each run finds the runs along the first axis of the batch.
+    """
     layered = as_layers(program, observables[0].n_qubits)
     psi = run(program, theta, start) if layered else evolve(program, theta.unsqueeze(1), start)
-    return psi, torch.stack([H.expectation(psi) for H in observables], dim=-1)
+    return psi, _values(psi.reshape(*batch, psi.shape[-1]), observables)
 
 
 def _backward(
-    theta: Tensor, final: Tensor, program: Program, observables: tuple["Observable", ...], weights: Tensor
+    theta: Tensor,
+    final: Tensor,
+    program: Program,
+    observables: tuple["Observable", ...],
+    weights: Tensor,
+    batch: torch.Size,
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of ``sum_i weights_i <O_i>`` in `theta` and in the start state."""
-    each = weights.unsqueeze(-1).unbind(-2)  # (runs, samples, 1)
-    lam: Any = sum(weight * H.apply(final) for weight, H in zip(each, observables, strict=True))
+    each, psi = weights.unsqueeze(-1).unbind(-2), final.reshape(*batch, final.shape[-1])  # (*batch, 1)
+    lam: Any = sum(weight * H.apply(psi) for weight, H in zip(each, observables, strict=True))
+    lam = lam.sum_to_size(psi.shape).reshape(final.shape)
     layered = as_layers(program, observables[0].n_qubits)
     of_theta, lam = (undo if layered else _undo_gates)(program, theta, final, lam)
     return of_theta, 2 * lam  # torch's convention for a complex tensor

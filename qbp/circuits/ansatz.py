@@ -8,6 +8,7 @@ and their gradients from :mod:`qbp.circuits.adjoint`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from math import prod
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from qbp import _checks, draws
 from qbp.circuits import adjoint
 from qbp.circuits.gates import Entangler, Program, Rotation, Start, start_qubits
 from qbp.circuits.kernel import evolution
-from qbp.circuits.observables import Observable, pauli_string
+from qbp.circuits.observables import Observable, observables_on, pauli_string
 from qbp.circuits.statevector import embed, evolve, product_state
 
 
@@ -29,7 +30,8 @@ class Circuit:
     program: Program
 
     def __post_init__(self) -> None:
-        self.__dict__["n_qubits"] = _checks.integer("n_qubits", self.n_qubits)
+        n = self.__dict__["n_qubits"] = _checks.integer("n_qubits", self.n_qubits)
+        _checks.memory("n_qubits", 100 * n, f"{n} qubits")
         qubits = self.qubits.tolist()  # checks the start state
         if not isinstance(self.start, str):
             self.__dict__["start"] = tuple(map(tuple, qubits))  # tuples can be hashed and printed
@@ -49,11 +51,13 @@ class Circuit:
         Raises:
             TypeError, ValueError: `theta` or `inputs` is not a real tensor of the shape above, or not finite.
         """
+        self._check(theta, inputs)
         theta, qubits = self._start(theta, inputs)
         return evolve(self.program, theta, product_state(qubits))
 
     def expectation(self, theta: Tensor, H: Observable, inputs: Tensor | None = None) -> Tensor:
         """Return ``<psi|H|psi>``, real, shape (...) or (..., samples); the rest as :meth:`expectations`."""
+        check(self, H)
         return self.expectations(theta, [H], inputs).squeeze(-1)
 
     def expectations(
@@ -76,10 +80,8 @@ class Circuit:
             TypeError, ValueError: as for :meth:`state`; or no observable, or one of another number of qubits.
         """
         n = self.n_qubits
-        if not observables or not all(isinstance(H, Observable) and H.n_qubits == n for H in observables):
-            raise ValueError(
-                f"observables must be PauliSums or Projectors on {n} qubits, got {observables!r}"
-            )
+        observables = observables_on(n, observables)
+        self._check(theta, inputs)
         if inputs is None or not evolution.supports(self.program, n, theta, observables):
             return adjoint.expectations(self.program, *self._start(theta, inputs), observables, product=True)
         # The kernel takes the angles of each sample anyway: RY(inputs) are rotations like the others.
@@ -100,18 +102,21 @@ class Circuit:
         return start_qubits(self.start, self.n_qubits)
 
     def _start(self, theta: Tensor, inputs: Tensor | None, *, embedded: bool = True) -> tuple[Tensor, Tensor]:
-        """Check the arguments; return `theta` and the qubits of the start state, with axes that broadcast."""
-        _checks.theta(theta, self.n_params)
-        if theta.device.type == "cpu" and _checks.has_values(theta):
-            qubits = _qubits(self.start, self.n_qubits, theta.dtype)
-        else:
-            qubits = torch.as_tensor(self.qubits, device=theta.device).to(theta.dtype.to_complex())
+        """Return `theta` and the qubits of the start state, with axes that broadcast."""
+        qubits = torch.from_numpy(_qubits(self.start, self.n_qubits, theta.dtype)).to(theta.device)
         if inputs is None:
             return theta, qubits
-        self._check_inputs(theta, inputs)
         if embedded:
             qubits = embed(inputs.to(theta.dtype), qubits)  # (..., samples, n_qubits, 2)
         return theta.unsqueeze(-2), qubits
+
+    def _check(self, theta: Tensor, inputs: Tensor | None) -> None:
+        _checks.theta(theta, self.n_params)
+        rows = prod(theta.shape[:-1])
+        if inputs is not None:
+            self._check_inputs(theta, inputs)
+            rows = prod(torch.broadcast_shapes(theta.shape[:-1], inputs.shape[:-2])) * inputs.shape[-2]
+        _checks.room("theta", self.n_qubits, rows, torch.finfo(theta.dtype).bits, theta.device)
 
     def _check_inputs(self, theta: Tensor, inputs: Tensor) -> None:
         shape = tuple(getattr(inputs, "shape", ()))
@@ -159,19 +164,18 @@ class HardwareEfficient(Circuit):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.__dict__["n_layers"] = _checks.integer("n_layers", self.n_layers)
+        gates = self.n_layers * self.n_qubits
+        _checks.memory("n_layers", 100 * gates + self.n_qubits**2, f"{gates} gates")
         _checks.choice("entangler", self.entangler, ("cz", "cnot"))
         _checks.choice("topology", self.topology, ("ladder", "ring", "brick"))
-        if self.rotations == "random":
+        if isinstance(self.rotations, str) and self.rotations == "random":
             self.__dict__["seed"] = _checks.integer("seed", self.seed, 0, 2**64 - 1)
             return
-        if isinstance(self.rotations, str) or not self.rotations:
-            raise ValueError(
-                f'rotations must be "random" or a list like ["ry", "rz"], got {self.rotations!r}'
-            )
+        listed = _checks.sequence("rotations", self.rotations, '"random" or a list like ["ry", "rz"]')
         if self.seed is not None:
             raise ValueError(f'seed must be None unless rotations is "random", got {self.seed!r}')
-        names = [_checks.choice("a rotation", name, ("rx", "ry", "rz")) for name in self.rotations]
-        self.__dict__["rotations"] = tuple(names)
+        names = [_checks.choice("a rotation", name, ("rx", "ry", "rz")) for name in listed]
+        self.__dict__["rotations"] = tuple(map(str, names))
 
     @cached_property
     def program(self) -> Program:  # type: ignore[override]  # an attribute, once it is made
@@ -220,13 +224,13 @@ class PauliRotations(Circuit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.generators, str) or not self.generators:
-            raise ValueError(f"generators must be a list of Pauli strings, got {self.generators!r}")
-        self.__dict__["generators"] = tuple(pauli_string(p, self.n_qubits) for p in self.generators)
+        listed = _checks.sequence("generators", self.generators, "a list of Pauli strings")
+        self.__dict__["generators"] = tuple(str(pauli_string(p, self.n_qubits)) for p in listed)
         if self.tied is not None:
-            self.__dict__["tied"] = tied = tuple(_checks.integer("an index of tied", k, 0) for k in self.tied)
+            takes = f"{len(self.generators)} indices, 0, 1, ... without a gap"
+            listed = _checks.sequence("tied", self.tied, takes)
+            self.__dict__["tied"] = tied = tuple(_checks.integer("an index of tied", k, 0) for k in listed)
             if len(tied) != len(self.generators) or set(tied) != set(range(max(tied) + 1)):
-                takes = f"{len(self.generators)} indices, 0, 1, ... without a gap"
                 raise ValueError(f"tied must be {takes}, got {tied}")
 
     @cached_property
@@ -236,10 +240,22 @@ class PauliRotations(Circuit):
         return Program(Rotation(pauli, k) for pauli, k in zip(self.generators, indices, strict=True))
 
 
+def check(circuit: Circuit, *observable: Observable) -> None:
+    """Raise TypeError unless `circuit` is one, and ValueError unless H is an observable on its qubits."""
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
+    for H in observable:
+        if not isinstance(H, Observable) or H.n_qubits != circuit.n_qubits:
+            raise ValueError(f"H must be an observable on {circuit.n_qubits} qubits, got {H!r}")
+
+
 @lru_cache(maxsize=64)
-def _qubits(start: Start, n_qubits: int, dtype: torch.dtype) -> Tensor:
-    """Return the qubits of a start state on the CPU, (n_qubits, 2): made once, never changed."""
-    return torch.as_tensor(start_qubits(start, n_qubits)).to(dtype.to_complex())
+def _qubits(start: Start, n_qubits: int, dtype: torch.dtype) -> np.ndarray:
+    """Return the qubits of a start state, (n_qubits, 2), made once and never changed.
+
+    An array: a tensor would keep the mode in which it was made, such as ``torch.inference_mode``.
+    """
+    return start_qubits(start, n_qubits).astype(np.complex64 if dtype == torch.float32 else complex)
 
 
 @lru_cache(maxsize=64)

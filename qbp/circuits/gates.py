@@ -96,11 +96,15 @@ def start_qubits(start: Start, n_qubits: int) -> np.ndarray:
     if isinstance(start, str):
         _checks.choice("start", start, ("zero", "plus"))
         return np.tile(np.array([1, 0] if start == "zero" else [0.5**0.5] * 2, dtype=complex), (n_qubits, 1))
-    qubits = np.array(np.asarray(start), dtype=complex)
+    takes = f'start must be "zero", "plus" or amplitudes of shape ({n_qubits}, 2)'
+    if getattr(start, "requires_grad", False):
+        raise ValueError(f"{takes} without a gradient, which it does not get, got one that asks for it")
+    try:
+        qubits = np.array(np.asarray(start), dtype=complex)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise TypeError(f"{takes}, got {start!r}") from None
     if qubits.shape != (n_qubits, 2):
-        raise ValueError(
-            f'start must be "zero", "plus" or of shape ({n_qubits}, 2), got shape {qubits.shape}'
-        )
+        raise ValueError(f"{takes}, got shape {qubits.shape}")
     norms = np.linalg.norm(qubits, axis=1)
     if not np.allclose(norms, 1, rtol=0, atol=1e-6):
         raise ValueError(f"start must have normalized rows, got norms {norms.tolist()}")

@@ -22,9 +22,18 @@ if TYPE_CHECKING:
 
 
 class Observable:
-    """A Hermitian operator on `n_qubits` qubits; a kind of observable adds ``apply(state)``."""
+    """A Hermitian operator on `n_qubits` qubits; a kind of observable adds ``apply(state)``.
+
+    One that is another operator in each run, along the first axis of the states, says how many `runs` it has.
+    """
 
     n_qubits: int
+    runs: int | None = None
+
+    @property
+    def size(self) -> float:
+        """What no expectation passes in size: 1 for a projector, for a sum that of its coefficients."""
+        return 1.0
 
     if TYPE_CHECKING:  # each kind has its own
 
@@ -39,14 +48,12 @@ class Observable:
         """
         return (self._checked(state).conj() * self.apply(state)).sum(-1).real
 
-    def _checked(self, state: "torch.Tensor") -> "torch.Tensor":
-        from torch import Tensor
+    def of_runs(self, runs: slice, copies: int = 1) -> "Observable":
+        """Return the operators of some runs, each in as many copies."""
+        return self
 
-        if not isinstance(state, Tensor):
-            raise TypeError(f"state must be a tensor of amplitudes, got {type(state).__name__!r}")
-        if state.ndim == 0 or state.shape[-1] != 2**self.n_qubits:
-            raise ValueError(f"state must have shape (..., {2**self.n_qubits}), got {tuple(state.shape)}")
-        return state.to(state.dtype.to_complex())
+    def _checked(self, state: "torch.Tensor") -> "torch.Tensor":
+        return amplitudes("state", state, 2**self.n_qubits)
 
 
 class PauliSum(Observable):
@@ -70,13 +77,18 @@ class PauliSum(Observable):
             raise TypeError(f'terms must be a non-empty mapping such as {{"ZZ": 1.0}}, got {terms!r}')
         self.n_qubits = len(str(next(iter(terms))))
         self._terms = {
-            pauli_string(p, self.n_qubits): _checks.number(f"terms[{p!r}]", c) for p, c in terms.items()
+            str(pauli_string(p, self.n_qubits)): _checks.number(f"terms[{p!r}]", c) for p, c in terms.items()
         }
 
     @property
     def terms(self) -> Mapping[str, float]:
         """Coefficient of each Pauli string, read only, in the order given."""
         return MappingProxyType(self._terms)
+
+    @property
+    def size(self) -> float:
+        """The sum of the sizes of the coefficients, which no expectation passes."""
+        return sum(map(abs, self._terms.values()))
 
     @cached_property
     def _groups(self) -> dict[str, np.ndarray]:
@@ -122,7 +134,7 @@ class Projector(Observable):
     n_qubits: int
 
     def __post_init__(self) -> None:
-        _checks.integer("n_qubits", self.n_qubits)
+        self.__dict__["n_qubits"] = _checks.integer("n_qubits", self.n_qubits)
 
     def apply(self, state: "torch.Tensor") -> "torch.Tensor":
         """Return ``<0...0|state> |0...0>``, shape (..., 2**n_qubits); argument and errors as for a sum."""
@@ -148,7 +160,7 @@ def tfim(n: int, coupling: float = 1.0, field: float = 1.0, periodic: bool = Fal
         >>> tfim(2, field=0.5)
         PauliSum({'ZZ': -1.0, 'XI': -0.5, 'IX': -0.5})
     """
-    J, h = _checks.number("coupling", coupling), _checks.number("field", field)
+    n, J, h = _size(n, 2), _checks.number("coupling", coupling), _checks.number("field", field)
     bonds = [(_string(n, bond, "Z"), -J) for bond in _bonds(n, periodic)]
     return _collect(n, bonds + [(_string(n, (i,), "X"), -h) for i in range(n)])
 
@@ -162,7 +174,7 @@ def heisenberg(n: int, coupling: float = 1.0, periodic: bool = False) -> PauliSu
         >>> heisenberg(2)
         PauliSum({'XX': 1.0, 'YY': 1.0, 'ZZ': 1.0})
     """
-    J = _checks.number("coupling", coupling)
+    n, J = _size(n, 3), _checks.number("coupling", coupling)
     return _collect(n, [(_string(n, bond, p), J) for bond in _bonds(n, periodic) for p in "XYZ"])
 
 
@@ -183,14 +195,14 @@ def maxcut(
         >>> maxcut([(0, 1), (1, 2)])
         PauliSum({'III': -1.0, 'ZZI': 0.5, 'IZZ': 0.5})
     """
-    edges = [tuple(_checks.integer("a vertex of edges", vertex, 0) for vertex in edge) for edge in edges]
-    if bad := [edge for edge in edges if len(edge) != 2 or edge[0] == edge[1]]:
-        raise ValueError(f"edges must be pairs of different vertices, got {bad[0]}")
-    weights = [1.0] * len(edges) if weights is None else [_checks.number("a weight", w) for w in weights]
+    edges = [_edge(edge) for edge in _several("edges", edges)]
+    weights = [1.0] * len(edges) if weights is None else _several("weights", weights)
+    weights = [_checks.number("a number of weights", w) for w in weights]
     if len(weights) != len(edges):
         raise ValueError(f"weights must be one number for each of the {len(edges)} edges, got {len(weights)}")
     largest = max(map(max, edges), default=0)
     n = largest + 1 if n_qubits is None and edges else _checks.integer("n_qubits", n_qubits, largest + 1)
+    _checks.memory("edges and n_qubits", n * (len(edges) + 1), f"{n} vertices")
     cut = [(_string(n, edge, "Z"), w / 2) for edge, w in zip(edges, weights, strict=True)]
     return _collect(n, [("I" * n, -sum(weights) / 2), *cut])
 
@@ -209,10 +221,36 @@ def local_observables(n: int, paulis: str = "XYZ") -> list[PauliSum]:
         >>> local_observables(2, "XZ")
         [PauliSum({'XI': 1.0}), PauliSum({'ZI': 1.0}), PauliSum({'IX': 1.0}), PauliSum({'IZ': 1.0})]
     """
-    n = _checks.integer("n", n)
-    if not paulis or not set(paulis) <= set("XYZ"):
-        raise ValueError(f"paulis must be one or more of X, Y, Z, got {paulis!r}")
+    n = _size(n, 3)
+    letters = paulis if isinstance(paulis, str | list | tuple) else ()  # a set has no order
+    if not letters or not all(p in ("X", "Y", "Z") for p in letters):
+        raise ValueError(f"paulis must be one or more of X, Y, Z, in the order wanted, got {paulis!r}")
     return [PauliSum({_string(n, (i,), p): 1.0}) for i in range(n) for p in paulis]
+
+
+def observables_on(n_qubits: int, value: Sequence[Observable]) -> tuple[Observable, ...]:
+    """Return `value` as a tuple if it lists one observable or more on `n_qubits`, else raise ValueError."""
+    takes = f"a list of observables on {n_qubits} qubits"
+    found = _checks.sequence("observables", value, takes)
+    if not all(isinstance(H, Observable) and H.n_qubits == n_qubits for H in found):
+        raise ValueError(f"observables must be {takes}, got {value!r}")
+    return found
+
+
+def amplitudes(name: str, value: "torch.Tensor", size: int) -> "torch.Tensor":
+    """Return `value` in its complex dtype if it is a tensor of amplitudes, (..., size).
+
+    Raises:
+        TypeError, ValueError: it is none, or in half precision, or of another shape.
+    """
+    from torch import Tensor, complex64, complex128, float32, float64, strided
+
+    fits = isinstance(value, Tensor) and value.dtype in (float32, float64, complex64, complex128)
+    if not fits or value.layout != strided:
+        raise TypeError(f"{name} must be a tensor in 32 or 64 bits, got {_checks.kind_of(value)}")
+    if value.ndim == 0 or value.shape[-1] != size:
+        raise ValueError(f"{name} must have shape (..., {size}), got {tuple(value.shape)}")
+    return value.to(value.dtype.to_complex())
 
 
 def pauli_string(value: str, n_qubits: int) -> str:
@@ -222,12 +260,34 @@ def pauli_string(value: str, n_qubits: int) -> str:
     return value
 
 
+def _edge(edge: Sequence[int]) -> tuple[int, ...]:
+    ends = tuple(_checks.integer("a vertex of edges", v, 0) for v in _several("a pair of edges", edge))
+    if len(ends) != 2 or ends[0] == ends[1]:
+        raise ValueError(f"edges must be pairs of different vertices, got {edge}")
+    return ends
+
+
+def _several(name: str, value: Iterable) -> list:
+    unordered = isinstance(value, str | set | frozenset | Mapping) or not isinstance(value, Iterable)
+    if unordered or getattr(value, "ndim", 1) == 0:
+        raise TypeError(f"{name} must be a list, got {value!r}")
+    return list(value)
+
+
 def _string(n: int, qubits: Iterable[int], pauli: str) -> str:
     return "".join(pauli if i in qubits else "I" for i in range(n))
 
 
-def _bonds(n: int, periodic: bool) -> list[tuple[int, int]]:
+def _size(n: int, strings: int) -> int:
+    """Return a number of qubits, if so many strings for each fit into memory."""
     n = _checks.integer("n", n)
+    _checks.memory("n", strings * n**2, f"strings of {n} letters")
+    return n
+
+
+def _bonds(n: int, periodic: bool) -> list[tuple[int, int]]:
+    if not isinstance(periodic, bool | np.bool_):
+        raise TypeError(f"periodic must be True or False, got {periodic!r}")
     return [(i, (i + 1) % n) for i in range(n if periodic and n > 1 else n - 1)]
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.observables import Observable, PauliSum
+from qbp.circuits.observables import Observable, PauliSum, amplitudes, observables_on
 from qbp.convex import local_loss
 from qbp.problem import Problem
 
@@ -38,17 +38,23 @@ class Infidelity(Observable):
     """
 
     def __init__(self, target: Tensor) -> None:
-        if not isinstance(target, Tensor):
-            raise TypeError(f"target must be a tensor of amplitudes, got {type(target).__name__!r}")
-        shape = tuple(target.shape)
+        shape = tuple(getattr(target, "shape", ()))
         self.n_qubits = max(1, int(math.log2(max((1, *shape)[-1], 1))))
-        self.target = self._checked(target)
+        self.target = amplitudes("target", target, 2**self.n_qubits)
         norms = torch.linalg.vector_norm(self.target, dim=-1)
         off = abs(norms - 1).max().item() if _checks.has_values(norms) and norms.numel() else 0.0
         if target.ndim not in (1, 2) or norms.numel() == 0 or not off < 1e-5:
             raise ValueError(
                 f"target must have shape (2**n,) or (runs, 2**n) and norm 1, got {shape}, {norms}"
             )
+
+        self.runs = len(target) if target.ndim == 2 and len(target) > 1 else None
+
+    def of_runs(self, runs: slice, copies: int = 1) -> "Infidelity":
+        """Return the infidelity to the targets of some runs, each in as many copies."""
+        if self.runs is None or (runs, copies) == (slice(None), 1):
+            return self
+        return Infidelity(self.target[runs].repeat_interleave(copies, 0))
 
     def apply(self, state: Tensor) -> Tensor:
         """Return ``state - <target|state> target``, shape (..., 2**n_qubits)."""
@@ -73,7 +79,16 @@ def circuit_problem(
 
     Returns:
         A problem without data.  It records `energy` (the task) and `convex` at every due step of Algorithm 1.
+
+    Raises:
+        TypeError, ValueError: an argument is none of these.
     """
+    n = getattr(circuit, "n_qubits", None)
+    if not isinstance(n, int) or not hasattr(circuit, "expectations"):
+        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
+    if not isinstance(task, Observable) or task.n_qubits != n:
+        raise ValueError(f"task must be an observable on {n} qubits, got {task!r}")
+    _checks.theta(targets, len(observables_on(n, observables)), "targets")
     return Problem(
         energy=lambda theta, batch: circuit.expectation(theta, task),
         convex=lambda theta, batch: local_loss(circuit, theta, observables, targets),
@@ -105,8 +120,9 @@ def product_state_targets(
         >>> b, round(energy, 6)
         (tensor([1., 1., 1.], dtype=torch.float64), -3.0)
     """
-    where = [_single(o) for o in observables]
-    n = hamiltonian.n_qubits
+    _check_sum(hamiltonian)
+    n, seed = hamiltonian.n_qubits, _checks.integer("seed", seed, 0, 2**64 - RESTARTS)
+    where = [_single(o) for o in observables_on(n, observables)]
     bloch = draws.normal(range(seed, seed + RESTARTS), "mean field", 3 * n).reshape(RESTARTS, n, 3)
     bloch = bloch / bloch.norm(dim=-1, keepdim=True)
     for _ in range(SWEEPS):
@@ -117,14 +133,31 @@ def product_state_targets(
             bloch[:, qubit] = torch.where(size > 1e-12, -field / size, bloch[:, qubit])
         if (bloch - before).abs().max() < 1e-13:  # settled
             break
-    energy = product_energy(hamiltonian, bloch)
+    energy = _energy(hamiltonian, bloch)
     lowest = min(energies := [round(e, 9) for e in energy.tolist()])  # among equals the first, on any machine
     best = bloch[energies.index(lowest)]
     return torch.stack([best[qubit, "XYZ".index(pauli)] for qubit, pauli in where]), float(energy.min())
 
 
 def product_energy(hamiltonian: PauliSum, bloch: Tensor) -> Tensor:
-    """Return <H> in product states with Bloch vectors (..., n_qubits, 3), real, (...)."""
+    """Return <H> in product states with Bloch vectors (..., n_qubits, 3), real, (...).
+
+    Raises:
+        TypeError, ValueError: `hamiltonian` is no Pauli sum, or `bloch` no real tensor of that shape.
+    """
+    _check_sum(hamiltonian)
+    _checks.theta(bloch, 3, "bloch")
+    if bloch.shape[-2:-1] != (hamiltonian.n_qubits,):
+        raise ValueError(f"bloch must have shape (..., {hamiltonian.n_qubits}, 3), got {tuple(bloch.shape)}")
+    return _energy(hamiltonian, bloch)
+
+
+def _check_sum(hamiltonian: PauliSum) -> None:
+    if not isinstance(hamiltonian, PauliSum):
+        raise TypeError(f"hamiltonian must be a PauliSum, got {type(hamiltonian).__name__!r}")
+
+
+def _energy(hamiltonian: PauliSum, bloch: Tensor) -> Tensor:
     return sum(
         c * math.prod(bloch[..., q, "XYZ".index(p)] for q, p in enumerate(string) if p != "I")
         for string, c in hamiltonian.terms.items()
@@ -133,9 +166,9 @@ def product_energy(hamiltonian: PauliSum, bloch: Tensor) -> Tensor:
 
 def _field(hamiltonian: PauliSum, bloch: Tensor, qubit: int) -> Tensor:
     """Return the derivative of the energy by one qubit's Bloch vector, (..., 3)."""
-    zero = product_energy(hamiltonian, _with(bloch, qubit, torch.zeros_like(bloch[..., 0, :])))
-    unit = torch.eye(3, dtype=bloch.dtype)
-    return torch.stack([product_energy(hamiltonian, _with(bloch, qubit, e)) - zero for e in unit], dim=-1)
+    zero = _energy(hamiltonian, _with(bloch, qubit, torch.zeros_like(bloch[..., 0, :])))
+    unit = torch.eye(3, dtype=bloch.dtype, device=bloch.device)
+    return torch.stack([_energy(hamiltonian, _with(bloch, qubit, e)) - zero for e in unit], dim=-1)
 
 
 def _with(bloch: Tensor, qubit: int, vector: Tensor) -> Tensor:
@@ -144,7 +177,7 @@ def _with(bloch: Tensor, qubit: int, vector: Tensor) -> Tensor:
     return bloch
 
 
-def _single(observable: PauliSum) -> tuple[int, str]:
+def _single(observable: Observable) -> tuple[int, str]:
     """Return (qubit, letter) of an observable that is one Pauli on one qubit."""
     terms = list(getattr(observable, "terms", {}).items())
     letters = [(q, p) for string, _ in terms for q, p in enumerate(string) if p != "I"]

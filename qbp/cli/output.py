@@ -85,6 +85,7 @@ def report(args: argparse.Namespace, results: dict[str, "Result"], *, partial: b
         partial: whether methods are missing.
     """
     from qbp.book.tables.results import run_json
+    from qbp.experiments import registry
 
     asked = registry.asked(args.methods.split(","))
     shown = {asked[method]: result for method, result in results.items()}

@@ -79,7 +79,10 @@ class CircuitLosses:
             state along the targets); with a channel `noisy_energy`; with shots `snr`, the length of the
             task's gradient over that of its noise, both behind the channel if there is one.  Each (runs,).
         """
-        theta = theta.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            return self._evaluate(theta.detach().clone().requires_grad_())
+
+    def _evaluate(self, theta: Tensor) -> dict[str, Tensor]:
         values = self._values(theta, True, True, self._exact)
         energy, convex = values[:, 0], (values[:, 1:] - self.b).square().sum(-1)
         (of_task,) = torch.autograd.grad(energy.sum(), theta, retain_graph=True)

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import Circuit
+from qbp.circuits.ansatz import Circuit, check
+from qbp.circuits.observables import observables_on
 from qbp.plateaus.expressibility import frame_potential, haar_frame_potential
+from qbp.plateaus.landscape import rounded
 from qbp.plateaus.sampling import chunks
 
 if TYPE_CHECKING:
@@ -74,13 +76,15 @@ def ensemble(circuit: Circuit, observables: Mapping[str, "Observable"], theta: T
         >>> [round(float(number), 3) for number in (found.excess, at.variance, at.square)]
         [2.0, 0.0, 1.0]
     """
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
+    check(circuit)
     if not isinstance(observables, Mapping):
         raise TypeError(f"observables must be a mapping {{name: H}}, got {observables!r}")
+    if observables:
+        observables_on(circuit.n_qubits, list(observables.values()))
     _checks.theta(theta, circuit.n_params)
     if theta.ndim != 2 or len(theta) < 4:
         raise ValueError(f"theta must be (m, n_params) with m at least 4, got {tuple(theta.shape)}")
+    _checks.room("theta", circuit.n_qubits, len(theta), torch.finfo(theta.dtype).bits, theta.device)
     parts = [theta.detach()[rows.start : rows.stop] for rows in chunks(len(theta), circuit)]
     with torch.no_grad():
         value, stderr = frame_potential(torch.cat([circuit.state(part) for part in parts]))
@@ -92,10 +96,10 @@ def ensemble(circuit: Circuit, observables: Mapping[str, "Observable"], theta: T
 def _gradients(circuit: Circuit, H: "Observable", parts: list[Tensor]) -> Gradients:
     found: list[Tensor] = []
     for part in parts:
-        part = part.clone().requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            part = part.clone().requires_grad_()
             found += torch.autograd.grad(circuit.expectation(part, H).sum(), part)
-    gradient = torch.cat(found).double()
+    gradient = rounded(torch.cat(found), H).double()
     m, power = len(gradient), gradient.square().mean(-1)
     spread = (gradient - gradient.mean(0)).square().mean(-1) * (m / (m - 1))
     return Gradients(spread.mean(), spread.std() / m**0.5, power.mean(), power.std() / m**0.5)
@@ -127,5 +131,6 @@ def box(center: Tensor, reach: float, samples: int, seed: int = 0) -> Tensor:
         raise ValueError(f"center must have shape (n_params,), got {tuple(center.shape)}")
     reach, samples = _checks.number("reach", reach, 0), _checks.integer("samples", samples)
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
+    _checks.memory("samples", 8 * samples * len(center), f"{samples} vectors of {len(center)} angles")
     unit = draws.uniform([seed], "box", samples * len(center), low=-1.0, high=1.0)
     return center + reach * unit.reshape(samples, -1).to(center)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
-from qbp.circuits.ansatz import Circuit
+from qbp.circuits.ansatz import Circuit, check
+from qbp.circuits.observables import amplitudes
 from qbp.plateaus.sampling import WORKING_SET, chunks, random_angles
 
 
@@ -79,12 +80,11 @@ def expressibility(
         >>> bool(abs(found.frame_potential - 3 / 8) < 4 * found.stderr), round(found.haar, 4)
         (True, 0.3333)
     """
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
-    samples, order = _checks.integer("samples", samples, 4), _checks.integer("order", order)
+    check(circuit)
+    samples, order = _checks.integer("samples", samples, 4), _order(order)
     seed, where = _checks.integer("seed", seed, 0, 2**64 - 1), _checks.device("device", device)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype must be torch.float64 or torch.float32, got {dtype}")
+    dtype = _checks.precision("dtype", dtype)
+    _checks.room("samples", circuit.n_qubits, samples, torch.finfo(dtype).bits, where)
     parts = chunks(samples, circuit)
     with torch.no_grad():
         states = [circuit.state(random_angles(seed, r, circuit.n_params).to(where, dtype)) for r in parts]
@@ -93,13 +93,21 @@ def expressibility(
 
 
 def haar_frame_potential(dimension: int, order: int) -> float:
-    """Return F_t of Haar random states of a d-dimensional space, t! (d-1)! / (d+t-1)!.
+    """Return F_t of Haar random states of a d-dimensional space, t! (d-1)! / (d+t-1)!, 0 below 2^-1074.
+
+    Raises:
+        TypeError, ValueError: `dimension` or `order` is no integer from 1.
 
     Example:
         >>> haar_frame_potential(2, 1), haar_frame_potential(4, 2)
         (0.5, 0.1)
     """
+    dimension, order = _checks.integer("dimension", dimension), _order(order)
     return 1 / math.comb(dimension + order - 1, order)
+
+
+def _order(order: int) -> int:
+    return _checks.integer("order", order, 1, 1000)  # far above it a binomial coefficient takes forever
 
 
 def frame_potential(states: Tensor, order: int = 2) -> tuple[Tensor, Tensor]:
@@ -116,7 +124,14 @@ def frame_potential(states: Tensor, order: int = 2) -> tuple[Tensor, Tensor]:
 
     Returns:
         F_t and its standard error, each ().
+
+    Raises:
+        TypeError, ValueError: an argument is none of these.
     """
+    order = _order(order)
+    states = amplitudes("states", states, (1, *getattr(states, "shape", ()))[-1])
+    if states.ndim != 2 or len(states) < 4:
+        raise ValueError(f"states must be (m, d) with m at least 4, got {tuple(states.shape)}")
     m, one, two = len(states), [], 0.0
     for block in states.split(max(1, WORKING_SET // (32 * m))):
         overlaps = (block @ states.mH).abs().double() ** (2 * order)  # (block, m)
@@ -126,4 +141,7 @@ def frame_potential(states: Tensor, order: int = 2) -> tuple[Tensor, Tensor]:
     mean = per_state.mean()
     z2 = ((two - m) / (m * (m - 1)) - mean**2).clamp(min=0)
     z1 = ((per_state.var() - z2 / (m - 1)) * (m - 1) / (m - 2)).clamp(min=0)  # what the noise of pairs leaves
+    unit = 100 * torch.finfo(mean.dtype).eps + (10 * torch.finfo(states.dtype).eps) ** 2
+    known = z2 > unit * mean**2  # below, it is rounding: all pairs overlap alike
+    z1, z2 = (torch.where(known, z, 0) for z in (z1, z2))
     return mean, ((4 * (m - 2) * z1 + 2 * z2) / (m * (m - 1))).sqrt()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp.circuits.ansatz import check
 from qbp.circuits.gates import Rotation
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def random_directions(n_params: int, count: int = 2, seed: int = 0) -> Tensor:
     """
     n_params = _checks.integer("n_params", n_params)
     count = _checks.integer("count", count, 1, n_params)
+    _checks.memory("n_params and count", 16 * count * n_params, f"{count} directions of {n_params} angles")
     normal = draws.normal([_checks.integer("seed", seed, 0, 2**64 - 1)], "directions", count * n_params)
     q, r = torch.linalg.qr(normal.reshape(count, n_params).mT)
     return (q * r.diagonal().sign()).mT  # with this sign the draw is even, and the first direction as drawn
@@ -70,6 +72,8 @@ def landscape(
         >>> values
         tensor([-1.,  1., -1.])
     """
+    if not callable(cost):
+        raise TypeError(f"cost must be a function of angles (..., n_params), got {type(cost).__name__!r}")
     n_params = (*getattr(theta, "shape", ()), 0)[0]
     _checks.theta(theta, n_params)
     _checks.theta(directions, n_params, "directions")
@@ -77,6 +81,8 @@ def landscape(
         shapes = f"{tuple(theta.shape)} and {tuple(directions.shape)}"
         raise ValueError(f"theta and directions must be (n_params,) and (1 or 2, n_params), got {shapes}")
     reach, points = _checks.number("reach", reach, 0, strict=True), _checks.integer("points", points, 2)
+    many = points ** len(directions)
+    _checks.memory("points", 8 * many * n_params, f"{many} points of {n_params} angles")
     at = torch.linspace(-reach, reach, points, dtype=theta.dtype, device=theta.device)
     grid = torch.cartesian_prod(*[at] * len(directions)).reshape(-1, len(directions))
     with torch.no_grad():
@@ -108,6 +114,7 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
         >>> hessian(one, torch.zeros(1), PauliSum({"Z": 1.0})).round(decimals=6)
         tensor([[-1.]])
     """
+    check(circuit, H)
     _checks.theta(theta, circuit.n_params)
     gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
     if max(gates.values()) > 1:
@@ -116,15 +123,27 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
             return circuit.expectation(t, H)
 
         twice = torch.func.jacrev(torch.func.grad(cost))
-        rows = [twice(row) for row in theta.detach().reshape(-1, circuit.n_params)]
-        return torch.stack(rows).reshape(*theta.shape, -1)
+        with torch.inference_mode(False):
+            rows = [twice(row) for row in theta.detach().clone().reshape(-1, circuit.n_params)]
+            return torch.stack(rows).reshape(*theta.shape, -1)
     shift = torch.pi / 2 * torch.eye(circuit.n_params, dtype=theta.dtype, device=theta.device)
-    moved = (theta.detach()[..., None, None, :] + torch.stack([shift, -shift])).requires_grad_()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        moved = (theta.detach()[..., None, None, :] + torch.stack([shift, -shift])).requires_grad_()
         (gradient,) = torch.autograd.grad(circuit.expectation(moved, H).sum(), moved)
     plus, minus = gradient.unbind(-3)  # each (..., n_params, n_params)
     half = (plus - minus) / 4
     return half + half.mT  # rounding aside, it is symmetric already
+
+
+def rounded(values: Tensor, H: "Observable") -> Tensor:
+    """Return derivatives of <H> with 0 for what is rounding: all below 100 of its units at the size of H.
+
+    Example:
+        >>> from qbp import PauliSum
+        >>> rounded(torch.tensor([0.5, 1e-7, 1e-4]), PauliSum({"Z": 1.0}))
+        tensor([5.0000e-01, 0.0000e+00, 1.0000e-04])
+    """
+    return torch.where(values.abs() < 100 * torch.finfo(values.dtype).eps * H.size, 0, values)
 
 
 def hessian_spectrum(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:

@@ -7,6 +7,7 @@ Clifford entangler permutes the strings; depolarizing noise multiplies a string 
 largest eigenvalue is the factor by which a deep circuit's mean square gradient shrinks with every layer.
 """
 
+import math
 from functools import cache
 
 import numpy as np
@@ -50,7 +51,7 @@ def exact_variance(circuit: HardwareEfficient, H: PauliSum, p: float = 0.0) -> n
         ahead.append(strings.forward(gate, ahead[-1]))
     back = np.zeros(4**circuit.n_qubits)
     for string, c in H.terms.items():
-        back[strings.index(string)] += c**2
+        back[strings.index(string)] += c * c
     variance = np.zeros(circuit.n_params)
     for gate, before in zip(reversed(gates), ahead[-2::-1], strict=True):
         if gate[0] == "rotation":
@@ -91,16 +92,24 @@ def layer_factor(circuit: HardwareEfficient, p: float) -> float:
 
 
 def scrambled_factor(n_qubits: int, p: float) -> float:
-    """Return the factor per layer where every layer spreads its strings evenly over all but the identity.
+    r"""Return the factor per layer where every layer spreads its strings evenly over all but the identity.
 
-    The mean of ``(1 - 4 p / 3)^(2 w)`` over the 4**n - 1 strings.
+    The mean of ``(1 - 4 p / 3)^(2 w)`` over the 4**n - 1 strings, with q = (1 - 4 p / 3)^2
+
+    .. math:: \frac{(1 + 3 q)^n - 1}{4^n - 1}
+       = \Bigl(\frac{1 + 3 q}{4}\Bigr)^n \frac{1 - (1 + 3 q)^{-n}}{1 - 4^{-n}}.
+
+    Raises:
+        TypeError, ValueError: `n_qubits` is no integer from 1, or `p` no probability.
 
     Example:
         >>> round(scrambled_factor(1, p=0.15), 4)
         0.64
     """
+    n, p = _checks.integer("n_qubits", n_qubits, 1, 2**53), _checks.number("p", p, 0.0, 1.0)
     q = (1 - 4 * p / 3) ** 2
-    return ((1 + 3 * q) ** n_qubits - 1) / (4**n_qubits - 1)
+    shrunk = math.exp(n * math.log1p(0.75 * (q - 1)))
+    return shrunk * math.expm1(-n * math.log1p(3 * q)) / math.expm1(-n * math.log(4))
 
 
 def gradient_bound(H: PauliSum, p: float, n_layers: int) -> float:
@@ -109,15 +118,25 @@ def gradient_bound(H: PauliSum, p: float, n_layers: int) -> float:
     Each layer keeps lengths in the space of Pauli coefficients but for the noise, which shortens every
     string but the identity by ``1 - 4 p / 3`` or more, so ``|C - tr H / 2^n|`` is at most
     ``(1 - 4 p / 3)^L sqrt((2^n - 1) sum_a c_a^2)``, and a gradient is half a difference of two values (in the
-    spirit of Wang et al. 2021, Theorem 1).
+    spirit of Wang et al. 2021, Theorem 1).  Where it is above the largest float it is infinite.
+
+    Raises:
+        TypeError, ValueError: H is no Pauli sum, `p` no probability, or `n_layers` no integer from 0.
 
     Example:
         >>> round(gradient_bound(PauliSum({"Z": 1.0}), p=0.15, n_layers=2), 4)
         0.64
     """
-    n = H.n_qubits
-    length = sum(c**2 for string, c in H.terms.items() if string != "I" * n)
-    return abs(1 - 4 * p / 3) ** n_layers * float(np.sqrt((2**n - 1) * length))
+    if not isinstance(H, PauliSum):
+        raise TypeError(f"H must be a PauliSum, got {type(H).__name__!r}")
+    n, n_layers = H.n_qubits, _checks.integer("n_layers", n_layers, 0, 2**53)
+    rate = abs(1 - 4 * _checks.number("p", p, 0.0, 1.0) / 3)
+    length = math.hypot(*(c for string, c in H.terms.items() if string != "I" * n))
+    if length == 0 or (rate == 0 and n_layers > 0):
+        return 0.0
+    bits = n_layers * math.log2(rate) if n_layers else 0.0
+    bits += math.log2(length) + (n + math.log2(1 - 2.0**-n)) / 2  # in logarithms: no size overflows
+    return 2.0**bits if bits < 1024 else math.inf
 
 
 class _Strings:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from qbp import _checks
 from qbp.algorithm_1 import TwoStageConfig, two_stage
-from qbp.plateaus.landscape import hessian, landscape
+from qbp.circuits.ansatz import check
+from qbp.optimizers import OPTIMIZERS
+from qbp.plateaus.landscape import hessian, landscape, rounded
 from qbp.plateaus.sampling import AMPLITUDE, WORKING_SET, random_angles
 from qbp.problem import History, Problem
 
@@ -112,14 +114,16 @@ def look(circuit: "Circuit", theta: Tensor, H: "Observable") -> Point:
         (tensor([-1.,  1.]), tensor(0.5000))
     """
     curvature = hessian(circuit, theta, H)  # checks the arguments
-    at = theta.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        at = theta.detach().clone().requires_grad_()
         cost = circuit.expectation(at, H)
         (gradient,) = torch.autograd.grad(cost.sum(), at)
+    spectrum = torch.linalg.eigvalsh(curvature)
+    curved = rounded(spectrum.abs().amax(-1, keepdim=True), H) > 0  # else all of it is rounding
     return Point(
         cost=cost.detach(),
-        gradient=gradient.norm(dim=-1),
-        spectrum=torch.linalg.eigvalsh(curvature),
+        gradient=rounded(gradient.norm(dim=-1), H),
+        spectrum=torch.where(curved, spectrum, 0),
         power=gradient.square().mean(-1),
         entries=curvature.square().mean((-2, -1)),
     )
@@ -148,8 +152,11 @@ def random_points(
     Returns:
         Each attribute with a first axis of `samples`.
     """
+    check(circuit, H)
     samples, seed = _checks.integer("samples", samples), _checks.integer("seed", seed, 0, 2**64 - 1)
+    dtype = _checks.precision("dtype", dtype)
     where = _checks.device("device", device)
+    _checks.memory("samples", 8 * samples * circuit.n_params, f"{samples} points")
     theta = random_angles(seed, range(samples), circuit.n_params)  # in [0, 2 pi)
     if reach is not None:
         theta = (theta / torch.pi - 1) * _checks.number("reach", reach, 0, strict=True)
@@ -181,6 +188,13 @@ def descend(
         The last theta, and a history whose metrics have `energy` and of each :class:`Point` its `gradient`,
         `largest`, `lowest`, `down`, `flat`, `slope` and `saddle` (1 or 0), each (..., records).
     """
+    check(circuit, H)
+    _checks.theta(theta0, circuit.n_params, "theta0")
+    if theta0.numel() == 0:
+        raise ValueError(f"theta0 must have a row or more, got shape {tuple(theta0.shape)}")
+    rate, steps = _checks.number("rate", rate, 0.0, strict=True), _checks.integer("steps", steps, 0)
+    _checks.memory("steps", 8 * steps * theta0[..., 0].numel(), f"{steps} steps")
+    _checks.choice("optimizer", optimizer, OPTIMIZERS)
     kept = ("gradient", "largest", "lowest", "down", "flat", "slope", "saddle")
 
     def watch(theta: Tensor) -> dict[str, Tensor]:
@@ -208,7 +222,8 @@ def slowest(history: History, *, left: float = 0.1) -> Tensor:
     Returns:
         Indices into the records: of the smallest gradient among those with that much left.
     """
-    energy, gradient = history.metrics["energy"], history.metrics["gradient"]
+    energy, gradient = (_metrics(history, "energy", "gradient")[name] for name in ("energy", "gradient"))
+    left = _checks.number("left", left, 0.0, 1.0)
     lowest = energy.amin(-1, keepdim=True)
     ahead = energy - lowest >= left * (energy[..., :1] - lowest)
     return torch.where(ahead, gradient, torch.inf).argmin(-1)
@@ -221,10 +236,21 @@ def at_records(history: History, records: Tensor) -> dict[str, Tensor]:
         history: from :func:`descend`.
         records: indices into its records, (...).
     """
-    at = {
-        name: values.gather(-1, records.unsqueeze(-1)).squeeze(-1) for name, values in history.metrics.items()
-    }
+    metrics = _metrics(history, "lowest", "largest")
+    shape = tuple(metrics["lowest"].shape)
+    fits = isinstance(records, Tensor) and records.dtype == torch.int64 and records.shape == shape[:-1]
+    if not fits or not ((records >= 0) & (records < shape[-1])).all():
+        takes = f"indices below {shape[-1]}, int64 of shape {shape[:-1]}"
+        raise ValueError(f"records must be {takes}, got {records!r}")
+    at = {name: values.gather(-1, records.unsqueeze(-1)).squeeze(-1) for name, values in metrics.items()}
     return at | {"lowest": at["lowest"] / at["largest"]}
+
+
+def _metrics(history: History, *names: str) -> dict[str, Tensor]:
+    metrics = getattr(history, "metrics", {})
+    if missing := set(names) - set(metrics):
+        raise TypeError(f"history must be one of `descend`, with {sorted(missing)}, got {history!r}")
+    return metrics
 
 
 def surroundings(
@@ -240,7 +266,10 @@ def surroundings(
     Returns:
         Eigenvalues, ascending, (n_params,); distances in radians, (points,); {"lowest", "highest": costs}.
     """
-    values, vectors = torch.linalg.eigh(hessian(circuit, theta, H))
+    curvature = hessian(circuit, theta, H)  # checks the arguments
+    if theta.ndim != 1:
+        raise ValueError(f"theta must have shape ({circuit.n_params},), got {tuple(theta.shape)}")
+    values, vectors = torch.linalg.eigh(curvature)
     slices = {}
     for name, k in {"lowest": 0, "highest": -1}.items():
         at, slices[name] = landscape(

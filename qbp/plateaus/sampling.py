@@ -154,8 +154,9 @@ def sample(
     sums, interrupted = Sums(zeros, zeros, zeros[:0], zeros[:0]), False
     try:
         for rows in parts:
-            theta = random_angles(seed, rows, circuit.n_params).to(device, dtype).requires_grad_()
-            with torch.enable_grad(), _checks.trusted(), suited(len(rows) * _bytes(circuit)):
+            few = suited(len(rows) * _bytes(circuit))
+            with torch.inference_mode(False), torch.enable_grad(), _checks.trusted(), few:
+                theta = random_angles(seed, rows, circuit.n_params).to(device, dtype).requires_grad_()
                 cost = circuit.expectation(theta, H)
                 (gradient,) = torch.autograd.grad(cost.sum(), theta)  # rows do not see each other
             sums = sums.add(gradient, cost.detach())  # one assignment: an interrupt finds all of it or none

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp.circuits.ansatz import check
 from qbp.circuits.gates import Rotation
 from qbp.circuits.observables import Observable
 from qbp.plateaus.landscape import landscape
@@ -66,6 +67,7 @@ def slices(circuit: "Circuit", theta: Tensor, H: Observable) -> Slices:
         >>> found.amplitude.round(decimals=4), found.lowest_at.abs()
         (tensor([1.]), tensor([3.1416]))
     """
+    check(circuit, H)
     _checks.theta(theta, circuit.n_params)
     gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
     if max(gates.values()) > 1:
@@ -122,7 +124,7 @@ def limits(H: Observable) -> tuple[float, float]:
     The matrix is held, 4**n_qubits numbers: for up to 12 qubits or so.
 
     Raises:
-        TypeError: H is no observable.
+        TypeError, ValueError: H is no observable, or its matrix does not fit into memory.
 
     Example:
         >>> from qbp import tfim
@@ -131,5 +133,6 @@ def limits(H: Observable) -> tuple[float, float]:
     """
     if not isinstance(H, Observable):
         raise TypeError(f"H must be an observable, got {type(H).__name__!r}")
-    values = torch.linalg.eigvalsh(H.apply(torch.eye(2**H.n_qubits, dtype=torch.complex128)))
+    _checks.room("H", H.n_qubits, rows=2**H.n_qubits)
+    values = torch.linalg.eigvalsh(H.apply(torch.eye(2**H.n_qubits, dtype=torch.complex128, device="cpu")))
     return float(values[0]), float(values[-1])

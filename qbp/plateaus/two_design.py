@@ -21,7 +21,7 @@ def two_design_variance(H: PauliSum | Projector) -> float:
         H: a Pauli sum or the projector on all zeros.
 
     Returns:
-        The variance, in the squared unit of H.
+        The variance, in the squared unit of H; 0 where it is below the smallest float, 2^-1074.
 
     Raises:
         TypeError: H is neither.
@@ -36,5 +36,5 @@ def two_design_variance(H: PauliSum | Projector) -> float:
     if not isinstance(H, PauliSum):
         raise TypeError(f"H must be a PauliSum or a Projector, got {type(H).__name__!r}")
     d, identity = 2**H.n_qubits, "I" * H.n_qubits
-    squares = sum(c**2 for pauli, c in H.terms.items() if pauli != identity)  # (tr H^2 - (tr H)^2 / d) / d
-    return squares / (2 * (1 - 1 / d**2) * (d + 1))
+    squares = sum(c * c for pauli, c in H.terms.items() if pauli != identity)  # (tr H^2 - (tr H)^2 / d) / d
+    return squares * (d**2 / (2 * (d**2 - 1) * (d + 1)))  # d is a whole number: no size overflows

@@ -359,8 +359,8 @@ def test_bad_circuits(make, error, message):
             ValueError,
             r"go with theta \(3, 8\)",
         ),
-        (lambda c, t: c.expectation(t, tfim(3)), ValueError, "on 2 qubits, got .PauliSum"),
-        (lambda c, t: c.expectation(t, "ZZ"), ValueError, "observables must be PauliSums or Projectors"),
+        (lambda c, t: c.expectation(t, tfim(3)), ValueError, "on 2 qubits, got PauliSum"),
+        (lambda c, t: c.expectation(t, "ZZ"), ValueError, "H must be an observable on 2 qubits"),
         (lambda c, t: c.expectations(t, []), ValueError, "observables"),
     ],
 )

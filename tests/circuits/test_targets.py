@@ -1,5 +1,6 @@
 """Targets: Clifford frames against dense matrices, ground energies against closed forms, what b_i knows."""
 
+import itertools
 import math
 from functools import reduce
 
@@ -10,6 +11,7 @@ import torch
 
 import qbp
 from qbp import draws
+from qbp.circuits import targets
 from qbp.circuits.problems import Infidelity
 from qbp.circuits.targets import (
     HAMILTONIANS,
@@ -92,6 +94,77 @@ def test_ground_energies_of_free_fermions_at_other_fields_and_of_cuts():
     assert [target("maxcut", c, 0).lowest for c in circuits] == pytest.approx([-1, -4, -6, -8, -10])
     dense = np.linalg.eigvalsh(reference.pauli_sum(qbp.heisenberg(5).terms))[0]
     assert ground_energy(qbp.heisenberg(5)) == pytest.approx(dense, abs=1e-10)
+
+
+def partition(numbers, field=0.0):
+    """The energy (sum a_i Z_i)^2 of number partitioning, with a field along X on every qubit."""
+    n = len(numbers)
+    terms = {"I" * n: float(sum(a * a for a in numbers))}
+    for i, j in itertools.combinations(range(n), 2):
+        terms["".join("Z" if q in (i, j) else "I" for q in range(n))] = 2.0 * numbers[i] * numbers[j]
+    return terms | {"I" * q + "X" + "I" * (n - 1 - q): field for q in range(n) if field}
+
+
+NUMBERS = [871, 14, 342, 650, 77, 913, 508, 226, 39, 764]
+
+
+@pytest.mark.parametrize("numbers", [[4, 5, 6, 7, 8], [2**i for i in range(10)], NUMBERS, NUMBERS[:9]])
+@pytest.mark.parametrize("letter", "ZX")
+def test_a_ground_energy_in_one_basis_is_the_lowest_of_all_values(numbers, letter):
+    signs = np.array([*itertools.product((1, -1), repeat=len(numbers))])
+    terms = {p.replace("Z", letter): c for p, c in partition(numbers).items()}
+    assert ground_energy(qbp.PauliSum(terms)) == ((signs @ numbers) ** 2).min()
+
+
+def random_sum(n, seed, letters="IXYZ"):
+    rng = np.random.default_rng(seed)
+    strings = ["".join(rng.choice(list(letters), n)) for _ in range(20)]
+    return {string: float(rng.normal()) for string in strings} | {"I" * n: 3.0}
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-9, 1.0, 1e9, 1e200])
+def test_a_ground_energy_scales_with_the_hamiltonian(scale):
+    terms = random_sum(9, 0)  # with complex entries
+    lowest = np.linalg.eigvalsh(reference.pauli_sum(terms))[0]
+    found = ground_energy(qbp.PauliSum({string: scale * c for string, c in terms.items()}))
+    assert found == pytest.approx(scale * lowest, rel=1e-11)
+    shifted = ground_energy(qbp.PauliSum(terms | {"I" * 9: 1e9}))
+    assert shifted - 1e9 == pytest.approx(lowest - 3, abs=1e-6)
+
+
+def test_a_ground_energy_of_many_states_is_the_lowest():
+    """X_0 X_1 + Z_0 Z_1 on nine qubits: -2, of 128 states; an odd open Heisenberg chain: of two."""
+    bell = {"XX" + "I" * 7: 1.0, "ZZ" + "I" * 7: 1.0}
+    assert ground_energy(qbp.PauliSum(bell)) == pytest.approx(-2, abs=1e-10)
+    chain = qbp.heisenberg(9)
+    dense = np.linalg.eigvalsh(reference.pauli_sum(chain.terms))
+    assert dense[1] - dense[0] < 1e-9 and ground_energy(chain) == pytest.approx(dense[0], abs=1e-9)
+    assert ground_energy(qbp.PauliSum({"X" + "I" * 9: 0.0})) == 0
+
+
+def test_a_ground_energy_that_does_not_converge_is_that_of_the_matrix_or_refused(monkeypatch):
+    monkeypatch.setattr(targets, "RESTARTS", 1)
+    terms = partition(NUMBERS[:9], field=1.0)
+    lowest = np.linalg.eigvalsh(reference.pauli_sum(terms))[0]
+    assert ground_energy(qbp.PauliSum(terms)) == pytest.approx(lowest, abs=1e-7)
+    monkeypatch.setattr(targets, "WHOLE", 8)
+    with pytest.raises(ValueError, match="H must have a lowest eigenvalue that ARPACK reaches in 1 restarts"):
+        ground_energy(qbp.PauliSum(terms | {"I" * 9: 0.0}))
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, lambda: torch.device("meta")])
+def test_the_mode_of_the_first_call_is_not_kept(mode):
+    """What a call keeps is asked for again in another mode, where it takes part in a gradient."""
+    targets._hamiltonian.cache_clear()
+    expected = target("tfim", CIRCUIT, 0).bloch
+    targets._hamiltonian.cache_clear()
+    with mode():
+        target("tfim", CIRCUIT, 0)
+    found = target("tfim", CIRCUIT, 0).bloch
+    assert torch.equal(found, expected)
+    (torch.ones(4, 3, dtype=torch.float64, requires_grad=True) * found).sum().backward()
+    found.zero_()
+    assert torch.equal(target("tfim", CIRCUIT, 0).bloch, expected)
 
 
 @pytest.mark.parametrize("kind", TARGETS)

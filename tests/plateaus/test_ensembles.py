@@ -115,3 +115,16 @@ def test_bad_input_is_named():
         ensemble(circuit, [H], torch.zeros(5, 1))
     with pytest.raises(TypeError, match="circuit must be a Circuit"):
         ensemble(None, {"H": H}, torch.zeros(5, 1))
+
+
+def test_where_nothing_changes_the_variance_is_zero():
+    """RZ keeps |0...0>, and all circuits the identity: rounding is no variance, no error of overlaps."""
+    still, H = qbp.HardwareEfficient(3, 3, ["rz"]), qbp.PauliSum({"III": 7.0})
+    theta = 6 * torch.rand(9, still.n_params, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for dtype in (torch.float64, torch.float32):
+        found = ensemble(still, {"a": H}, theta.to(dtype))
+        assert [float(value) for value in found.gradients["a"]] == [0.0] * 4
+        assert found.frame_potential == pytest.approx(1, abs=1e-5) and found.stderr == 0
+        other = qbp.HardwareEfficient(3, 3)
+        found = ensemble(other, {"a": H}, torch.cat([theta, theta], -1).to(dtype))
+        assert [float(value) for value in found.gradients["a"]] == [0.0] * 4

@@ -138,3 +138,14 @@ def test_directions_without_effect_are_counted_neither_up_nor_down(dtype):
     assert float(found.lowest) == pytest.approx(lowest, rel=1e-4) and float(found.negative) == 1
     tilted = saddles.look(circuit, torch.tensor([1.5, 0, 1.4, 0, 0, 0, 0, 0], dtype=dtype), zz)
     assert float(tilted.negative) == 0.5  # the diagonals of a saddle, six directions without effect
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_where_nothing_changes_there_is_neither_slope_nor_curvature(dtype):
+    """The identity has one value in every state: gradient and Hessian of rounding alone are zero."""
+    still, H = qbp.HardwareEfficient(3, 3), qbp.PauliSum({"III": 7.0})
+    theta = 6 * torch.rand(5, still.n_params, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    found = saddles.look(still, theta, H)
+    assert qbp.hessian(still, theta, H).any()  # which has the rounding
+    assert not found.gradient.any() and not found.spectrum.any() and found.slope.isnan().all()
+    assert found.negative.isnan().all() and not found.curved.any() and not found.saddle.any()

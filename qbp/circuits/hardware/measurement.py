@@ -7,9 +7,9 @@ projector, measured on its own: its outcomes are 0 and 1.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from math import prod
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from qbp import _checks, draws
 from qbp.circuits.ansatz import Circuit
 from qbp.circuits.gates import Program, Rotation, pauli_signs
 from qbp.circuits.layers import run
-from qbp.circuits.observables import Observable, PauliSum
+from qbp.circuits.observables import Observable, PauliSum, observables_on
 
 TO_Z = {"X": ("Y", -math.pi / 2), "Y": ("X", math.pi / 2)}  # the rotation that turns this axis to Z
 
@@ -60,6 +60,8 @@ def evaluations(circuit: Circuit | int, n_settings: int, *, gradient: bool) -> i
         (288, 2)
     """
     n_settings = _checks.integer("n_settings", n_settings, 0)
+    if not isinstance(gradient, bool | np.bool_):
+        raise TypeError(f"gradient must be True or False, got {gradient!r}")
     if isinstance(circuit, Circuit):
         circuit = sum(isinstance(gate, Rotation) for gate in circuit.program)
     rotations = _checks.integer("circuit, where it is a number of rotations,", circuit, 0)
@@ -80,6 +82,10 @@ class Setting:
     projector: Observable | None
     values: np.ndarray
 
+    def of_runs(self, runs: slice) -> "Setting":
+        """Return the setting of some runs: a projector may have a target for each."""
+        return self if self.projector is None else replace(self, projector=self.projector.of_runs(runs))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -99,11 +105,22 @@ def plan(observables: Sequence[Observable], n_qubits: int | None = None) -> Plan
     Raises:
         ValueError: as for :func:`settings`.
     """
-    found = tuple(observables) if isinstance(observables, Sequence) else ()
-    n: Any = n_qubits or getattr(next(iter(found), None), "n_qubits", "n")
-    if not found or not all(isinstance(H, Observable) and H.n_qubits == n for H in found):
-        raise ValueError(f"observables must be a list of observables on {n} qubits, got {observables!r}")
-    return _plan(found)
+    found = _checks.sequence("observables", observables, "a list of observables")
+    n = getattr(found[0], "n_qubits", 0) if n_qubits is None else _checks.integer("n_qubits", n_qubits)
+    return _plan(observables_on(n, found))
+
+
+def in_rows(observables: Sequence[Observable], batch: torch.Size) -> list[Observable]:
+    """Return observables for states (runs, ...): what has a target for each run, with one for each row.
+
+    Raises:
+        ValueError: such targets do not go with the first axis of the batch.
+    """
+    for H in observables:
+        if H.runs is not None and H.runs != (*batch, 1)[0]:
+            takes = f"observables must have a target for each run, along the first axis of {tuple(batch)}"
+            raise ValueError(f"{takes}, got {H.runs}")
+    return [H.of_runs(slice(None), prod(batch[1:])) for H in observables]
 
 
 def amplitudes(setting: Setting, states: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ the density matrix.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import Circuit
+from qbp.circuits.ansatz import Circuit, check
 from qbp.circuits.gates import Program, Rotation
+from qbp.circuits.hardware.measurement import in_rows
 from qbp.circuits.layers import as_layers, run
-from qbp.circuits.observables import Observable
+from qbp.circuits.observables import Observable, observables_on
 from qbp.circuits.statevector import evolve, like, product_state
 
 LARGEST = 6  # qubits of a density matrix: 64 KiB a run
@@ -33,11 +35,15 @@ class Channel:
 
     Args:
         name: "depolarizing" or "amplitude damping".
-        strength: p or gamma, a probability.
+        strength: p or gamma, a probability; TypeError or ValueError if it is none.
     """
 
     name: str
     strength: float
+
+    def __post_init__(self) -> None:
+        _checks.choice("name", self.name, ("depolarizing", "amplitude damping"))
+        self.__dict__["strength"] = _checks.number("strength", self.strength, 0.0, 1.0)
 
     @cached_property
     def kraus(self) -> np.ndarray:
@@ -105,14 +111,13 @@ def noisy_expectations(
         >>> noisy_expectations(HardwareEfficient(1, 1, ["rx"]), torch.zeros(1), Z, depolarizing(0.15))
         tensor([0.8000])
     """
-    observables = tuple(observables) if isinstance(observables, Sequence) else ()
-    n = n_qubits(circuit)
-    if not observables or not all(isinstance(H, Observable) and H.n_qubits == n for H in observables):
-        raise ValueError(f"observables must be a list of observables on {n} qubits, got {observables!r}")
+    observables = observables_on(n_qubits(circuit), observables)
     if trajectories is None:
         rho = density_matrix(circuit, theta, channel, where=where, inputs=inputs)
+        in_rows(observables, rho.shape[:-2])
         return torch.stack([trace(H, rho) for H in observables], dim=-1)
     states = sample_trajectories(circuit, theta, channel, trajectories, seed, where=where, inputs=inputs)
+    in_rows(observables, states.shape[:-2])
     return torch.stack([H.expectation(states).mean(-1) for H in observables], dim=-1)
 
 
@@ -204,8 +209,9 @@ def sample_trajectories(
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     steps = layers(circuit, channel, where)
     angles, psi, batch = rows(circuit, theta, inputs)
+    _checks.room("trajectories", n, len(angles) * count, torch.finfo(theta.dtype).bits, theta.device)
     uniform: Any = [draws.stream(seed, "trajectory", t).uniform(size=len(steps) * n) for t in range(count)]
-    uniform = iter(torch.from_numpy(np.array(uniform)).to(angles).unbind(-1))  # each (count,)
+    uniform = iter(torch.from_numpy(np.array(uniform)).to(angles.device).unbind(-1))  # each (count,)
     states = psi.unsqueeze(-2).expand(*psi.shape[:-1], count, -1)  # (runs, samples, count, 2**n)
     for program, first in steps:
         own = angles[:, first : first + _n_params(program)]
@@ -220,7 +226,8 @@ def _pick(kraus: Tensor, qubit: int, states: Tensor, uniform: Tensor) -> Tensor:
     x = states.unflatten(-1, (2**qubit, 2, -1))  # (runs, samples, count, before, 2, after)
     reduced = torch.einsum("...aib,...ajb->...ij", x, x.conj())
     likely = torch.einsum("aki,akj,...ij->...a", kraus.conj(), kraus, reduced.mT).real.clamp(min=0)
-    edges = likely.cumsum(-1)
+    edges = likely.double().cumsum(-1)
+    # The draw stays in float64: rounded to 1 it would choose an operator of probability 0.
     chosen = (uniform.unsqueeze(-1) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
     k = kraus[chosen][..., None, None].unbind(-4)  # each row of K, (..., 2, 1, 1)
     moved = torch.stack([(row * x.movedim(-2, -3)).sum(-3) for row in k], dim=-2).flatten(-3)
@@ -232,14 +239,17 @@ def rows(circuit: Circuit, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor
 
     Without `inputs` there is one sample, and it is no axis of the result.
     """
-    _, qubits = circuit._start(theta, inputs)  # checks them, too
+    circuit._check(theta, inputs)
+    if theta.numel() == 0:
+        raise ValueError(f"theta must have a row or more, got shape {tuple(theta.shape)}")
+    _, qubits = circuit._start(theta, inputs)
     samples = () if inputs is None else inputs.shape[-2:-1]
     batch = (
         theta.shape[:-1] if inputs is None else torch.broadcast_shapes(theta.shape[:-1], inputs.shape[:-2])
     )
     angles = theta.expand(*batch, -1).reshape(-1, theta.shape[-1])
     start = product_state(qubits).to(theta.dtype.to_complex())
-    start = start.expand(*batch, *(samples or (1,)), -1).reshape(len(angles), -1, start.shape[-1])
+    start = start.expand(*batch, *(samples or (1,)), -1).reshape(len(angles), prod(samples), start.shape[-1])
     return angles, start, torch.Size((*batch, *samples))
 
 
@@ -285,6 +295,5 @@ def check_size(circuit: Circuit) -> None:
 
 def n_qubits(circuit: Circuit) -> int:
     """Return the number of qubits of a circuit, or raise TypeError if it is none."""
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
+    check(circuit)
     return circuit.n_qubits

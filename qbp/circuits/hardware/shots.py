@@ -15,13 +15,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from qbp import _checks, draws
-from qbp.circuits.hardware.measurement import Plan, plan
+from qbp.circuits.ansatz import check
+from qbp.circuits.hardware.measurement import Plan, in_rows, plan
 from qbp.circuits.hardware.measurement import (
     evaluations as evaluations,  # part of this module's interface, too
 )
 from qbp.circuits.hardware.measurement import settings as settings
 from qbp.circuits.hardware.noise import Channel, n_qubits, rows
 from qbp.circuits.hardware.parameter_shift import Pure, prepared_by
+from qbp.circuits.observables import observables_on
 from qbp.circuits.statevector import like
 
 if TYPE_CHECKING:
@@ -75,9 +77,11 @@ def shot_expectations(
         >>> shot_expectations(circuit, theta, [Z], 10, ([7], "measure", 0)).detach()
         tensor([1.])
     """
-    asked = plan(observables, n_qubits(circuit))
+    observables = observables_on(n_qubits(circuit), observables)
     shots = _checks.integer("shots", shots)
     angles, start, batch = _checked_rows(circuit, theta, inputs)
+    _checks.memory("shots", 16 * shots, f"{shots} draws at once")
+    asked = plan(in_rows(observables, batch if inputs is None else batch[:-1]))
     key = _checked_key(draws_key, len(angles))
     device = prepared_by(circuit, channel, where)
     found = _Shots.apply(angles, start, device, asked, shots, key)
@@ -111,14 +115,16 @@ def gradient_noise(
         >>> gradient_noise(one, torch.zeros(1), PauliSum({"Z": 1.0}), 50)
         tensor([0.1000])
     """
-    asked, shots = plan([H], n_qubits(circuit)), _checks.integer("shots", shots)
-    angles, start, _ = _checked_rows(circuit, theta, None)
+    check(circuit, H)
+    shots = _checks.integer("shots", shots, 1, 2**53)
+    angles, start, batch = _checked_rows(circuit, theta, None)
+    asked = plan(in_rows([H], batch))
     device, found = prepared_by(circuit, channel, where), []
     with torch.no_grad():
         for runs in device.parts(start):
             prepared = device.prepare_shifted(angles[runs], start[runs])
             total = angles.new_zeros(len(angles[runs]), len(device.parameters))
-            for setting in asked.settings:
+            for setting in (whole.of_runs(runs) for whole in asked.settings):
                 worth = like(setting.values[0], theta)
                 for likely in device.shifted_outcomes(setting, prepared):
                     total += (likely @ worth**2 - (likely @ worth) ** 2).squeeze(1) / 4
@@ -152,7 +158,7 @@ class _Shots(torch.autograd.Function):
             prepared = device.prepare_shifted(theta[runs], start[runs])
             key = seeds[runs], f"{purpose}, shifted", step
             of_gates = theta.new_zeros(len(theta[runs]), rotations)
-            for setting in asked.settings:
+            for setting in (whole.of_runs(runs) for whole in asked.settings):
                 likely = torch.cat(device.shifted_outcomes(setting, prepared), dim=-2)  # up, then down
                 seen = _frequencies(likely, shots, key, setting.name).to(theta.dtype)
                 worth = weights[runs] @ like(setting.values, theta)  # (runs, samples, outcomes)
@@ -169,7 +175,7 @@ def _frequencies(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:
     for seed, own in zip(seeds, circuits, strict=True):
         stream = draws.stream(seed, f"{purpose}, {name}", step)
         shares += [_counts(part, shots, stream) for part in own.split(max(1, SHOTS // shots))]
-    return (torch.cat(shares) / shots).reshape(likely.shape)
+    return (torch.cat(shares).double() / shots).reshape(likely.shape)
 
 
 def _counts(likely: Tensor, shots: int, stream: np.random.Generator) -> Tensor:

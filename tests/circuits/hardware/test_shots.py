@@ -364,3 +364,49 @@ def test_bad_counts_are_named():
         evaluations(3, -1, gradient=True)
     with pytest.raises(TypeError, match="circuit, where it is a number of rotations, must be an integer"):
         evaluations("3", 1, gradient=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_shares_of_shots_do_not_depend_on_the_default_dtype(dtype):
+    """Of three shots each share is a third of a whole number, to the precision of the angles."""
+    one, theta = (
+        qbp.HardwareEfficient(1, 1, ["ry"]),
+        torch.ones(20, 1, dtype=torch.float64, requires_grad=True),
+    )
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        found = shot_expectations(one, theta, [qbp.PauliSum({"Z": 1.0})], 3, (range(20), "m", 0))
+        found.sum().backward()
+    finally:
+        torch.set_default_dtype(before)
+    for values in (found.detach(), 2 * theta.grad):
+        assert values.dtype == torch.float64 and len(values.unique()) > 1
+        assert (3 * values - (3 * values).round()).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("channel", [None, depolarizing(0.1)])
+@pytest.mark.parametrize("at_once", [1, 2**20])
+def test_targets_of_the_runs_are_measured_each_in_its_own(monkeypatch, channel, at_once):
+    """Two starts for each of three targets, in parts or at once, against each target alone."""
+    monkeypatch.setattr(shifted, "AMPLITUDES", at_once)
+    circuit = qbp.HardwareEfficient(2, 1)
+    states = circuit.state(torch.rand(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)))
+    theta = torch.rand(
+        3, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(4)
+    ).requires_grad_()
+
+    def measured(angles, H, seeds):
+        key = (seeds, "measure", 0)
+        found = shot_expectations(circuit, angles, [H, qbp.tfim(2)], 100, key, channel=channel)
+        noise = gradient_noise(circuit, angles, H, 100, channel=channel)
+        return found, torch.autograd.grad(found[..., 0].sum(), angles)[0], noise
+
+    together = measured(theta, Infidelity(states), range(6))
+    for run in range(3):
+        own = theta[run].detach().requires_grad_()
+        alone = measured(own, Infidelity(states[run]), (2 * run, 2 * run + 1))
+        for all_of_them, one in zip(together, alone, strict=True):
+            torch.testing.assert_close(all_of_them[run], one)
+    with pytest.raises(ValueError, match="observables must have a target for each run"):
+        measured(theta[:2], Infidelity(states), range(4))
