@@ -175,7 +175,7 @@ def _frequencies(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:
     for seed, own in zip(seeds, circuits, strict=True):
         stream = draws.stream(seed, f"{purpose}, {name}", step)
         shares += [_counts(part, shots, stream) for part in own.split(max(1, SHOTS // shots))]
-    return (torch.cat(shares).double() / shots).reshape(likely.shape)
+    return (torch.cat(shares) / shots).reshape(likely.shape)
 
 
 def _counts(likely: Tensor, shots: int, stream: np.random.Generator) -> Tensor:
