@@ -76,7 +76,7 @@ class Report:
     def _chance(self, what: str) -> str:
         """Say how likely such a sample finds what is forged, in the best and the worst table for a forger."""
         low, high = (of(self.chances, key=lambda name: self.chances[name][what]) for of in (min, max))
-        shown = [f"{100 * self.chances[name][what]:.2g} % ({printable(name)})" for name in (low, high)]
+        shown = [f"{100 * self.chances[name][what]:.3g} % ({printable(name)})" for name in (low, high)]
         return f"chance to find one forged {what} so: from {shown[0]} to {shown[1]}"
 
 
