@@ -25,7 +25,7 @@ WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circu
   test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons refresh results bench clean
+.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons faults refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -82,6 +82,9 @@ pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests
 jupyter: $(STAMP)  ## open the book in JupyterLab, where sliders compute; LAB="..." are more options for it
 	$(BIN)/jupyter lab --ServerApp.contents_manager_class=qbp.book.jupyter.Chapters \
 	  --LabApp.default_url=/lab/tree/book/index.ipynb --LabApp.news_url= $(LAB)
+
+faults: $(STAMP)  ## plant the faults of tests/faults.toml, one at a time, in a copy: each must make its test fail
+	$(BIN)/python tests/faults.py --jobs $(JOBS)
 
 lint: $(STAMP)  ## ruff on modules, tests and notebooks, their layout too; the rules between the folders of qbp
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ MANY = {Sequence: "a sequence", Iterable: "an iterable", Collection: "a collecti
 LOOSE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
-def takes(alike: str = "", **axes: str) -> Callable[[Function], Function]:
+def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function], Function]:
     """Check the arguments of a function against its hints and these axes before it runs.
 
     Inside :func:`qbp._checks.trusted` nothing is checked.  Values of tensors are not read: no check waits for
@@ -35,6 +35,7 @@ def takes(alike: str = "", **axes: str) -> Callable[[Function], Function]:
 
     Args:
         alike: names of tensors that must share dtype and device, where torch does not convert.
+        moved: names of tensors that the function moves to the device of the others.
         axes: {argument: axes of its tensor or array}, such as "... samples n".  A name stands for one length
             in all arguments, "samples+" for one of at least 1, "model.n_params" for an attribute of another
             argument; leading axes "..." broadcast.  The first word may be "array", for whatever numpy
@@ -62,9 +63,8 @@ def takes(alike: str = "", **axes: str) -> Callable[[Function], Function]:
                         _hinted(name, value, hints[name], kinds.get(name, "real"))
                 shapes = {n: _shape(given[n], kinds.get(n, "real")) for n in words if n in given}
                 _shaped({name: shape for name, shape in shapes.items() if shape is not None}, words, given)
-                alike_in(
-                    {n: v for n, v in given.items() if getattr(v, "ndim", 0) and hasattr(v, "layout")}, alike
-                )
+                tensors = {n: v for n, v in given.items() if getattr(v, "ndim", 0) and hasattr(v, "layout")}
+                alike_in({n: v for n, v in tensors.items() if n not in moved.split()}, alike)
             return function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]  # it has the signature of what it wraps

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 LOCK = ".lock"  # beside the files that one process writes at a time, while it does
 
 
@@ -39,6 +37,8 @@ def locked(folder: Path, seconds: float = 600) -> Iterator[None]:
     Raises:
         OSError: another process holds the folder for longer than that.
     """
+    from filelock import FileLock
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK
     lock = FileLock(path, timeout=seconds)

@@ -82,7 +82,7 @@ CHOICES = {
 }
 
 
-@takes(theta0="... n+")
+@takes(moved="phi", theta0="... n+")
 def two_stage(
     problem: Problem, config: TwoStageConfig, theta0: Tensor, *, phi: Tensor | float = 0.0
 ) -> tuple[Tensor, History]:

@@ -256,6 +256,7 @@ GOOD = {
         "configurations": lambda: {"experiment": "curve", "methods": ["no-init"], "algorithm": {"omega": 1}},
         "run": lambda: {"config": qbp.Experiment("curve", seeds=1, steps=0), "verb": "run"},
         "compare": lambda: {"experiment": "curve", "methods": ["no-init"]},
+        "asked": lambda: {"methods": ["random"]},
     },
     "experiments.result": {"resolve_device": lambda: {"device": "cpu"}},
 }  # fmt: skip

@@ -54,7 +54,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _device(name: str, value: Any) -> str:
-    resolve_device(_text(name, value))
+    resolve_device(str(value))
     return value
 
 

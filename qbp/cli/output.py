@@ -69,7 +69,8 @@ def in_words(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in text):
         return f"not enough memory: take fewer qubits, seeds or samples ({text or 'MemoryError'})"
     if isinstance(error, OSError):  # a folder that cannot be read or written, a full disk
-        return printable(f"{error.strerror or text}: {error.filename}") if error.filename else text
+        said = error.strerror or text
+        return printable(f"{said}: {error.filename}") if error.filename else said
     if isinstance(error, ModuleNotFoundError) and error.name:
         where = "use .venv/bin/qbp after `make install`, or run `pip install .` in a checkout"
         return f"the package {error.name.split('.')[0]} is not installed for {sys.executable}: {where}"

@@ -16,8 +16,8 @@ from qbp.experiments.settings import ALIASES, Settings, chosen_fields
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
-# Modules that change no number: a result is what a run leaves behind.
-APART = frozenset({"qbp.experiments.result", "qbp._threads"})
+# Modules that change no number: a result is what a run leaves behind, arguments are refused or left alone.
+APART = frozenset({"qbp.experiments.result", "qbp._arguments", "qbp._threads"})
 # Paths of one engine, held together by tests: which of them runs changes rounding only.
 PATHS = frozenset(
     {
@@ -188,6 +188,7 @@ def compare(
     return {names[c.method]: run(c, progress) for c in configurations(experiment, methods, **options)}
 
 
+@takes()
 def asked(methods: Iterable[str]) -> dict[str, str]:
     """Return the name by which each method is asked for, the first of several: {method: name}.
 

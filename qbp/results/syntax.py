@@ -10,6 +10,7 @@ CHANGE = {"setattr", "delattr", "vars", *BY_TEXT}  # what a call of these does s
 RUN = ast.Expr | ast.If | ast.For | ast.While | ast.With | ast.Try | ast.TryStar | ast.Match | ast.Delete
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 MEANT = ("ClassVar", "InitVar", "KW_ONLY")  # hints that a dataclass acts on
+REFUSES = "_arguments.takes"  # a decorator that refuses arguments: it changes no number
 
 
 @dataclass
@@ -102,6 +103,10 @@ def parse(source: str, name: str, package: str) -> Module:
         found.loaded.add(target)
         if local and found.imported.setdefault(local, target) != target:
             raise ValueError(f"{name} imports two things as {local}: {found.imported[local]} and {target}")
+    refuses = {local for local, target in found.imported.items() if target == f"{package}.{REFUSES}"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [d for d in node.decorator_list if _called(d) not in refuses]
     for statement in tree.body:
         for bound in set() if _silent(statement) or _hint_alone(statement) else set(_bound(statement)):
             found.bound.setdefault(bound, []).append(statement)
@@ -158,6 +163,11 @@ def _hint_alone(item: object) -> bool:
 def _for_hints(item: object) -> bool:
     named = isinstance(item, ast.If) and _dotted(item.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
     return named and not getattr(item, "orelse", None)
+
+
+def _called(node: ast.AST) -> str:
+    """Return the name that a call is of; empty where it is none."""
+    return _dotted(node.func) if isinstance(node, ast.Call) else ""
 
 
 def _dotted(node: ast.AST) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from qbp.audit import paper_map
 from qbp.audit.paper_map import PAPER_MAP, select
-from qbp.book.run import _files
+from qbp.book.run import _named
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
@@ -96,7 +96,7 @@ def test_the_test_exists(row):
 @pytest.mark.parametrize("row", PAPER_MAP, ids=lambda row: row.item)
 def test_the_chapter_is_in_the_book_and_shows_the_item(row):
     assert row.chapter not in LISTS
-    assert row.chapter in set(_files(yaml.safe_load((BOOK / "_toc.yml").read_text())))
+    assert row.chapter in set(_named(yaml.safe_load((BOOK / "_toc.yml").read_text())))
     label = row.key if row.kind == "reference" else row.item
     assert label in shown(row.kind, source(row.chapter)), f"{row.chapter} does not show {label}"
 

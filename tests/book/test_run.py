@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import nbformat
 import papermill
@@ -187,7 +188,7 @@ def test_reproduce_prints_a_time_per_chapter(book, tmp_path, monkeypatch, capsys
 def test_reproduce_says_how_many_minutes_are_left(book, tmp_path, monkeypatch, capsys):
     """Of two chapters the first took ten minutes: so will the other."""
     clock = iter([0.0, 600.0, 630.0])
-    monkeypatch.setattr(run.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     monkeypatch.setattr(run.workers, "computed", nothing_run)
     reproduce(tmp_path / "out", book=book)
     first, second = capsys.readouterr().out.splitlines()

@@ -257,13 +257,13 @@ def test_circuits_report_evaluations_errors_and_intervals(here):
     assert said.status == 0 and said.out.count("\n") == 1, said.err
     found = json.loads(said.out, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
     assert (found["experiment"], found["reading"], found["seeds"]) == ("vqe", None, 3)
-    assert list(found["methods"]) == ["no-init", "two-stage"]
+    assert list(found["methods"]) == ["random", "two-stage"]
     for method in found["methods"].values():
         for metric in ("energy", "error", "evaluations", "snr", "convex"):
             end = method["final"][metric]
             assert end["low"] <= end["mean"] <= end["high"] and len(end["values"]) == 3
     assert {m: f["final"]["evaluations"]["mean"] for m, f in found["methods"].items()} == {
-        "no-init": 4 * 24 * 2,  # 12 rotations, 2 settings
+        "random": 4 * 24 * 2,  # 12 rotations, 2 settings
         "two-stage": 4 * (24 * 3 + 3),
     }
     (pair,) = found["paired"].values()

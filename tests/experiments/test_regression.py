@@ -170,8 +170,8 @@ def test_the_command_prints_one_object_and_saves_a_table(capsys, tmp_path):
     words = ["run", "pqc", "--methods", "random,two-stage", "--seeds", "2", "--steps", "8", "--device", "cpu"]
     assert main([*words, "--json", "--save", str(tmp_path)]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["experiment"] == "pqc" and found["methods"].keys() == {"no-init", "two-stage"}
-    assert found["paired"]["no-init - two-stage"]["val_loss"]["n"] == 2 and found["step"] == [0, 8]
+    assert found["experiment"] == "pqc" and found["methods"].keys() == {"random", "two-stage"}
+    assert found["paired"]["random - two-stage"]["val_loss"]["n"] == 2 and found["step"] == [0, 8]
     back = store.load("pqc", tmp_path)
     assert back["two-stage"].config == RegressionExperiment(seeds=2, steps=8)
     np.testing.assert_allclose(

@@ -270,6 +270,23 @@ def test_a_module_apart_enters_by_name_alone(tmp_path):
     assert first != digest(tmp_path)
 
 
+def test_a_decorator_that_refuses_arguments_does_not_move_it(tmp_path):
+    checks = {
+        "__init__.py": "",
+        "_arguments.py": "def takes(**axes):\n    return lambda function: function\n",
+    }
+    plain = "def run(x):\n    return x + 1\n"
+    taken = "from small._arguments import takes\n@takes(x='... n')\n" + plain
+    roots = {"roots": ["small.start.run"]}
+    first = digest(tmp_path, {**checks, "start.py": plain}, **roots)
+    assert first == digest(tmp_path, {**checks, "start.py": taken}, **roots)
+    assert first != digest(tmp_path, {**checks, "start.py": taken.replace("x + 1", "x + 2")}, **roots)
+    other = taken.replace("_arguments", "_other")
+    assert first != digest(
+        tmp_path, {"__init__.py": "", "_other.py": checks["_arguments.py"], "start.py": other}, **roots
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -392,7 +409,7 @@ def test_everything_that_runs_is_in_the_digest_or_apart(name, run):
         (m, n) for m, n in ran - Code(apart=kind.apart).reachable(kind.roots).keys() if m not in kind.apart
     }
     finds = {("qbp.experiments.registry", n) for n in ("run", "of", "Kind")}  # what runs it, and public names
-    checks = {("qbp._checks", n) for n in ("device", "reverse_mode_only")}  # asked by modules apart
+    checks = {("qbp._checks", n) for n in ("device", "is_trusted", "reverse_mode_only")}
     assert len(ran) > 40 and missed <= finds | checks | {("qbp.__init__", "__getattr__")}
 
 

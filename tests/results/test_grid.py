@@ -135,7 +135,7 @@ def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
     """The real program, in a process group of its own as a terminal has it."""
     words = ["grid", "ablations-curve", "--profile", "quick", "--parts", "parts", "--save", "out"]
     program = subprocess.Popen(
-        [sys.executable, "-m", "qbp.cli.commands", *words],
+        [sys.executable, "-m", "qbp", *words],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,

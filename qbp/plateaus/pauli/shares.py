@@ -6,7 +6,7 @@ families are strata:
 
 - Families of like promise walk together in a group.  Promise is ``sum_a c_a^2`` times the root of
   3^-letters, which is the standard deviation of what a walk gives if it comes back with a chance of
-  3^-letters: shares in proportion to it are Neyman's (1934).
+  3^-letters: shares in proportion to it are those of Neyman 1934.
 - A group has one word of walks in every round, and of the others half by promise, half by
   ``sum_a c_a^2``, lest promises deceive.
 - In a group half of the walks are shared evenly, half in the same way.  A family due one walk or more has one

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qbp.audit.claims import Claim, Row, committed, corrected, everything
+from qbp.audit.claims import Claim, Row, corrected, everything
 from qbp.book.tables.claims import ClaimsTable, evidence, paper_says, tally, we_measure
 from qbp.book.tables.markup import change_words, percent
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, share
@@ -114,12 +114,6 @@ def test_what_a_sentence_says_stands_once_for_all_its_readings():
     assert page.count('rowspan="3"') == 2 and page.count("a &lt; b") == 2
     assert page.count("<tr") == 5 and page.count("<td") == 2 + 3 * 4 + 6
     assert page.count("<tr>") == page.count("</tr>")
-
-
-def test_readme_shows_the_committed_claims():
-    text = (ROOT / "README.md").read_text()
-    (block,) = re.findall(r"<!-- claims -->\n(.*)\n<!-- /claims -->", text, re.DOTALL)
-    assert block == repr(ClaimsTable(committed()))
 
 
 def test_counts_by_reading():
