@@ -1,10 +1,8 @@
 """Checks of arguments: one place, run at the public entry, before any work starts.
 
 Checks of shape and type are free and always run.  Checks of *values* read the tensor (on a GPU they wait for
-it), so they skip tensors that hold no values (meta, fake, inside ``torch.func``) and are switched off inside
-:func:`trusted`, which a loop enters once it has checked its start.
-
-Torch is imported where a tensor is looked at: what has none, such as the Pauli walks, does without.
+it), so they skip tensors that hold no values (meta, fake, inside ``torch.func``) and are off inside
+:func:`trusted`, which a loop enters once it has checked its start.  Torch is imported where it is needed.
 """
 
 import contextlib

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbp import _checks
 from qbp._arguments import takes
-from qbp.experiments import circuits, perceptrons, regression, runner, terrain
+from qbp.experiments import circuits, regression, runner, terrain
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
 from qbp.experiments.settings import ALIASES, Settings, chosen_fields
 
@@ -42,7 +42,6 @@ class Kind:
         apart: modules whose code no number depends on.
         verb: the subcommand of `qbp` that runs it.
         records: configuration -> the steps it records, ascending.
-        seconds: configuration -> what it takes on one core, estimated.
         metrics: what a summary shows, as far as a run has it.
         targets: {experiment: where in the paper}.
         among: runs in a batch that adds up its sums in another order than one run alone does.
@@ -53,7 +52,6 @@ class Kind:
     apart: frozenset[str] = APART
     verb: str = "run"
     records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
-    seconds: Callable[[Any], float] | None = None
     metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
     targets: Mapping[str, str] = field(default_factory=dict)
     among: int = 3
@@ -64,16 +62,11 @@ class Kind:
         return tuple(f"{root.__module__}.{root.__qualname__}" for root in (self.config, self.run))
 
 
-PERCEPTRONS = Kind(
-    Experiment,
-    seconds=perceptrons.seconds,
-    targets={name: task.where for name, task in EXPERIMENTS.items()},
-)
+PERCEPTRONS = Kind(Experiment, targets={name: task.where for name, task in EXPERIMENTS.items()})
 SURVEYS = Kind(Experiment, terrain.survey, verb="terrain", records=terrain.records)
 CIRCUITS = Kind(
     circuits.CircuitExperiment,
     apart=APART | PATHS,
-    seconds=circuits.seconds,
     metrics=("energy", "error", "convex", "snr", "evaluations"),
     targets={"vqe": "title, III: Algorithm 1 on circuits"},
     among=20,  # the kernel puts few runs into its vectors as it puts one
@@ -81,7 +74,6 @@ CIRCUITS = Kind(
 REGRESSION = Kind(
     regression.RegressionExperiment,
     apart=APART | PATHS,
-    seconds=regression.seconds,
     metrics=("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels"),
     targets={"pqc": "the later notebook"},
 )

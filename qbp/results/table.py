@@ -9,36 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qbp import _checks
-from qbp.baseline.waves import WaveConfig
-from qbp.experiments import registry
-from qbp.perceptrons.mlp import MLP
 from qbp.results import store
 
 if TYPE_CHECKING:
-    from qbp.experiments.perceptrons import Experiment
     from qbp.experiments.result import Result
+    from qbp.experiments.settings import Settings
 
 
 PROFILES: dict[str, dict[str, int]] = {"paper": {}, "quick": {"seeds": 2, "steps": 20}}
 
 
-SHAPES = {"curve": (1, 1, 3, 2), "telecom": (12, 1, 1024, 256), "mnist": (784, 10, 2000, 3000)}  # in, out, n
-
-
-def seconds(config: "Experiment") -> float:
+def seconds(config: "Settings") -> float:
     """Estimate what a configuration takes on one core of a laptop, to order and announce the work."""
-    if own := registry.of(config.experiment).seconds:
-        return own(config)
-    n_in, n_out, train, val = SHAPES[config.experiment]
-    train, val = (config.points, config.points) if config.experiment == "curve" else (train, val)
-    train = 10 * config.per_class if config.per_class else train
-    size, c = MLP(n_in, config.n_hidden, n_out, config.n_layers).n_params, config.algorithm
-    step = 5e-5 * (1 + config.n_layers) + 6e-8 * size * (0.5 + min(config.batch_size, train) / 32)
-    if isinstance(c, WaveConfig):
-        step += size * (2.6e-6 * c.points / 64 if c.form == "wave" else 1.1e-7)
-    units = (train + val) * config.n_hidden * config.n_layers
-    record = 2.2e-8 * units + 2e-11 * (3 * train + val) * size
-    return config.seeds * (config.steps * step + (config.steps / config.record_every + 2) * record)
+    return config.cost()[0]
 
 
 @dataclass(frozen=True)
