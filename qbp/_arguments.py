@@ -35,7 +35,7 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
 
     Args:
         alike: names of tensors that must share dtype and device, where torch does not convert.
-        moved: names of tensors that the function moves to the device of the others.
+        moved: names of tensors that the function moves to the device of the others, unless they hold no data.
         axes: {argument: axes of its tensor or array}, such as "... samples n".  A name stands for one length
             in all arguments, "samples+" for one of at least 1, "model.n_params" for an attribute of another
             argument; leading axes "..." broadcast.  The first word may be "array", for whatever numpy
@@ -64,7 +64,7 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
                 shapes = {n: _shape(given[n], kinds.get(n, "real")) for n in words if n in given}
                 _shaped({name: shape for name, shape in shapes.items() if shape is not None}, words, given)
                 tensors = {n: v for n, v in given.items() if getattr(v, "ndim", 0) and hasattr(v, "layout")}
-                alike_in({n: v for n, v in tensors.items() if n not in moved.split()}, alike)
+                alike_in({n: v for n, v in tensors.items() if n not in moved.split() or v.is_meta}, alike)
             return function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]  # it has the signature of what it wraps

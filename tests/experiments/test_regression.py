@@ -175,7 +175,7 @@ def test_the_command_prints_one_object_and_saves_a_table(capsys, tmp_path):
     back = store.load("pqc", tmp_path)
     assert back["two-stage"].config == RegressionExperiment(seeds=2, steps=8)
     np.testing.assert_allclose(
-        back["no-init"].final("val_loss"), found["methods"]["no-init"]["final"]["val_loss"]["values"]
+        back["no-init"].final("val_loss"), found["methods"]["random"]["final"]["val_loss"]["values"]
     )
     assert main(["verify", "--results", str(tmp_path), "--rows", "2", "--seed", "1"]) == 0
     assert main(words) == 0 and "pqc, 8 steps, seeds 0-1" in capsys.readouterr().out
