@@ -32,7 +32,7 @@ class Observable:
 
     @property
     def size(self) -> float:
-        """What no expectation passes in size: 1 for a projector, for a sum that of its coefficients."""
+        """What no expectation passes in size, 1 for a projector, for a sum that of its coefficients."""
         return 1.0
 
     if TYPE_CHECKING:  # each kind has its own

@@ -11,13 +11,13 @@ from qbp.book.figures.style import LABELS, MARKERS, PLAIN, STYLES, add_legend, d
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
 
     from qbp.experiments.result import Result
     from qbp.perceptrons.datasets import Dataset
 
 
-def trained(result: "Result") -> "Tensor":
+def trained(result: "Result") -> "torch.Tensor":
     """Return the parameters of all runs, float64 on the CPU, (runs, n_params).
 
     Raises:
