@@ -196,6 +196,7 @@ def landscapes(
         paths: method -> angles in radians, (steps, 2); a circle at the start, a star at the end.
         switch: step at which the first path enters Stage 2, marked with a diamond.
     """
+    low, high = float(angles[0]), float(angles[-1])
     with drawing(0.6 + 4.6 * len(maps), 4.4, len(maps), grid=False) as (figure, axes):
         for axis, (title, values) in zip(axes, maps.items(), strict=True):
             filled = axis.contourf(angles, angles, values, levels=8, cmap="Greys")
@@ -210,6 +211,6 @@ def landscapes(
                 if switch is not None and number == 0:
                     axis.plot(*path[switch], "D", markersize=9, **mark)
             axis.set(xlabel="angle θ₀ (radians)", ylabel="angle θ₁ (radians)", title=title)
-            axis.set(xlim=(angles[0], angles[-1]), ylim=(angles[0], angles[-1]))
+            axis.set(xlim=(low, high), ylim=(low, high))
         add_legend(figure, axes[0])
     return figure
