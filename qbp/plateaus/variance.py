@@ -90,10 +90,8 @@ def gradient_variance(
     Ctrl-C returns what two samples or more have given; its `samples` says how many.
 
     Args:
-        circuit: prepares psi(theta).
-        H: observable on as many qubits.
-        samples: parameter vectors of the state-vector engine, 2 to 2^24; vector r of a seed is the same
-            however many there are, in whatever chunks.
+        circuit, H: prepares psi(theta); an observable on as many qubits.
+        samples: parameter vectors of the state-vector engine, 2 to 2^24; a seed has the same in any chunks.
         seed: of the draws, 0 <= seed < 2**64.
         engine: "statevector", "pauli-walk", or "auto": walks above 12 qubits and for a projector, else
             the state vector; it stands in up to 20 qubits where a condition of the walk does not hold.
@@ -101,7 +99,7 @@ def gradient_variance(
         dtype: of the angles, float64 or float32; sums are kept in float64.
         device: "auto" means CUDA where there is one.  Walks stay on the CPU.
         chunk: parameter vectors at once; None keeps them within 64 MiB.
-        progress: called with the number of samples just done, for a progress bar.
+        progress: called with the number of samples just done.
 
     Returns:
         The variances, their errors, and which engine gave them.

@@ -11,7 +11,7 @@ from qbp._files import printable
 from qbp.results import store
 from qbp.results.consistency import disagreements
 from qbp.results.integrity import Mismatch, check, listed
-from qbp.results.rerun import OF_RANGE, RELATIVE, SPREAD, chances, cost, recompute, sample
+from qbp.results.rerun import OF_RANGE, RELATIVE, SPREAD, Outcome, chances, cost, recompute, sample
 
 SHOWN = 40  # mismatches printed as text
 
@@ -44,6 +44,13 @@ class Report:
     chances: dict[str, dict[str, float]] = field(default_factory=dict)
     printed: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
+
+    def add(self, drawn: int, run: Outcome) -> None:
+        """Count a run that was computed again for some rows that were drawn."""
+        self.sampled, self.runs = self.sampled + drawn, self.runs + 1
+        self.compared, self.loose = self.compared + run.compared, self.loose + run.loose
+        self.worst = max(self.worst, run.worst)
+        self.mismatches += run.mismatches
 
     def json(self) -> dict[str, Any]:
         """Return what `qbp verify --json` prints."""
@@ -135,11 +142,6 @@ def verify(
     for number, again in enumerate(todo):
         progress(number, len(todo), printable(" ".join(again.parts)))
         done = recompute(again)
-        report.sampled += sum(len(drawn) for _, drawn in again.parts.values())
-        report.runs += 1
-        report.compared += done.compared
-        report.loose += done.loose
-        report.worst = max(report.worst, done.worst)
-        report.mismatches += done.mismatches
+        report.add(sum(len(drawn) for _, drawn in again.parts.values()), done)
     progress(len(todo), len(todo), "")
     return report

@@ -39,7 +39,7 @@ from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import Problem, Tally, combine
 from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
-from qbp.plateaus.pauli.population import cut_group, gather, split, walk
+from qbp.plateaus.pauli.population import Group, cut_group, gather, split, walk
 from qbp.plateaus.pauli.shares import arrange, deal, pieces, plan, rotations
 from qbp.plateaus.pauli.strings import compile_steps
 
@@ -115,10 +115,8 @@ def walk_moments(
     Args:
         circuit: a circuit of rotations, each with an angle of its own, CZs and CNOTs.
         H: a PauliSum or a Projector on its qubits.
-        walks: number of walks, 64 to 2^30; rounded up to 32 rounds of whole machine words of 64, one or more
-            for each group of families.
-        seed: the walks are the same for the same seed, and the same on 13 and on 1,000 qubits if the light
-            cone is.
+        walks: 64 to 2^30 of them; rounded up to 32 rounds of whole words of 64, one or more for each group.
+        seed: a seed has the same walks, on 13 and on 1,000 qubits too if the light cone is the same.
         progress: called with the number of finished walks after each round.
 
     Returns:
@@ -142,15 +140,9 @@ def walk_moments(
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     check_walkable(circuit, H)
     problem = _prepare(circuit, H, n_words)
-    lengths = [max(1, rotations(group)) for group in problem.groups]
-    hours = SECONDS * 64 * ROUNDS * float(problem.due.words @ np.array(lengths, dtype=float)) / 3600
-    if hours > 1:
+    if (hours := _hours(problem)) > 1:
         warnings.warn(f"walks={walks:,} are going to take about {hours:,.0f} hours here", stacklevel=2)
-    tallies = [
-        Tally(np.full((2, len(group.parameters) + 2), -np.inf), *np.zeros((2, len(group.families))))
-        for group in problem.groups
-    ]
-    rounds = 0
+    tallies, rounds = [_empty(group) for group in problem.groups], 0
     try:
         while rounds < ROUNDS:
             tallies, rounds = _round(problem, tallies, seed, rounds), rounds + 1
@@ -165,6 +157,17 @@ def walk_moments(
     cost, total = ([float(column[position]) for column in columns] for position in (-2, -1))
     values: list[Any] = [*entries, *cost, *total, problem.cost_mean, 64 * problem.due.total * rounds]
     return WalkMoments(*values)
+
+
+def _empty(group: Group) -> Tally:
+    """Return the sums of a group before its first round."""
+    return Tally(np.full((2, len(group.parameters) + 2), -np.inf), *np.zeros((2, len(group.families))))
+
+
+def _hours(problem: Problem) -> float:
+    """Estimate what the walks take on one core."""
+    lengths = [max(1, rotations(group)) for group in problem.groups]
+    return SECONDS * 64 * ROUNDS * float(problem.due.words @ np.array(lengths, dtype=float)) / 3600
 
 
 def check_walkable(circuit: "Circuit", H: Observable) -> None:
