@@ -175,11 +175,9 @@ def _misfit(axis: str, length: int, name: str, lengths: dict[str, tuple[int, str
 
 def broadcast(a: Shape, b: Shape) -> Shape | None:
     """Return the shape that two broadcast to, None if they do not."""
-    n = max(len(a), len(b))
-    pairs = list(zip((1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b, strict=True))
-    if any(x != y and 1 not in (x, y) for x, y in pairs):
-        return None
-    return tuple(y if x == 1 else x for x, y in pairs)
+    with contextlib.suppress(ValueError):
+        return np.broadcast_shapes(a, b)
+    return None
 
 
 def alike_in(tensors: "Mapping[str, Tensor]", alike: str) -> None:

@@ -15,10 +15,8 @@ from qbp import _checks
 SMALL = 2**23  # bytes of tensors that an operation goes through, below which one thread is enough
 
 _outside: contextvars.ContextVar[int | None] = contextvars.ContextVar("threads outside", default=None)
-_lock, _entered = (
-    threading.Lock(),
-    [0, 0],
-)  # blocks that threads of Python are in; torch's threads before them
+_lock = threading.Lock()
+_entered = [0, 0]  # blocks that threads of Python are in; torch's threads before them
 
 
 def asked() -> int | None:

@@ -152,7 +152,12 @@ def corrected(rows: Iterable[Row]) -> list[Row]:
 
 def committed(directory: Path = tables.DIRECTORY) -> list[Row]:
     """Return the main claims on the committed tables, corrected for all rows, in the order of CLAIMS."""
-    return [row for row in everything(directory) if row.claim.main and row.found is not None]
+    return main_rows(everything(directory))
+
+
+def main_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows about the paper's figures and final losses, as far as they are measured."""
+    return [row for row in rows if row.claim.main and row.found is not None]
 
 
 def of_tables(start: str, directory: Path = tables.DIRECTORY) -> list[Row]:

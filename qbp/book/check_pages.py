@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from qbp.audit import claims
-from qbp.book import readme
+from qbp.book import pages, readme
 from qbp.book.run import BOOK, chapters
 from qbp.book.svg import STRAY, pixels_apart
 from qbp.book.tables.claims import paper_says, we_measure
@@ -118,14 +118,8 @@ def _lines(text: str, anew: str) -> Iterator[Mismatch]:
 def glued(notebook: Path) -> dict[str, str]:
     """Return what a notebook glued under the names of claims, {id: text}."""
     names = {claim.id for claim in claims.CLAIMS}
-    texts = {}
-    for cell in json.loads(notebook.read_text())["cells"]:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name in names:
-                text = next(v for kind, v in output["data"].items() if kind.endswith("text/plain"))
-                texts[name] = "".join(text).strip("'")
-    return texts
+    texts = pages.glued(json.loads(notebook.read_text())["cells"])
+    return {name: text for name, text in texts.items() if name in names}
 
 
 def side_by_side(rows: Iterable[claims.Row], notebooks: Iterable[Path]) -> str:

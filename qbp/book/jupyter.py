@@ -5,24 +5,15 @@ the stored number, as an abbreviation of its name, and saved with the name again
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
+from qbp.book.pages import glued
+
 GLUE = re.compile(r"\{glue:text\}`([\w.-]+)`")
 NUMBER = re.compile(r"\{abbr\}`[^`]* \(glued: ([\w.-]+)\)`")
-
-
-def glued(cells: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return what the outputs of these cells hold under glued names, {name: text}."""
-    outputs = [output for cell in cells for output in cell.get("outputs", ())]
-    named = [
-        (o["metadata"]["scrapbook"]["name"], o["data"])
-        for o in outputs
-        if "scrapbook" in o.get("metadata", ())
-    ]
-    return {name: str(next(iter(data.values()))).strip("'") for name, data in named}
 
 
 def with_numbers(source: str, values: Mapping[str, str]) -> str:

@@ -1,9 +1,9 @@
-"""Source of the package as a chapter shows it: live, and the paper's listing beside what implements it."""
+"""Source of the package as a chapter shows it, beside the paper's listing; numbers glued in a chapter."""
 
 import html
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 LISTING = {  # Algorithm 1 as the paper prints it
@@ -78,3 +78,15 @@ class Beside:
             body += f'<tr><th scope="row">{n}</th>{says}<td>{ours}</td></tr>'
         head = "<tr><th>line</th><th>Algorithm 1, as printed</th><th>the source that does it</th></tr>"
         return f'<table class="qbp-beside"><thead>{head}</thead><tbody>{body}</tbody></table>'
+
+
+def glued(cells: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what the outputs of these cells hold under glued names, {name: text}."""
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    named = [output for output in outputs if "scrapbook" in output.get("metadata", ())]
+    return {
+        output["metadata"]["scrapbook"]["name"]: "".join(text).strip("'")
+        for output in named
+        for kind, text in output["data"].items()
+        if kind.endswith("text/plain")
+    }

@@ -115,7 +115,7 @@ shapes, units and its source in the paper. Every function takes leading batch ax
 def filled(text: str, directory: Path = store.DIRECTORY) -> str:
     """Return README's text with what stands between its markers computed anew, from the tables there."""
     everything = claims.everything(directory)
-    rows = [row for row in everything if row.claim.main and row.found is not None]
+    rows = claims.main_rows(everything)
     blocks = {"findings": findings(rows), "claims": by_reading(rows), "lines": line_counts()}
     for name, block in blocks.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"

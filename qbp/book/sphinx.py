@@ -112,9 +112,8 @@ def mend(body: str, sizes: Mapping[str, float]) -> str:
 
     def image(match: re.Match) -> str:
         tag = match[0]
-        if found := re.search(
-            r"src=\"data:image/svg[^\"]*? width='([\d.]+)pt'", tag
-        ):  # a frame of an explorer
+        # a frame of an explorer
+        if found := re.search(r"src=\"data:image/svg[^\"]*? width='([\d.]+)pt'", tag):
             return tag.replace("<img", f'<img style="--points:{found[1]}"', 1)
         name = re.search(r'src="_images/([^"]+)"', tag)
         if not name or name[1] not in sizes:
@@ -124,10 +123,7 @@ def mend(body: str, sizes: Mapping[str, float]) -> str:
 
     body = EMPTY_HEADER.sub(r"<td\1></td>", body)
     body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-    for role in (
-        ' role="list"',
-        ' role="doc-biblioentry"',
-    ):  # of references: a list without items, a role given up
+    for role in (' role="list"', ' role="doc-biblioentry"'):  # of references: no items, and one given up
         body = body.replace(role, "")
     body = body.replace('<div aria-live="polite">', f'<div aria-live="polite" class="qbp-scroll {SCROLLS}">')
     return IMAGE.sub(image, body)

@@ -19,6 +19,7 @@ from qbp.circuits.observables import observables_on
 from qbp.plateaus.expressibility import frame_potential, haar_frame_potential
 from qbp.plateaus.landscape import rounded
 from qbp.plateaus.sampling import chunks
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.observables import Observable
@@ -89,14 +90,14 @@ def ensemble(circuit: Circuit, observables: Mapping[str, "Observable"], theta: T
     with torch.no_grad():
         value, stderr = frame_potential(torch.cat([circuit.state(part) for part in parts]))
     haar = haar_frame_potential(2**circuit.n_qubits, 2)
-    gradients = {name: _gradients(circuit, H, parts) for name, H in observables.items()}
-    return Ensemble(value, stderr, haar, gradients, len(theta))
+    moments = {name: _gradients(circuit, H, parts) for name, H in observables.items()}
+    return Ensemble(value, stderr, haar, moments, len(theta))
 
 
 def _gradients(circuit: Circuit, H: "Observable", parts: list[Tensor]) -> Gradients:
     found: list[Tensor] = []
     for part in parts:
-        with torch.inference_mode(False), torch.enable_grad():
+        with gradients():
             part = part.clone().requires_grad_()
             found += torch.autograd.grad(circuit.expectation(part, H).sum(), part)
     gradient = rounded(torch.cat(found), H).double()

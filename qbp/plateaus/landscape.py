@@ -14,6 +14,7 @@ from torch import Tensor
 from qbp import _checks, draws
 from qbp.circuits.ansatz import check
 from qbp.circuits.gates import Rotation
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
@@ -127,7 +128,7 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
             rows = [twice(row) for row in theta.detach().clone().reshape(-1, circuit.n_params)]
             return torch.stack(rows).reshape(*theta.shape, -1)
     shift = torch.pi / 2 * torch.eye(circuit.n_params, dtype=theta.dtype, device=theta.device)
-    with torch.inference_mode(False), torch.enable_grad():
+    with gradients():
         moved = (theta.detach()[..., None, None, :] + torch.stack([shift, -shift])).requires_grad_()
         (gradient,) = torch.autograd.grad(circuit.expectation(moved, H).sum(), moved)
     plus, minus = gradient.unbind(-3)  # each (..., n_params, n_params)

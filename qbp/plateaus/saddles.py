@@ -18,7 +18,7 @@ from qbp.circuits.ansatz import check
 from qbp.optimizers import OPTIMIZERS
 from qbp.plateaus.landscape import hessian, landscape, rounded
 from qbp.plateaus.sampling import AMPLITUDE, WORKING_SET, random_angles
-from qbp.problem import History, Problem
+from qbp.problem import History, Problem, gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
@@ -114,7 +114,7 @@ def look(circuit: "Circuit", theta: Tensor, H: "Observable") -> Point:
         (tensor([-1.,  1.]), tensor(0.5000))
     """
     curvature = hessian(circuit, theta, H)  # checks the arguments
-    with torch.inference_mode(False), torch.enable_grad():
+    with gradients():
         at = theta.detach().clone().requires_grad_()
         cost = circuit.expectation(at, H)
         (gradient,) = torch.autograd.grad(cost.sum(), at)

@@ -20,6 +20,7 @@ from qbp import _checks, draws
 from qbp._threads import suited
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import student
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.ansatz import Circuit
@@ -155,7 +156,7 @@ def sample(
     try:
         for rows in parts:
             few = suited(len(rows) * _bytes(circuit))
-            with torch.inference_mode(False), torch.enable_grad(), _checks.trusted(), few:
+            with gradients(), _checks.trusted(), few:
                 theta = random_angles(seed, rows, circuit.n_params).to(device, dtype).requires_grad_()
                 cost = circuit.expectation(theta, H)
                 (gradient,) = torch.autograd.grad(cost.sum(), theta)  # rows do not see each other

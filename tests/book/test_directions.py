@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from qbp.book.pages import glued
+
 BOOK = Path(__file__).parents[2] / "book"
 GLUE = re.compile(r"\{glue:\w*\}`([^`:]+)(?::[^`]*)?`")
 FALL = r"(?:falls?|fell|drops?|sinks?|shrinks?|decreases?|lowers|lowered|reduces?|loses?|lost|fades?)"
@@ -35,12 +37,7 @@ FROM_TO = rf"(?:\b({FALL}|{RISE})\b{FEW})?\bfrom {VALUE}{FEW}(?:\b(up|down) )?\b
 def as_read(name):
     """Return the paragraphs of a chapter, with each glued number in place of its name, as ⟦number⟧."""
     cells = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    values = {
-        o.metadata.scrapbook.name: next(iter(o.data.values()))
-        for o in outputs
-        if "scrapbook" in o.get("metadata", {})
-    }
+    values = glued(cells)
     texts = (" ".join(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
     return [GLUE.sub(lambda m: f"⟦{values[m[1]]}⟧".replace("'", ""), text) for text in texts]
 

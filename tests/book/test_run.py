@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
@@ -15,11 +14,11 @@ import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from programs import start
 
 from qbp import _files
 from qbp.book import run
 from qbp.book.run import chapters, known_parameters, refresh, reproduce, run_notebook
-from qbp.results.store import ROOT
 
 TOC = """\
 format: jb-book
@@ -216,15 +215,7 @@ def test_ctrl_c_ends_reproduce_with_one_line_and_its_kernel_and_runs_no_other_ch
     write(book / "index.ipynb", 'reading = "both"  # which', waiting)
     write(book / "first.ipynb", 'profile = "quick"', f"open({str(tmp_path / 'other')!r}, 'w')")
     (tmp_path / "program.py").write_text(PROGRAM)
-    program = subprocess.Popen(
-        [sys.executable, "program.py"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    program = start("program.py", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not (begun.exists() and begun.read_text()):
         assert program.poll() is None, program.stderr.read()
         time.sleep(0.1)

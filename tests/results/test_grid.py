@@ -5,13 +5,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from programs import start
 from said import Said
 
 import qbp
@@ -134,14 +134,7 @@ def test_processes_give_what_one_gives(parts, tmp_path):
 def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
     """The real program, in a process group of its own as a terminal has it."""
     words = ["grid", "ablations-curve", "--profile", "quick", "--parts", "parts", "--save", "out"]
-    program = subprocess.Popen(
-        [sys.executable, "-m", "qbp", *words],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(store.DIRECTORY.parent)},
-    )
+    program = start("-m", "qbp", *words, cwd=tmp_path, stderr=subprocess.PIPE)
     while not (done := list((tmp_path / "parts").glob("*/*.parquet"))):
         assert program.poll() is None, program.stderr.read()
         time.sleep(0.1)
@@ -257,15 +250,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_a_parent_that_is_killed(how, tmp_path):
     (tmp_path / "waiting.py").write_text(WAITING)
-    program = subprocess.Popen(
-        [sys.executable, "waiting.py"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(store.ROOT)},
-    )
+    program = start("waiting.py", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert program.stdout.readline() == "(0, None)\n"
     os.kill(program.pid, how)
     said, _ = program.communicate(timeout=10)  # nobody holds the pipe any more
