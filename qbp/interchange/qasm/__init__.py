@@ -1,0 +1,1 @@
+"""OpenQASM 2 and 3: text read into circuits, and circuits written as text."""
