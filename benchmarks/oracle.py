@@ -13,8 +13,9 @@ import reference
 
 
 def answer(w: Workload) -> dict[str, np.ndarray]:
-    """Return {"values", "grads"} of a small W1, W2 or W6, or {"theta"} after the epoch of a small W3."""
-    return {"W3": _epoch, "W6": _local_loss}.get(w.family, _energies)(w)
+    """Return {"values", "grads"} of a small circuit, or {"theta"} after the epoch of a small W3."""
+    energies = _energies if w.ansatz == "layers" else _rotations
+    return {"W3": _epoch, "W6": _local_loss}.get(w.family, energies)(w)
 
 
 def _letters(w: Workload) -> list[list[str]]:
@@ -36,6 +37,26 @@ def _energies(w: Workload) -> dict[str, np.ndarray]:
     matrix = [reference.pauli_sum(w.terms)]
     f = lambda t: _expectations(w, t, matrix)[0]  # noqa: E731
     return {"values": np.array([f(t) for t in w.theta]), "grads": np.array([_shifted(f, t) for t in w.theta])}
+
+
+def _rotations(w: Workload) -> dict[str, np.ndarray]:
+    """Every rotation is shifted alone, and the derivatives of rotations that share an angle are added."""
+    matrix, strings = reference.pauli_sum(w.terms), w.strings
+
+    def f(angles: np.ndarray) -> float:
+        state = reference.start_state(w.n, w.start)
+        for (string, _), angle in zip(strings, angles, strict=True):
+            state = reference.rotation(string, angle) @ state
+        return reference.expectation(matrix, state)
+
+    values, grads = [], []
+    for theta in w.theta:
+        angles, grad = np.array([theta[k] for _, k in strings]), np.zeros(w.n_params)
+        for (_, k), derivative in zip(strings, _shifted(f, angles), strict=True):
+            grad[k] += derivative
+        values.append(f(angles))
+        grads.append(grad)
+    return {"values": np.array(values), "grads": np.array(grads)}
 
 
 def _local_loss(w: Workload) -> dict[str, np.ndarray]:

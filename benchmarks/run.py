@@ -1,6 +1,6 @@
 """Run the peers side by side: one worker each, timed in turn, every answer checked first.
 
-python -m benchmarks                              everything, an hour or more on two cores
+python -m benchmarks                              everything, an hour or more
 python -m benchmarks --quick                      the small workloads, few rounds
 python -m benchmarks --workloads W2,"W1 8x20" --peers qbp,qulacs
 """
@@ -43,11 +43,12 @@ PEERS = {  # label: (adapter, environment, variables)
     "TorchQuantum": ("torchquantum", "torchquantum", {}),
     "PyTorch loop": ("torch_loop", None, {}),
 }
-CIRCUITS = ("W1", "W2", "W3", "W6")  # what a peer can do; the others here:
+CIRCUITS = ("W1", "W2", "W3", "W6", "W7", "W8", "W9")  # what a peer can do; the others here:
 FAMILIES = {
     "qbp": (*CIRCUITS, "W4", "W5"),
     "qbp (torch path)": CIRCUITS,
     "PyTorch loop": ("W5",),
+    "TorchQuantum": ("W1", "W2", "W3", "W6"),  # single precision alone
 }
 TOLERANCE = {"complex64": 3e-4, "float32": 3e-3, "complex128": 1e-6, "float64": 1e-6}
 TRAINING = 5  # times the cap on a run, for W5, whose first run counts
@@ -227,6 +228,7 @@ class Session:
         self.checked: dict[
             tuple[str, str, str], str
         ] = {}  # (peer, family and gates, dtype): "ok" or what was wrong
+        self.slow: dict[str, set[str]] = {}  # family: peers that did not compile a smaller row of it in time
         self.machine: Worker | None = None
 
     def start(self, peer: str) -> Worker:
@@ -258,6 +260,8 @@ class Session:
         made, dtypes = [], {workload.dtype}
         for peer in self.peers:
             if workload.family not in FAMILIES.get(peer, CIRCUITS):
+                continue
+            if peer in self.slow.get(workload.family, ()):
                 continue
             allowed = self.dtypes.get(peer, [workload.dtype])
             kind, dtype = workload.dtype.rstrip("0123456789"), workload.dtype  # kind: complex, float
@@ -312,6 +316,8 @@ class Session:
             cell.times = [cell.warm] if long > 1 else []
         except Failed as reason:
             cell.fail(str(reason))
+            if cell.status.endswith("to compile"):
+                self.slow.setdefault(cell.workload.family, set()).add(cell.peer)
 
     def agree(self, cells: list[Cell]) -> None:
         """Compare the answers at full size with each other: the median of the peers decides."""

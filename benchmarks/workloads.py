@@ -1,13 +1,16 @@
 """What is measured: circuits, angles and data, and the least time they could take.  Numpy alone: every peer's
 interpreter imports this file.
 
-A circuit is a list of gates ``("ry", qubit, parameter)`` and ``("cz", qubit, qubit)``, in the order they act.
-Qubit 0 is the most significant bit, a rotation is exp(-i theta P / 2), angles lie (layer, qubit, rotation).
+A circuit is a list of gates ``("ry", qubit, parameter)``, ``("cz", qubit, qubit)`` and, for a Pauli string on
+several qubits, ``("rot", string, parameter)``, in the order they act.  Qubit 0 is the most significant bit
+and the leftmost letter, a rotation is exp(-i theta P / 2).  Angles of layers lie (layer, qubit, rotation).
 """
 
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+
+from benchmarks import generators
 
 SEED = 20
 
@@ -19,13 +22,19 @@ class Workload:
     Attributes:
         name: family and size, such as "W1 8x20".
         family: W1 gradients of a batch; W2 value and gradient of one vector; W3 an epoch of Adam; W4 variance
-            of the gradient by Pauli walks; W5 training of perceptrons over seeds; W6 gradient of eq. 1.
+            of the gradient by Pauli walks; W5 training of perceptrons over seeds; W6 gradient of eq. 1; W7 to
+            W9 value and gradient of rotations by Pauli strings.
         n, layers, batch: qubits, layers, parameter vectors (W3: samples of a mini-batch; W5: seeds).
-        observable: "zz", "tfim", "z0", "local" (the 3n single-qubit Paulis of eq. 1) or "last" (Z of the last
-            qubit); the experiment's name in W5.
+        observable: "zz", "tfim", "z0", "local" (the 3n single-qubit Paulis of eq. 1), "last" (Z of the last
+            qubit) or "cut" (half the ZZ of each edge: MaxCut but for its constant); the experiment's name in
+            W5.
         dtype: of the states; "float64" or "float32" in W5.
-        rotations, entangler, topology: of a layer.
-        samples: W3, size of the training set; W5, training steps.
+        rotations, entangler, topology: of a layer of ansatz "layers".
+        samples: W3, size of the training set; W5, training steps; ansatz "excitations", number of strings.
+        ansatz: "layers"; "alternating", from |+>, in each layer ZZ on every edge by one angle and X on every
+            qubit by another (the Hamiltonian variational ansatz, QAOA); "excitations", an angle for each
+            string of singles and doubles.
+        graph: the edges of "alternating" and "cut": "chain" or "cubic", a random 3-regular graph.
     """
 
     name: str
@@ -39,11 +48,26 @@ class Workload:
     entangler: str = "cz"
     topology: str = "ladder"
     samples: int = 0
+    ansatz: str = "layers"
+    graph: str = "chain"
 
     @property
     def n_params(self) -> int:
         """Number of angles."""
-        return self.n * self.layers * len(self.rotations)
+        sizes = {"alternating": 2 * self.layers, "excitations": self.samples}
+        return sizes.get(self.ansatz, self.n * self.layers * len(self.rotations))
+
+    @property
+    def start(self) -> str:
+        """The state before the gates: "zero" or "plus"."""
+        return "plus" if self.ansatz == "alternating" else "zero"
+
+    @property
+    def edges(self) -> list[tuple[int, int]]:
+        """The edges of the graph."""
+        if self.graph == "cubic":
+            return generators.regular_graph(self.n, 3, SEED)
+        return [(q, q + 1) for q in range(self.n - 1)]
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -52,14 +76,20 @@ class Workload:
         return [*ladder, (self.n - 1, 0)] if self.topology == "ring" and self.n > 2 else ladder
 
     @property
-    def layer(self) -> list[tuple[str, int, int]]:
+    def layer(self) -> list[tuple[str, int | str, int]]:
         """The gates of one layer; parameters count from 0."""
+        if self.ansatz == "excitations":
+            strings = generators.excitations(self.n)[: self.samples]
+            return [("rot", string, k) for k, string in enumerate(strings)]
+        if self.ansatz == "alternating":
+            turns = [("rot", generators.string(self.n, {a: "Z", b: "Z"}), 0) for a, b in self.edges]
+            return [*turns, *(("rx", q, 1) for q in range(self.n))]
         k = len(self.rotations)
         turns = [(r, q, q * k + i) for q in range(self.n) for i, r in enumerate(self.rotations)]
         return [*turns, *((self.entangler, a, b) for a, b in self.pairs)]
 
     @property
-    def gates(self) -> list[tuple[str, int, int]]:
+    def gates(self) -> list[tuple[str, int | str, int]]:
         """The gates of all layers."""
         per_layer = self.n_params // self.layers
         return [
@@ -69,10 +99,30 @@ class Workload:
         ]
 
     @property
+    def strings(self) -> list[tuple[str, int]]:
+        """The rotations as (Pauli string, parameter); single-qubit gates are strings as well."""
+        return [
+            (a if name == "rot" else generators.string(self.n, {a: name[1].upper()}), k)
+            for name, a, k in self.gates
+            if name[0] == "r"
+        ]
+
+    @property
+    def of_rotation(self) -> np.ndarray:
+        """The parameter of each rotation, (rotations,) int64: what a library without shared angles binds."""
+        return np.array([k for name, _, k in self.gates if name[0] == "r"])
+
+    def shared(self, grads: np.ndarray) -> np.ndarray:
+        """Return the derivatives of rotations, (..., rotations), summed by angle, (..., n_params)."""
+        total = np.zeros((self.n_params, *grads.shape[:-1]))
+        np.add.at(total, self.of_rotation, np.moveaxis(grads, -1, 0))
+        return np.moveaxis(total, 0, -1)
+
+    @property
     def terms(self) -> dict[str, float]:
         """The observable, {Pauli string: coefficient}; for "local" each string is one observable."""
         n = self.n
-        at = lambda letters: "".join(letters.get(q, "I") for q in range(n))  # noqa: E731
+        at = lambda letters: generators.string(n, letters)  # noqa: E731
         return {
             "zz": lambda: {at({0: "Z", 1: "Z"}): 1.0},
             "z0": lambda: {at({0: "Z"}): 1.0},
@@ -82,6 +132,7 @@ class Workload:
                 | {at({q: "X"}): -1.0 for q in range(n)}
             ),
             "local": lambda: {at({q: p}): 1.0 for q in range(n) for p in "XYZ"},
+            "cut": lambda: {at({a: "Z", b: "Z"}): 0.5 for a, b in self.edges},
         }[self.observable]()
 
     @property
@@ -113,9 +164,10 @@ class Workload:
         if self.family == "W4":
             return 0.0, 0.0
         runs = self.samples if self.family == "W3" else self.batch
-        return runs * self.layers * size * 26 * (self.n + 1), runs * self.layers * size * (
-            96 if double else 48
-        )
+        moved = runs * self.layers * size * (96 if double else 48)
+        if self.ansatz == "layers":
+            return runs * self.layers * size * 26 * (self.n + 1), moved
+        return runs * size * 22 * generators.groups([string for string, _ in self.strings]), moved
 
     def as_json(self) -> dict:
         """Return the fields as plain data."""
@@ -163,11 +215,30 @@ def _all() -> list[Workload]:
             ("mnist", "float32"),
         ]
     ]
-    return rows + [Workload(f"W6 n={n}", "W6", n, n, 20, "local") for n in (4, 6, 8, 10, 12)]
+    rows += [Workload(f"W6 n={n}", "W6", n, n, 20, "local") for n in (4, 6, 8, 10, 12)]
+    alternating = {"dtype": "complex128", "ansatz": "alternating"}
+    rows += [Workload(f"W7 n={n}", "W7", n, 10, 1, "tfim", **alternating) for n in (6, 12, 16)]
+    for n, strings in ((8, 432), (10, 936), (12, 2052)):
+        options = {"dtype": "complex128", "ansatz": "excitations", "samples": strings}
+        rows.append(Workload(f"W8 n={n}", "W8", n, 1, 1, "tfim", **options))
+    return [*rows, Workload("W9 n=16", "W9", 16, 8, 1, "cut", **alternating, graph="cubic")]
 
 
 ALL = _all()
-QUICK = ("W1 2x5", "W1 4x10", "W2 n=4", "W2 n=8", "W2 n=12", "W3 cz", "W5 curve float64", "W6 n=4", "W6 n=6")
+QUICK = (
+    "W1 2x5",
+    "W1 4x10",
+    "W2 n=4",
+    "W2 n=8",
+    "W2 n=12",
+    "W3 cz",
+    "W5 curve float64",
+    "W6 n=4",
+    "W6 n=6",
+    "W7 n=6",
+    "W8 n=8",
+    "W9 n=16",
+)
 DESCRIPTIONS = {
     "W1": "gradient of <Z0 Z1>, 200 parameter vectors",
     "W2": "value and gradient of the TFIM energy, L = 10, one vector",
@@ -175,11 +246,18 @@ DESCRIPTIONS = {
     "W4": "variance of the whole gradient by Pauli walks",
     "W5": "training over 20 seeds, two methods, 500 steps",
     "W6": "gradient of eq. 1 with X, Y, Z on each qubit, L = n, 20 vectors",
+    "W7": "value and gradient of the TFIM energy, Hamiltonian variational ansatz, L = 10, 20 shared angles",
+    "W8": "value and gradient of the TFIM energy, strings of singles and doubles, an angle each",
+    "W9": "value and gradient of MaxCut on a random 3-regular graph, QAOA, p = 8, 16 shared angles",
 }
 
 
 def small(workload: Workload) -> Workload:
-    """Return the instance that the dense reference can do: 3 qubits (W3 needs its 4), 2 layers."""
+    """Return the instance that the dense reference can do: 3 qubits (4 where it takes 4), 2 layers."""
     if workload.family == "W3":
         return replace(workload, name="check", layers=2, batch=4, samples=8)
+    if workload.ansatz == "excitations":
+        return replace(workload, name="check", n=4, samples=len(generators.excitations(4)))
+    if workload.graph == "cubic":
+        return replace(workload, name="check", n=4, layers=2)
     return replace(workload, name="check", n=3, layers=2, batch=min(workload.batch, 2))

@@ -14,6 +14,31 @@ DTYPES = ["complex64", "complex128"]
 ADJOINT = ExecutionConfig(gradient_method="adjoint")
 
 
+def apply_strings(w: Workload, theta) -> None:
+    """Queue rotations by Pauli strings as MultiRZ in the basis of their letters.
+
+    The device's adjoint method has no PauliRot and rewrites it like this; here a change of basis that the
+    next string would take back is left out.
+    """
+    basis = ["Z"] * w.n
+
+    def change(q: int, letter: str) -> None:
+        for old in (basis[q], letter) if basis[q] != letter else ():
+            if old == "X":
+                qml.Hadamard(q)
+            elif old == "Y":  # to this basis by the square root of X, from it by its inverse
+                qml.SX(q) if old == letter else qml.adjoint(qml.SX(q))
+        basis[q] = letter
+
+    for string, k in w.strings:
+        on = [q for q, letter in enumerate(string) if letter != "I"]
+        for q in on:
+            change(q, string[q])
+        qml.MultiRZ(theta[k], wires=on)
+    for q in range(w.n):
+        change(q, "Z")
+
+
 def prepare(w: Workload):
     """Return the function to time.
 
@@ -27,14 +52,15 @@ def prepare(w: Workload):
     with qml.queuing.AnnotatedQueue() as queue:
         for q in range(first):
             qml.RY(0.0, wires=q)
-        apply_gates(w, np.zeros(w.n_params))
+        (apply_strings if w.ansatz == "excitations" else apply_gates)(w, np.zeros(w.n_params))
         if w.family == "W6":
             for p in words:
                 qml.expval(p)
         else:
             qml.expval(qml.Hamiltonian(list(w.terms.values()), words) if len(words) > 1 else words[0])
     tape = qml.tape.QuantumScript.from_queue(queue)
-    every = list(range(first + w.n_params))
+    of_rotation, tied = w.of_rotation, len(w.of_rotation) > w.n_params
+    every = list(range(first + len(of_rotation)))  # each rotation has a parameter of its own here
     tape.trainable_params = every[first:]
 
     def bound(theta, x=()):
@@ -47,8 +73,9 @@ def prepare(w: Workload):
         return np.asarray(values, dtype=float), np.asarray(grads, dtype=float)
 
     def energies():
-        values, grads = derivatives([bound(theta) for theta in w_theta])
-        return {"values": values.reshape(-1), "grads": grads.reshape(len(w_theta), -1)}
+        values, grads = derivatives([bound(theta[of_rotation] if tied else theta) for theta in w_theta])
+        grads = grads.reshape(len(w_theta), -1)
+        return {"values": values.reshape(-1), "grads": w.shared(grads) if tied else grads}
 
     def local_loss():
         tapes = [bound(theta) for theta in w_theta]

@@ -21,9 +21,20 @@ def word(string: str):
 
 
 def apply_gates(w: Workload, theta) -> None:
-    """Queue the gates of a workload."""
+    """Queue the gates of a workload, `theta` by parameter."""
+    for q in range(w.n if w.start == "plus" else 0):
+        qml.Hadamard(q)
     for name, a, b in w.gates:
-        GATES[name](theta[b], wires=a) if name[0] == "r" else GATES[name](wires=(a, b))
+        if name == "rot":
+            rotate(a, theta[b])
+        else:
+            GATES[name](theta[b], wires=a) if name[0] == "r" else GATES[name](wires=(a, b))
+
+
+def rotate(string: str, angle) -> None:
+    """Queue a rotation by a Pauli string on several qubits: IsingZZ for two Z, the fastest there is."""
+    letters, on = string.replace("I", ""), [q for q, letter in enumerate(string) if letter != "I"]
+    qml.IsingZZ(angle, wires=on) if letters == "ZZ" else qml.PauliRot(angle, letters, wires=on)
 
 
 def prepare(w: Workload):

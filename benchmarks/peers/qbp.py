@@ -9,6 +9,7 @@ import torch
 
 import qbp
 from benchmarks.workloads import Workload
+from qbp.circuits.training.descent import train
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 VERSIONS = {"qbp": version("qbp"), "torch": torch.__version__}
@@ -22,7 +23,10 @@ DTYPES = ["complex64", "complex128", "float64", "float32"]
 REAL = {"complex64": torch.float32, "complex128": torch.float64}
 
 
-def _circuit(w: Workload) -> qbp.HardwareEfficient:
+def _circuit(w: Workload) -> qbp.HardwareEfficient | qbp.PauliRotations:
+    if w.ansatz != "layers":
+        generators, tied = zip(*w.strings, strict=True)
+        return qbp.PauliRotations(w.n, generators, tied, start=w.start)
     return qbp.HardwareEfficient(
         w.n, w.layers, rotations=w.rotations, entangler=w.entangler, topology=w.topology
     )
@@ -30,7 +34,8 @@ def _circuit(w: Workload) -> qbp.HardwareEfficient:
 
 def prepare(w: Workload):
     """Return the function to time."""
-    return {"W3": _epoch, "W4": _variance, "W5": _train, "W6": _local_loss}.get(w.family, _energies)(w)
+    others = {"W1": _energies, "W3": _epoch, "W4": _variance, "W5": _train, "W6": _local_loss}
+    return others.get(w.family, _one_vector)(w)
 
 
 def _gradient(theta: torch.Tensor, loss):
@@ -49,6 +54,17 @@ def _energies(w: Workload):
     return _gradient(theta, lambda t: circuit.expectation(t, H))
 
 
+def _one_vector(w: Workload):
+    circuit, H = _circuit(w), qbp.PauliSum(w.terms)
+    theta = torch.tensor(w.theta, dtype=REAL[w.dtype])
+
+    def run():
+        values, grads = circuit.value_and_gradient(theta, H)
+        return {"values": values.numpy(), "grads": grads.numpy()}
+
+    return run
+
+
 def _local_loss(w: Workload):
     circuit, observables = _circuit(w), qbp.local_observables(w.n)
     theta = torch.tensor(w.theta, dtype=REAL[w.dtype], requires_grad=True)
@@ -59,15 +75,11 @@ def _local_loss(w: Workload):
 def _epoch(w: Workload):
     circuit, H = _circuit(w), qbp.PauliSum(w.terms)
     x, y = (torch.tensor(part, dtype=REAL[w.dtype]) for part in w.data)
+    theta, batches = torch.tensor(w.theta, dtype=x.dtype), torch.arange(w.samples).reshape(-1, w.batch)
+    data = {"inputs": x, "targets": y.unsqueeze(-1), "batches": batches}
 
     def run():
-        theta = torch.tensor(w.theta, dtype=x.dtype, requires_grad=True)
-        adam = torch.optim.Adam([theta], lr=0.01, fused=True)
-        for rows in torch.arange(w.samples).split(w.batch):
-            adam.zero_grad()
-            (circuit.expectation(theta, H, inputs=x[rows]) - y[rows]).square().mean().backward()
-            adam.step()
-        return {"theta": theta.detach().numpy()}
+        return {"theta": train(circuit, H, theta, steps=len(batches), lr=0.01, **data).theta.numpy()}
 
     return run
 

@@ -27,10 +27,15 @@ def prepare(w: Workload):
     if w.family in ("W4", "W5"):
         raise NotImplementedError("circuits of a state vector only")
     circuit, first = ParametricQuantumCircuit(w.n), w.n if w.family == "W3" else 0
+    for q in range(w.n if w.start == "plus" else 0):
+        circuit.add_H_gate(q)
     for q in range(first):
         circuit.add_parametric_RY_gate(q, 0.0)
     for name, a, b in w.gates:
-        if name[0] == "r":
+        if name == "rot":
+            on = [q for q, letter in enumerate(a) if letter != "I"]
+            circuit.add_parametric_multi_Pauli_rotation_gate(on, ["IXYZ".index(a[q]) for q in on], 0.0)
+        elif name[0] == "r":
             getattr(circuit, f"add_parametric_{name.upper()}_gate")(a, 0.0)
         else:
             getattr(circuit, f"add_{name.upper()}_gate")(a, b)
@@ -46,14 +51,15 @@ def prepare(w: Workload):
         circuit.update_quantum_state(state)
 
     def energies():
-        values, grads = np.empty(len(angles)), np.empty((len(angles), w.n_params))
+        values, grads = np.empty(len(angles)), np.empty((len(angles), len(w.of_rotation)))
         for row, theta in enumerate(angles):
-            bind(theta)
-            if w.family == "W2":  # W1 asks for the gradient alone
+            bind(theta[of_rotation] if tied else theta)
+            if with_values:
                 evolve()
                 values[row] = H.get_expectation_value(state)
             grads[row] = circuit.backprop(H)
-        return {"grads": -grads} | ({"values": values} if w.family == "W2" else {})
+        grads = w.shared(grads) if tied else grads
+        return {"grads": -grads} | ({"values": values} if with_values else {})
 
     def local_loss():
         values, grads = np.empty(len(angles)), np.empty((len(angles), w.n_params))
@@ -82,4 +88,6 @@ def prepare(w: Workload):
         return {"theta": theta}
 
     angles, data = w.theta, w.data
+    of_rotation, tied = w.of_rotation, len(w.of_rotation) > w.n_params
+    with_values = w.family != "W1"  # which asks for the gradient alone
     return {"W3": epoch, "W6": local_loss}.get(w.family, energies)

@@ -18,7 +18,9 @@ def scanned(w: Workload, theta, start):
         whole.apply_gates(circuit, w.layer, angles)
         return circuit.state(), None
 
-    if start is None:
+    if w.start == "plus":
+        start = jnp.full(2**w.n, 2 ** (-w.n / 2), dtype=w.dtype)
+    elif start is None:
         start = jnp.zeros(2**w.n, dtype=w.dtype).at[0].set(1)
     state, _ = jax.lax.scan(layer, start, theta.reshape(w.layers, -1))
     return tc.Circuit(w.n, inputs=state)

@@ -18,12 +18,17 @@ K = tc.set_backend("jax")
 def apply_gates(circuit, gates, theta) -> None:
     """Append gates, with their angles, to a circuit."""
     for name, a, b in gates:
+        if name == "rot":
+            circuit.rzz(*(q for q, letter in enumerate(a) if letter == "Z"), theta=theta[b])
+            continue
         getattr(circuit, name)(a, theta=theta[b]) if name[0] == "r" else getattr(circuit, name)(a, b)
 
 
 def unrolled(w: Workload, theta, start):
     """Return the circuit, gate by gate."""
     circuit = tc.Circuit(w.n) if start is None else tc.Circuit(w.n, inputs=start)
+    for q in range(w.n if w.start == "plus" else 0):
+        circuit.h(q)
     apply_gates(circuit, w.gates, theta)
     return circuit
 
@@ -41,6 +46,8 @@ def prepare(w: Workload, build=unrolled):
     """Return the function to time."""
     if w.family in ("W4", "W5"):
         raise NotImplementedError("circuits of a state vector only")
+    if any(name == "rot" and a.replace("I", "") != "ZZ" for name, a, _ in w.gates):
+        raise NotImplementedError("no gate for a Pauli string but its dense matrix")
     jax.config.update("jax_enable_x64", w.dtype == "complex128")
     tc.set_dtype(w.dtype)
 

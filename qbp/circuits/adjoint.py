@@ -5,15 +5,16 @@ Let ``E = sum_i g_i <psi|O_i|psi>`` and ``lambda = sum_i g_i O_i psi``.  Right a
 last state is all that is kept: the backward pass undoes the gates, last to first, on psi and lambda together,
 and reads off one number a gate.
 
-Three paths compute the same numbers.  Programs of layers run in :mod:`qbp.circuits.kernel.evolution` on a CPU
-with numba, else in :mod:`qbp.circuits.layers`; those with Pauli strings on several qubits run gate by gate,
-here.
+Three paths compute the same numbers.  On a CPU with numba any program runs in
+:mod:`qbp.circuits.kernel.evolution`; else programs of layers run in :mod:`qbp.circuits.layers`, and those
+with Pauli strings on several qubits gate by gate, here.
 """
 
 from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,8 @@ from qbp import _checks
 from qbp.circuits.gates import Entangler, Program
 from qbp.circuits.kernel import evolution as native
 from qbp.circuits.layers import as_layers, run, undo
-from qbp.circuits.statevector import entangle, evolve, flip, product_state
+from qbp.circuits.statevector import entangle, evolve, flip, own_angles, product_state
+from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.observables import Observable
@@ -34,6 +36,7 @@ def expectations(
     observables: Sequence["Observable"],
     *,
     product: bool = False,
+    inputs: Tensor | None = None,
 ) -> Tensor:
     """Return the expectations of observables after a program of gates.
 
@@ -46,9 +49,12 @@ def expectations(
         start: amplitudes before the gates, shape (..., 2**n); leading axes broadcast against `theta`.
         observables: m >= 1 observables on n qubits.
         product: `start` holds the amplitudes of each qubit of a product state instead, shape (..., n, 2).
+        inputs: features, shape (..., samples, n_features), in the precision of `theta`: the first angles of
+            the program, before those of `theta`, which all samples share.
 
     Returns:
-        Real, shape (..., m), in the precision of `theta`; differentiable in `theta` and `start`.
+        Real, shape (..., m), or (..., samples, m) with `inputs`, in the precision of `theta`; differentiable
+        in `theta`, `start` and `inputs`.
 
     Example:
         >>> from qbp.circuits.observables import PauliSum
@@ -61,10 +67,12 @@ def expectations(
     start, observables = start.to(theta.dtype.to_complex()), tuple(observables)
     held = [value for H in observables for value in getattr(H, "__dict__", {}).values()]
     learned = any(isinstance(value, Tensor) and value.requires_grad for value in held)  # as a target may be
-    plain = learned or not _checks.reverse_mode_only(theta, start)
+    tensors = (theta, start) if inputs is None else (theta, start, inputs)
+    plain = learned or not _checks.reverse_mode_only(*tensors)
     alike = product and start.ndim == 2 and not start.requires_grad
     if alike and not plain and native.supports(program, observables[0].n_qubits, theta, observables):
-        return _Kernel.apply(theta, start, program, observables)
+        return _Kernel.apply(theta, inputs, start, program, observables)
+    program, theta = own_angles(program, _angles(theta, inputs))
     state = product_state(start) if product else start
     if plain:
         return _plain(program, theta, state, observables)
@@ -73,6 +81,38 @@ def expectations(
         return _Adjoint.apply(angles, starts, program, observables, batch)
     _, values = _forward(angles, starts, program, observables, batch)
     return values
+
+
+def value_and_gradient(
+    program: Program, theta: Tensor, qubits: Tensor, H: "Observable"
+) -> tuple[Tensor, Tensor]:
+    """Return the expectation of one observable and its gradient by theta, (...) and (..., n_params).
+
+    Args:
+        program, theta: as for :func:`expectations`.
+        qubits: amplitudes of each qubit of the product state before the gates, shape (n, 2).
+        H: the observable.
+
+    Example:
+        >>> from qbp.circuits.observables import Projector
+        >>> from qbp.circuits.gates import Rotation
+        >>> zero = torch.tensor([[1.0, 0.0]])
+        >>> value_and_gradient((Rotation("Y", 0),), torch.tensor([0.0]), zero, Projector(1))[0]
+        tensor(1.)
+    """
+    qubits = qubits.to(theta.dtype.to_complex())
+    plain = torch._C._are_functorch_transforms_active() or not _checks.has_values(theta)
+    if not plain and native.supports(program, H.n_qubits, theta, (H,)):
+        angles, shape = native.array(theta), theta.shape
+        rows = angles[None] if angles.ndim == 1 else angles.reshape(-1, shape[-1])
+        values, slopes = native.value_and_gradient(program, rows, native.array(qubits), (H,))
+        return torch.from_numpy(values.reshape(shape[:-1])), torch.from_numpy(slopes.reshape(shape))
+    with gradients():
+        at = theta.detach().clone().requires_grad_()
+        value = expectations(program, at, qubits, [H], product=True)[..., 0]
+        if not value.requires_grad:  # every gate is fixed
+            return value, torch.zeros_like(at)
+        return value.detach(), torch.autograd.grad(value.sum(), at, materialize_grads=True)[0]
 
 
 def _values(psi: Tensor, observables: tuple["Observable", ...]) -> Tensor:
@@ -112,31 +152,54 @@ def _refuse_batched(weights: Tensor) -> None:
 
 
 class _Kernel(torch.autograd.Function):
-    """The native path: angles (..., n_params), and one product state for all, (n, 2)."""
+    """The native path: angles (..., n_params), features (..., samples, n_features) or none, and one product
+    state for all, (n, 2).
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, theta: Tensor, qubits: Tensor, program: Program, observables: tuple["Observable", ...]
+        ctx: Any,
+        theta: Tensor,
+        inputs: Tensor | None,
+        qubits: Tensor,
+        program: Program,
+        observables: tuple["Observable", ...],
     ) -> Tensor:
-        angles = native.array(theta).reshape(-1, theta.shape[-1])
-        evolution = native.Evolution(program, angles, native.array(qubits), observables)
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(theta)
+        angles = native.array(_angles(theta, inputs))
+        rows = angles.reshape(-1, angles.shape[-1])
+        evolution = native.Evolution(program, rows, native.array(qubits), observables)
+        if any(ctx.needs_input_grad[:2]):
+            ctx.save_for_backward(theta, inputs)
             ctx.rest = qubits, program, observables, evolution
         values = torch.from_numpy(evolution.expectations())
-        return values.reshape(*theta.shape[:-1], len(observables))
+        return values.reshape(*angles.shape[:-1], len(observables))
 
     @staticmethod
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
         _refuse_batched(weights)
-        (theta,) = ctx.saved_tensors
+        theta, inputs = ctx.saved_tensors
         qubits, program, observables, evolution = ctx.rest
         if torch.is_grad_enabled():  # create_graph: this gradient is to be differentiated
-            state = product_state(qubits)
-            found, _ = _again(theta, state, program, observables, weights, (True, False))
-            return found, None, None, None
-        gradient = evolution.gradient(native.array(weights).reshape(-1, len(observables)))
-        return torch.from_numpy(gradient).reshape(theta.shape), None, None, None
+            angles, state = _angles(theta, inputs), product_state(qubits)
+            found, _ = _again(angles, state, program, observables, weights, (True, False))
+            assert found is not None
+        else:
+            gradient = evolution.gradient(native.array(weights).reshape(-1, len(observables)))
+            found = torch.from_numpy(gradient).reshape(*weights.shape[:-1], -1)
+        if inputs is None:
+            return found, *[None] * 4
+        of_inputs, of_theta = found.split([inputs.shape[-1], theta.shape[-1]], -1)
+        of_theta = of_theta.sum_to_size(theta.unsqueeze(-2).shape).squeeze(-2)  # samples add up
+        return of_theta, of_inputs.sum_to_size(inputs.shape), *[None] * 3
+
+
+def _angles(theta: Tensor, inputs: Tensor | None) -> Tensor:
+    """Return the angles of each sample, (..., samples, n_features + n_params), or `theta` without inputs."""
+    if inputs is None:
+        return theta
+    theta = theta.unsqueeze(-2)
+    batch = np.broadcast_shapes(theta.shape[:-1], inputs.shape[:-1])
+    return torch.cat([inputs.expand(*batch, -1), theta.expand(*batch, -1)], -1)
 
 
 class _Adjoint(torch.autograd.Function):
@@ -226,6 +289,7 @@ def _undo_gates(program: Program, theta: Tensor, psi: Tensor, lam: Tensor) -> tu
         if isinstance(gate, Entangler):
             pair = entangle(gate._replace(pairs=gate.pairs[::-1]), pair)
             continue
+        assert gate.parameter is not None  # each angle is an entry of theta here
         phase, flipped = flip(gate.pauli, pair)
         overlap = torch.linalg.vecdot(pair[1].flatten(1), flipped[0].flatten(1))
         gradient[:, gate.parameter] += (phase * overlap).imag  # tied angles add up

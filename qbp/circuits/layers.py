@@ -52,6 +52,7 @@ def as_layers(program: Program, n_qubits: int) -> tuple[Layer, ...] | None:
             layers.append(Layer(tuple(map(tuple, words)), gate))
             words = [[] for _ in range(n_qubits)]
         elif gate.pauli.count("I") == n_qubits - 1:
+            assert gate.parameter is not None  # each angle is an entry of theta here
             axis = gate.pauli.strip("I")
             words[gate.pauli.index(axis)].append((axis, gate.parameter))
         else:

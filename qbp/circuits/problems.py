@@ -17,7 +17,7 @@ from qbp.convex import local_loss
 from qbp.problem import Problem
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
 
 RESTARTS, SWEEPS = 20, 200  # of the mean field: random product states, passes over the qubits
 

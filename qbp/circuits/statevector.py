@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp.circuits.gates import Entangler, Program, Rotation, entangler_table, pauli_signs
+from qbp.circuits.gates import Entangler, Program, Rotation, entangler_table, pauli_signs, untied
 
 
 def evolve(program: Program, theta: Tensor, state: Tensor) -> Tensor:
@@ -32,16 +32,43 @@ def evolve(program: Program, theta: Tensor, state: Tensor) -> Tensor:
         >>> evolve((Rotation("X", 0),), torch.tensor([torch.pi]), torch.tensor([1.0, 0.0])).abs().round()
         tensor([0., 1.])
     """
+    program, theta = own_angles(program, theta)
     batch = torch.broadcast_shapes(theta.shape[:-1], state.shape[:-1])
     state = state.to(theta.dtype.to_complex()).expand(*batch, -1)
     cosines, sines = (f(theta / 2).unsqueeze(-1).unbind(-2) for f in (torch.cos, torch.sin))  # each (..., 1)
     for gate in program:
         if isinstance(gate, Rotation):
+            assert gate.parameter is not None  # each angle is an entry of theta now
             phase, flipped = flip(gate.pauli, state)
             state = cosines[gate.parameter] * state + (-1j * phase * sines[gate.parameter]) * flipped
         else:
             state = entangle(gate, state)
     return state
+
+
+def own_angles(program: Program, theta: Tensor) -> tuple[Program, Tensor]:
+    """Return a program whose angles are entries of a vector as they stand, and that vector.
+
+    This is the one place where ``scale * theta[k] + offset`` is computed in torch; a program that asks for no
+    such angle comes back as it is.
+
+    Args:
+        program: gates; see :mod:`qbp.circuits.gates`.
+        theta: angles in radians, real, shape (..., n_params).
+
+    Example:
+        >>> own_angles(Program([Rotation("X", 0, 2.0, 0.5)]), torch.tensor([1.0]))[1]
+        tensor([2.5000])
+    """
+    alone = untied(program)
+    if alone.as_given:
+        return program, theta
+    parameter, scale, offset = (
+        torch.as_tensor(x, device=theta.device) for x in (alone.parameter, alone.scale, alone.offset)
+    )
+    if theta.shape[-1] == 0:  # every gate is fixed
+        return alone.program, offset.to(theta.dtype).expand(*theta.shape[:-1], -1)
+    return alone.program, theta[..., parameter] * scale.to(theta.dtype) + offset.to(theta.dtype)
 
 
 def flip(pauli: str, state: Tensor) -> tuple[complex, Tensor]:

@@ -6,7 +6,7 @@ import torch
 
 import qbp
 from qbp import HardwareEfficient, PauliRotations, _checks, tfim
-from qbp.circuits.ansatz import _qubits
+from qbp.circuits.circuit import _qubits
 from qbp.circuits.hardware.measurement import settings
 from qbp.circuits.problems import Infidelity
 from qbp.circuits.targets import target

@@ -56,7 +56,8 @@ def test_qubit_zero_is_the_most_significant_bit():
 def test_random_programs(data):
     n = data.draw(st.integers(1, 4))
     qubits = st.permutations(range(n)).map(lambda q: tuple(q[:2]))
-    rotations = st.builds(Rotation, st.text("IXYZ", min_size=n, max_size=n), st.integers(0, 2))
+    paulis, numbers = st.text("IXYZ", min_size=n, max_size=n), st.sampled_from([1.0, -0.5, 0.7, 3.0])
+    rotations = st.builds(Rotation, paulis, st.none() | st.integers(0, 2), numbers, numbers)
     entanglers = st.builds(
         Entangler, st.sampled_from(["cz", "cnot"]), st.lists(qubits, max_size=3).map(tuple)
     )
@@ -66,7 +67,8 @@ def test_random_programs(data):
     expected = state.numpy()
     for gate in program:
         if isinstance(gate, Rotation):
-            expected = reference.rotation(gate.pauli, angles[gate.parameter]) @ expected
+            angle = 0 if gate.parameter is None else gate.scale * angles[gate.parameter]
+            expected = reference.rotation(gate.pauli, angle + gate.offset) @ expected
             continue
         for control, target in gate.pairs:
             matrix = reference.PAULI["Z" if gate.kind == "cz" else "X"]

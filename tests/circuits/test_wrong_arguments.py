@@ -15,9 +15,20 @@ import torch
 
 import qbp
 from qbp.circuits import targets
+from qbp.circuits.gates import Rotation
 from qbp.circuits.hardware import measurement, noise, shots
 from qbp.circuits.problems import Infidelity, circuit_problem, product_energy, product_state_targets
-from qbp.plateaus import ensembles, expressibility, landscape, noise_moments, saddles, shifts, two_design
+from qbp.circuits.templates import chemistry
+from qbp.plateaus import (
+    barriers,
+    ensembles,
+    expressibility,
+    landscape,
+    noise_moments,
+    saddles,
+    shifts,
+    two_design,
+)
 
 ROOT = Path(qbp.__file__).parent
 CIRCUIT = qbp.HardwareEfficient(2, 1)
@@ -74,6 +85,22 @@ VALID = {
     qbp.HardwareEfficient: {"n_qubits": 2, "n_layers": 1, "rotations": ["ry"], "entangler": "cz",
                             "topology": "ring", "seed": None, "start": "zero"},
     qbp.PauliRotations: {"n_qubits": 2, "generators": ["ZZ"], "tied": [0], "start": "plus"},
+    qbp.BuiltCircuit: {"n_qubits": 2, "gates": [Rotation("XI", 0)], "parameter_names": ["a"],
+                       "start": "zero"},
+    qbp.CircuitBuilder: {"n_qubits": 2, "start": "plus"},
+    qbp.HamiltonianVariational: {"H": H, "n_layers": 2, "start": "plus"},
+    qbp.QAOA: {"graph": [(0, 1), (1, 2, 0.5)], "n_layers": 1, "n_qubits": 3, "start": "plus"},
+    qbp.StronglyEntangling: {"n_qubits": 3, "n_layers": 2, "ranges": [1, 2], "start": "zero"},
+    qbp.TwoLocal: {"n_qubits": 2, "reps": 1, "rotations": ["ry"], "entangler": "cz", "topology": "full",
+                   "start": "zero"},
+    qbp.UCCSD: {"n_qubits": 4, "n_electrons": 2, "excitations": [((0, 1), (2, 3))]},
+    chemistry.spin_excitations: {"n_qubits": 4, "n_electrons": 2},
+    chemistry.excitation_rotations: {"n_qubits": 4, "excitation": ((0,), (2,))},
+    qbp.Layer: {"circuit": CIRCUIT, "observables": [H], "theta0": THETA, "seed": 1},
+    qbp.Layer.forward: {"self": qbp.Layer(CIRCUIT, H), "inputs": torch.ones(3, 2)},
+    qbp.train: {"circuit": CIRCUIT, "observables": H, "theta0": THETA, "steps": 2, "optimizer": "adamw",
+                "lr": 0.1, "weight_decay": 0.1, "targets": torch.ones(3, 1), "inputs": torch.ones(3, 2),
+                "batches": torch.zeros(2, 3, dtype=torch.int64)},
     qbp.HardwareEfficient.state: {"self": CIRCUIT, "theta": THETA, "inputs": torch.ones(3, 2)},
     qbp.HardwareEfficient.expectation: {"self": CIRCUIT, "theta": THETA, "H": H, "inputs": torch.ones(3, 2)},
     qbp.HardwareEfficient.expectations: {"self": CIRCUIT, "theta": THETA, "observables": [H], "inputs": None},
@@ -117,6 +144,10 @@ VALID = {
                               "draws_key": ([0], "m", 0), "inputs": None, "channel": None, "where": "layers"},
     shots.gradient_noise: {"circuit": CIRCUIT, "theta": THETA, "H": H, "shots": 3, "channel": CHANNEL,
                            "where": "layers"},
+    barriers.periodic_difference: {"a": THETA, "b": 2 * THETA, "period": 1.0},
+    barriers.along_line: {"cost": lambda t: t.sum(-1), "a": THETA, "b": 2 * THETA, "points": 3,
+                          "period": 1.0},
+    barriers.barrier: {"cost": lambda t: t.sum(-1), "a": THETA, "b": 2 * THETA, "points": 3, "period": None},
     ensembles.ensemble: {"circuit": CIRCUIT, "observables": {"a": H}, "theta": THETA.expand(5, 4)},
     ensembles.box: {"center": THETA, "reach": 0.1, "samples": 3, "seed": 0},
     expressibility.expressibility: {"circuit": CIRCUIT, "samples": 4, "seed": 0, "order": 2,
@@ -148,14 +179,14 @@ VALID = {
 }  # fmt: skip
 
 # Called by the functions above with what these have checked; the walks have tests of their own.
-INNER = {"adjoint", "gates", "layers", "statevector", "parameter_shift", "sampling", "variance"}
+INNER = {"adjoint", "compiled", "gates", "layers", "statevector", "parameter_shift", "sampling", "variance"}
 PARTS = {
     "check", "observables_on", "amplitudes", "pauli_string", "overlaps", "in_rows", "evolve_density", "rows",
-    "apply_channel", "trace", "layers", "rounded",
+    "apply_channel", "trace", "layers", "rounded", "rotation_names", "with_inputs",
 }  # fmt: skip
 RECORDS = {
     "Circuit", "Observable", "Target", "Setting", "Plan", "Gradients", "Ensemble", "Expressibility", "Point",
-    "Slices", "Slice",
+    "Slices", "Slice", "Training", "Settings", "Data",
 }  # fmt: skip
 ALSO = {  # how else an error may speak of an argument: by what it holds, or by what it does not go with
     "rotations": "a rotation",
@@ -163,15 +194,16 @@ ALSO = {  # how else an error may speak of an argument: by what it holds, or by 
     "terms": "a Pauli string",
     "circuit": "H|theta|observables|task",
     "theta": "directions",
-    "n_qubits": "observables",
+    "n_qubits": "observables|ranges|excitations?",
     "count": "trajectories",
     "trajectories": "circuit",
+    "steps": "batches",
 }
 
 
 def test_the_table_has_every_public_function():
     found = {function.__name__ for function in VALID}
-    for folder in ("circuits", "circuits/hardware", "plateaus"):
+    for folder in ("circuits", "circuits/hardware", "circuits/templates", "circuits/training", "plateaus"):
         for path in (ROOT / folder).glob("[a-z]*.py"):
             if path.stem in INNER:
                 continue

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import Circuit
-from qbp.circuits.gates import Program, Rotation, pauli_signs
+from qbp.circuits.circuit import Circuit
+from qbp.circuits.gates import Program, Rotation, pauli_signs, untied
 from qbp.circuits.layers import run
 from qbp.circuits.observables import Observable, PauliSum, observables_on
 
@@ -51,7 +51,8 @@ def evaluations(circuit: Circuit | int, n_settings: int, *, gradient: bool) -> i
     parameter-shift gradient two for each rotation and setting.  Classical work counts 0.
 
     Args:
-        circuit: the circuit, or its number of rotations; tied angles are shifted gate by gate.
+        circuit: the circuit, or its number of rotations; tied angles are shifted gate by gate, fixed ones
+            not at all.
         n_settings: ``len(settings(observables))``.
         gradient: of a gradient, else of a value.
 
@@ -63,7 +64,7 @@ def evaluations(circuit: Circuit | int, n_settings: int, *, gradient: bool) -> i
     if not isinstance(gradient, bool | np.bool_):
         raise TypeError(f"gradient must be True or False, got {gradient!r}")
     if isinstance(circuit, Circuit):
-        circuit = sum(isinstance(gate, Rotation) for gate in circuit.program)
+        circuit = int(np.count_nonzero(untied(circuit.program).scale))
     rotations = _checks.integer("circuit, where it is a number of rotations,", circuit, 0)
     return 2 * rotations * n_settings if gradient else n_settings
 

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import Circuit, check
-from qbp.circuits.gates import Program, Rotation
+from qbp.circuits.circuit import Circuit, check
+from qbp.circuits.gates import Program, Rotation, untied
 from qbp.circuits.hardware.measurement import in_rows
 from qbp.circuits.layers import as_layers, run
 from qbp.circuits.observables import Observable, observables_on
-from qbp.circuits.statevector import evolve, like, product_state
+from qbp.circuits.statevector import evolve, like, own_angles, product_state
 
 LARGEST = 6  # qubits of a density matrix: 64 KiB a run
 WHERE = ("layers", "end")
@@ -96,8 +96,7 @@ def noisy_expectations(
         trajectories: None for the density matrix, up to 6 qubits: exact, and differentiable in `theta`; else
             the mean over this many trajectories, at any number of qubits, not differentiable.
         seed: of the trajectories, see :func:`sample_trajectories`.
-        inputs: features in radians, (..., samples, n_features), as in
-            :meth:`qbp.circuits.ansatz.Circuit.state`.
+        inputs: features (..., samples, n_features) as in :meth:`qbp.circuits.circuit.Circuit.state`.
 
     Returns:
         Real, (..., m), or (..., samples, m) with `inputs`.
@@ -137,9 +136,8 @@ def density_matrix(
         Complex, (..., 2**n, 2**n), or (..., samples, 2**n, 2**n) with `inputs`.
     """
     check_size(circuit)
-    steps = layers(circuit, channel, where)
-    angles, psi, batch = rows(circuit, theta, inputs)
-    rho = evolve_density(steps, channel, angles, psi)
+    steps, (angles, psi, batch) = layers(circuit, channel, where), rows(circuit, theta, inputs)
+    rho = evolve_density(steps, channel, own_angles(circuit.program, angles)[1], psi)
     return rho.reshape(*batch, *rho.shape[-2:])
 
 
@@ -150,7 +148,7 @@ def evolve_density(
 
     Args:
         steps, channel: programs and their first angle, from :func:`layers`.
-        theta: angles, (runs, n_params).
+        theta: angles of these programs, (runs, n_angles).
         psi: amplitudes at the start, (runs, samples, 2**n).
 
     Returns:
@@ -207,12 +205,12 @@ def sample_trajectories(
     """
     n, count = n_qubits(circuit), _checks.integer("trajectories", count)
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
-    steps = layers(circuit, channel, where)
-    angles, psi, batch = rows(circuit, theta, inputs)
+    steps, (angles, psi, batch) = layers(circuit, channel, where), rows(circuit, theta, inputs)
     _checks.room("trajectories", n, len(angles) * count, torch.finfo(theta.dtype).bits, theta.device)
     uniform: Any = [draws.stream(seed, "trajectory", t).uniform(size=len(steps) * n) for t in range(count)]
     uniform = iter(torch.from_numpy(np.array(uniform)).to(angles.device).unbind(-1))  # each (count,)
     states = psi.unsqueeze(-2).expand(*psi.shape[:-1], count, -1)  # (runs, samples, count, 2**n)
+    angles = own_angles(circuit.program, angles)[1]
     for program, first in steps:
         own = angles[:, first : first + _n_params(program)]
         states = _forward(program, own, states.flatten(1, 2)).reshape(states.shape)
@@ -240,14 +238,12 @@ def rows(circuit: Circuit, theta: Tensor, inputs: Tensor | None) -> tuple[Tensor
     Without `inputs` there is one sample, and it is no axis of the result.
     """
     circuit._check(theta, inputs)
-    if theta.numel() == 0:
+    if 0 in theta.shape[:-1]:
         raise ValueError(f"theta must have a row or more, got shape {tuple(theta.shape)}")
     _, qubits = circuit._start(theta, inputs)
-    samples = () if inputs is None else inputs.shape[-2:-1]
-    batch = (
-        theta.shape[:-1] if inputs is None else torch.broadcast_shapes(theta.shape[:-1], inputs.shape[:-2])
-    )
-    angles = theta.expand(*batch, -1).reshape(-1, theta.shape[-1])
+    samples, runs = ((), ()) if inputs is None else (inputs.shape[-2:-1], inputs.shape[:-2])
+    batch = torch.broadcast_shapes(theta.shape[:-1], runs)
+    angles = theta.expand(*batch, -1).reshape(prod(batch), theta.shape[-1])
     start = product_state(qubits).to(theta.dtype.to_complex())
     start = start.expand(*batch, *(samples or (1,)), -1).reshape(len(angles), prod(samples), start.shape[-1])
     return angles, start, torch.Size((*batch, *samples))
@@ -258,15 +254,22 @@ def _forward(program: Program, theta: Tensor, states: Tensor) -> Tensor:
     return run(program, theta, states) if layered else evolve(program, theta.unsqueeze(1), states)
 
 
-def layers(circuit: Circuit, channel: Channel, where: str) -> tuple[tuple[Program, int], ...]:
-    """Split a circuit where its noise acts: programs with angles from 0, and their first angle in theta."""
+def layers(
+    circuit: Circuit, channel: Channel, where: str, *, apart: bool = False
+) -> tuple[tuple[Program, int], ...]:
+    """Split a circuit where its noise acts: programs with angles from 0, and the number of the first in all.
+
+    Angles as from :func:`qbp.circuits.statevector.own_angles`, or one for each rotation, to be set `apart`.
+    """
     if not isinstance(channel, Channel):
         raise TypeError(f"channel must be depolarizing(p) or amplitude_damping(gamma), got {channel!r}")
+    alone = untied(circuit.program)
+    program = circuit.program if alone.as_given and not apart else alone.program
     if _checks.choice("where", where, WHERE) == "end":
-        return ((circuit.program, 0),)
-    if not hasattr(circuit, "n_layers"):
-        raise ValueError(f'where must be "end" for a circuit without layers, got {where!r} for {circuit!r}')
-    return _split(circuit.program, circuit.n_layers)
+        return ((program, 0),)
+    if n_layers := getattr(circuit, "n_layers", None):
+        return _split(program, n_layers)
+    raise ValueError(f'where must be "end" for a circuit without layers, got {where!r} for {circuit!r}')
 
 
 @lru_cache(maxsize=64)
@@ -274,7 +277,7 @@ def _split(program: Program, n_layers: int) -> tuple[tuple[Program, int], ...]:
     gates, steps, first = len(program) // n_layers, [], 0
     for layer in range(n_layers):
         own = program[layer * gates : (layer + 1) * gates]
-        moved = (g._replace(parameter=g.parameter - first) if isinstance(g, Rotation) else g for g in own)
+        moved = (g._replace(parameter=g.parameter - first) if isinstance(g, Rotation) else g for g in own)  # type: ignore[operator]  # an entry of a vector
         steps.append((Program(moved), first))
         first += _n_params(own)
     return tuple(steps)
@@ -286,11 +289,9 @@ def _n_params(program: Sequence) -> int:
 
 def check_size(circuit: Circuit) -> None:
     """Raise ValueError if a circuit has too many qubits for a density matrix."""
-    if n_qubits(circuit) > LARGEST:
-        raise ValueError(
-            f"circuit must have at most {LARGEST} qubits for a density matrix, got {circuit.n_qubits}: "
-            "ask for trajectories"
-        )
+    if (n := n_qubits(circuit)) > LARGEST:
+        takes = f"at most {LARGEST} qubits for a density matrix"
+        raise ValueError(f"circuit must have {takes}, got {n}: ask for trajectories")
 
 
 def n_qubits(circuit: Circuit) -> int:

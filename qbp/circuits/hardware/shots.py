@@ -2,8 +2,8 @@ r"""Expectations and gradients from finite shots, as a quantum computer would an
 
 A circuit is prepared and measured `shots` times in each measurement setting.  Gradients come from parameter
 shifts (Mitarai et al. 2018; Schuld et al. 2019), ``dE/dtheta = (E(theta + pi/2) - E(theta - pi/2)) / 2`` for
-each rotation, and every shifted circuit is measured with fresh shots.  The states are exact
-(:mod:`qbp.circuits.hardware.parameter_shift`), the outcomes are drawn.
+each rotation, times the scale of its angle, and every shifted circuit is measured with fresh shots.  The
+states are exact (:mod:`qbp.circuits.hardware.parameter_shift`), the outcomes are drawn.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import check
+from qbp.circuits.circuit import check
 from qbp.circuits.hardware.measurement import Plan, in_rows, plan
 from qbp.circuits.hardware.measurement import (
     evaluations as evaluations,  # part of this module's interface, too
@@ -27,7 +27,7 @@ from qbp.circuits.observables import observables_on
 from qbp.circuits.statevector import like
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
     from qbp.circuits.observables import Observable
 
 Key = tuple[Sequence[int], str, int]  # seeds of the runs, purpose, step
@@ -59,7 +59,7 @@ def shot_expectations(
             r draws the same numbers alone or among others.  A call with the same purpose, step and seed draws
             the same numbers again.
         inputs: features in radians, (..., samples, n_features), as in
-            :meth:`qbp.circuits.ansatz.Circuit.state`; they are not trained.
+            :meth:`qbp.circuits.circuit.Circuit.state`; they are not trained.
         channel, where: noise on every qubit, up to 6 of them, as in
             :func:`qbp.circuits.hardware.noise.noisy_expectations`: the shots are of the noisy circuit, and so
             are those of the shifted ones.
@@ -129,7 +129,7 @@ def gradient_noise(
                 for likely in device.shifted_outcomes(setting, prepared):
                     total += (likely @ worth**2 - (likely @ worth) ** 2).squeeze(1) / 4
             found.append(total.clamp(min=0))
-    return (device.per_parameter(torch.cat(found), theta) / shots).sqrt().reshape(theta.shape)
+    return (device.per_parameter(torch.cat(found), theta, power=2) / shots).sqrt().reshape(theta.shape)
 
 
 class _Shots(torch.autograd.Function):
@@ -142,11 +142,11 @@ class _Shots(torch.autograd.Function):
         ctx.save_for_backward(theta, start)
         ctx.rest = device, asked, shots, key
         prepared = device.prepare(theta, start)
-        estimate = like(asked.constant, theta).expand(*start.shape[:-1], -1)
+        total = theta.new_zeros(())  # over the shots: sums of whole numbers cancel where shares would not
         for setting in asked.settings:
-            seen = _frequencies(device.outcomes(setting, prepared), shots, key, setting.name)
-            estimate = estimate + seen.to(theta.dtype) @ like(setting.values, theta).mT
-        return estimate
+            seen = _counted(device.outcomes(setting, prepared), shots, key, setting.name)
+            total = total + seen.to(theta.dtype) @ like(setting.values, theta).mT
+        return like(asked.constant, theta).expand(*start.shape[:-1], -1) + total / shots
 
     @staticmethod
     @once_differentiable
@@ -160,22 +160,22 @@ class _Shots(torch.autograd.Function):
             of_gates = theta.new_zeros(len(theta[runs]), rotations)
             for setting in (whole.of_runs(runs) for whole in asked.settings):
                 likely = torch.cat(device.shifted_outcomes(setting, prepared), dim=-2)  # up, then down
-                seen = _frequencies(likely, shots, key, setting.name).to(theta.dtype)
+                seen = _counted(likely, shots, key, setting.name).to(theta.dtype)
                 worth = weights[runs] @ like(setting.values, theta)  # (runs, samples, outcomes)
-                up, down = (seen @ worth.unsqueeze(-1)).squeeze(-1).split(rotations, dim=-1)
-                of_gates = of_gates + (up - down).sum(1) / 2
-            found.append(of_gates)
+                up, down = (seen @ worth.unsqueeze(-1)).squeeze(-1).tensor_split(2, dim=-1)
+                of_gates = of_gates + (up - down).sum(1)
+            found.append(of_gates / (2 * shots))
         return device.per_parameter(torch.cat(found), theta), *[None] * 5
 
 
-def _frequencies(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:
-    """Measure: the share of shots of each outcome, (runs, ..., outcomes) -> the same shape, float64."""
+def _counted(likely: Tensor, shots: int, key: Key, name: str) -> Tensor:
+    """Measure: how many shots have each outcome, (runs, ..., outcomes) -> the same shape, int64."""
     seeds, purpose, step = key
-    circuits, shares = likely.double().flatten(1, -2), []
+    circuits, counts = likely.double().flatten(1, -2), []
     for seed, own in zip(seeds, circuits, strict=True):
         stream = draws.stream(seed, f"{purpose}, {name}", step)
-        shares += [_counts(part, shots, stream) for part in own.split(max(1, SHOTS // shots))]
-    return (torch.cat(shares) / shots).reshape(likely.shape)
+        counts += [_counts(part, shots, stream) for part in own.split(max(1, SHOTS // shots))]
+    return torch.cat(counts).reshape(likely.shape)
 
 
 def _counts(likely: Tensor, shots: int, stream: np.random.Generator) -> Tensor:

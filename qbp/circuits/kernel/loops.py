@@ -20,12 +20,13 @@ compiler found from scalar code.  What it computes, in the order it runs:
 Inner functions take raw pointers: array arguments would count references and spill registers.
 """
 
+import math
 from inspect import Parameter, Signature, signature
 
 import numba
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -33,6 +34,15 @@ _FEATURES = (numba.config.CPU_FEATURES or str(binding.get_host_cpu_features().fl
 BYTES = 64 if "+avx512f" in _FEATURES else 32 if "+avx2" in _FEATURES else 16  # of a vector register
 TILE_BITS, COLUMNS, CHUNK = 12, 16, 64  # rows of a tile (second-level cache), of a column pass, of `apply`
 COEF = 6  # vectors per qubit and layer: c, s, Re P, Im P, Re Q, Im Q
+_SINE = (  # of sin(x) / x^3 and (cos(x) - 1 + x^2 / 2) / x^4 in x^2, up to pi / 4; the highest power first
+    1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
+    -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
+)  # fmt: skip
+_COSINE = (
+    -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
+    2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
+)  # fmt: skip
+LARGEST = 1e6  # angles that the vector functions take; larger ones are reduced before
 _CONTRACT = ("contract",)  # a * b + c may round once: what a fused multiply-add does
 
 
@@ -112,9 +122,70 @@ class _Emit:
         """Exchange the lanes that differ in one bit."""
         return self.shuffle(a, [lane ^ (1 << bit) for lane in range(self.V)])
 
+    def permute(self, vectors, mask):
+        """Exchange the lanes that differ in the bits of `mask`, a value: one jump for all vectors."""
+        ends, after = [], self.b.append_basic_block("permuted")
+        unchanged = self.b.append_basic_block("unchanged")
+        switch = self.b.switch(mask, unchanged)
+        for number in range(self.V):
+            block = self.b.append_basic_block(f"by_{number}") if number else unchanged
+            if number:
+                switch.add_case(self.intp(number), block)
+            self.b.position_at_end(block)
+            order = [lane ^ number for lane in range(self.V)]
+            ends.append((block, [self.shuffle(a, order) if number else a for a in vectors]))
+            self.b.branch(after)
+        self.b.position_at_end(after)
+        moved = []
+        for i in range(len(vectors)):
+            moved.append(self.b.phi(self.vector))
+            for block, values in ends:
+                moved[-1].add_incoming(values[i], block)
+        return moved
+
     def bit(self, bit, zero, one):
         """Constant vector: `zero` in lanes where the bit is 0, `one` where it is 1."""
         return self.constant([one if lane >> bit & 1 else zero for lane in range(self.V)])
+
+    def sincos(self, x):
+        """Cosine and sine of angles up to 1e6, to the last digit of double precision.
+
+        The angle less k quarter turns, taken in three parts (Cody and Waite 1980), is at most pi / 4, where
+        two polynomials give both functions.
+        """
+        b, single = self.b, self.scalar == ir.FloatType()
+        vector = ir.VectorType(ir.DoubleType(), self.V)
+        integers = ir.VectorType(self.intp, self.V)
+
+        def constant(value, kind=vector):
+            return ir.Constant(kind, [value] * self.V)
+
+        def polynomial(z, coefficients):
+            total = constant(coefficients[0])
+            for c in coefficients[1:]:
+                total = self.add(self.mul(total, z), constant(c))
+            return total
+
+        x = b.fpext(x, vector) if single else x
+        shift = constant(6755399441055744.0)  # 1.5 * 2^52: what is added to it is rounded to a whole number
+        turned = b.fadd(b.fmul(x, constant(0.6366197723675814)), shift)
+        k, quarter = b.fsub(turned, shift), b.bitcast(turned, integers)
+        for part in (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21):
+            x = self.sub(x, self.mul(k, constant(part)))
+        z = self.mul(x, x)
+        s = polynomial(z, _SINE)
+        s = self.add(x, self.mul(self.mul(x, z), s))
+        c = polynomial(z, _COSINE)
+        c = self.add(self.sub(constant(1.0), self.mul(z, constant(0.5))), self.mul(self.mul(z, z), c))
+        odd = b.trunc(quarter, ir.VectorType(ir.IntType(1), self.V))
+        c, s = b.select(odd, s, c), b.select(odd, c, s)
+        one, sign = constant(1, integers), constant(62, integers)
+        results = []
+        for value, turn in ((c, b.add(quarter, one)), (s, quarter)):
+            flip = b.shl(b.and_(turn, constant(2, integers)), sign)
+            value = b.bitcast(b.xor(b.bitcast(value, integers), flip), vector)
+            results.append(b.fptrunc(value, self.vector) if single else value)
+        return results
 
     def sqrt(self, a):
         name = f"llvm.sqrt.v{self.V}{'f32' if self.scalar == ir.FloatType() else 'f64'}"
@@ -319,7 +390,7 @@ _undo0, _undo1, _undo2, _undo3 = (_back_diagonal(m) for m in range(4))
 
 
 @_instruction
-def _fold(e, total, t, index, half):
+def _fold_z(e, total, t, index, half):
     """total[index] += total[index + half]; their difference goes to the Z component at `t`."""
     a, b = e.load(total, index), e.load(total, e.b.add(index, half))
     e.store(e.add(e.load(t, None, 2), e.sub(a, b)), t, None, 2)
@@ -375,6 +446,12 @@ def _merge(e, factors, row, P, Q):
 
 
 @_instruction
+def _place(e, target, index, source, from_index):
+    """target[index] = source[from_index], vectors."""
+    e.store(e.load(source, from_index), target, index)
+
+
+@_instruction
 def _copy(e, target, row, source, from_row):
     """target[row] = source[from_row]."""
     e.put(e.row(source, from_row), target, row)
@@ -393,7 +470,109 @@ def _gather(e, target, row, source, places):
         e.store(value, target, e.b.add(e.b.mul(row, e.intp(2)), e.intp(part)))
 
 
+# --- passes: rotations by Pauli strings that flip the same qubits; see qbp/circuits/kernel/passes.py --------
+
+
+def _turned(e, p, q, c, s, odd):
+    """Turn p by the angle of (c, s): c p - i s q, or c p + s q if `odd`."""
+    if odd:
+        return [e.add(e.mul(c, a), e.mul(s, b)) for a, b in zip(p, q, strict=True)]
+    return [e.add(e.mul(c, p[0]), e.mul(s, q[1])), e.sub(e.mul(c, p[1]), e.mul(s, q[0]))]
+
+
+def _overlap(e, left, right, odd):
+    """Im(conj(left) right), or Re of it if `odd`."""
+    if odd:
+        return e.add(e.mul(left[0], right[0]), e.mul(left[1], right[1]))
+    return e.sub(e.mul(left[0], right[1]), e.mul(left[1], right[0]))
+
+
+def _minus(e, a):
+    return e.b.fsub(e.constant(-0.0), a)
+
+
+def _pass(odd, lanes, rows):
+    """Turn a row and its partner, `row ^ flips` (if `rows`) with lanes exchanged by `lane` (if `lanes`)."""
+
+    def emit(e, psi, patterns, pattern, row, flips, lane):
+        c, s = e.row(patterns, pattern)
+        other = e.b.xor(row, flips)
+        p = e.row(psi, row)
+        q = e.row(psi, other) if rows else p
+        q = e.permute(q, lane) if lanes else q
+        e.put(_turned(e, p, q, c, s, odd), psi, row)
+        if rows:
+            q = _turned(e, q, p, c, _minus(e, s) if odd else s, odd)
+            e.put(e.permute(q, lane) if lanes else q, psi, other)
+
+    return _instruction(emit)
+
+
+def _back_pass(odd, lanes, rows):
+    """Undo :func:`_pass` on psi and lambda, after adding the overlaps to the sum of the pattern."""
+
+    def emit(e, psi, lam, patterns, sums, pattern, row, flips, lane):
+        c, s = e.row(patterns, pattern)
+        s, other = _minus(e, s), e.b.xor(row, flips)
+        p, u = e.row(psi, row), e.row(lam, row)
+        q, v = (e.row(psi, other), e.row(lam, other)) if rows else (p, u)
+        if lanes:
+            moved = e.permute([*q, *v], lane)
+            q, v = moved[:2], moved[2:]
+        total = e.add(e.load(sums, pattern), _overlap(e, u, q, odd))
+        if rows:
+            total = (e.sub if odd else e.add)(total, _overlap(e, v, p, odd))
+        e.store(total, sums, pattern)
+        e.put(_turned(e, p, q, c, s, odd), psi, row)
+        e.put(_turned(e, u, v, c, s, odd), lam, row)
+        if rows:
+            back = _minus(e, s) if odd else s
+            moved = [*_turned(e, q, p, c, back, odd), *_turned(e, v, u, c, back, odd)]
+            moved = e.permute(moved, lane) if lanes else moved
+            e.put(moved[:2], psi, other)
+            e.put(moved[2:], lam, other)
+
+    return _instruction(emit)
+
+
+@_instruction
+def _pass_phase(e, psi, patterns, pattern, row):
+    """Multiply a row by cos - i sin of its pattern."""
+    c, s = e.row(patterns, pattern)
+    e.put(e.cmul(e.row(psi, row), (c, _minus(e, s))), psi, row)
+
+
+@_instruction
+def _back_phase(e, psi, lam, patterns, sums, pattern, row):
+    """Undo :func:`_pass_phase` on psi and lambda, after adding Im(conj(lambda) psi)."""
+    factor, p, u = e.row(patterns, pattern), e.row(psi, row), e.row(lam, row)
+    e.store(e.add(e.load(sums, pattern), _overlap(e, u, p, False)), sums, pattern)
+    e.put(e.cmul(p, factor), psi, row)
+    e.put(e.cmul(u, factor), lam, row)
+
+
+_even, _odd = (_pass(odd, False, True) for odd in (False, True))
+_even_lanes, _odd_lanes = (_pass(odd, True, True) for odd in (False, True))
+_even_within, _odd_within = (_pass(odd, True, False) for odd in (False, True))
+_back_even, _back_odd = (_back_pass(odd, False, True) for odd in (False, True))
+_back_even_lanes, _back_odd_lanes = (_back_pass(odd, True, True) for odd in (False, True))
+_back_even_within, _back_odd_within = (_back_pass(odd, True, False) for odd in (False, True))
+
+
 # --- words of rotations, observables ------------------------------------------------------------------------
+
+
+@_instruction
+def _cosine_sine(e, angle, cosine, sine, index):
+    """cosine[index], sine[index] = those of angle[index]."""
+    for value, target in zip(e.sincos(e.load(angle, index)), (cosine, sine), strict=True):
+        e.store(value, target, index)
+
+
+@_instruction
+def _spread(e, target, vector, source, element):
+    """target[vector] = an element of source in all lanes."""
+    e.store(e.splat(e.b.load(e.b.gep(source, [element]))), target, vector)
 
 
 @_instruction
@@ -550,6 +729,23 @@ def _dot(e, total, a, b, row):
 
 
 @_instruction
+def _inner(e, total, a, b, row):
+    """total += conj(a) b of one row, real and imaginary parts."""
+    left, right = e.row(a, row), e.row(b, row)
+    for part, odd in enumerate((True, False)):
+        e.store(e.add(e.load(total, None, part), _overlap(e, left, right, odd)), total, None, part)
+
+
+@_instruction
+def _reject(e, out, psi, weight, overlap, target, row):
+    """out[row] += weight (psi[row] - overlap target[row])."""
+    factor, o = e.load(weight), [e.load(overlap), e.load(overlap, None, 1)]
+    along = e.cmul(o, e.row(target, row))
+    left = [e.mul(factor, e.sub(a, b)) for a, b in zip(e.row(psi, row), along, strict=True)]
+    e.put([e.add(u, a) for u, a in zip(e.row(out, row), left, strict=True)], out, row)
+
+
+@_instruction
 def _times(e, target, source, values, index):
     """target = source * values[index], a number."""
     e.store(e.mul(e.load(source), e.splat(e.b.load(e.b.gep(values, [index])))), target)
@@ -660,6 +856,54 @@ def _undo(psi, lam, high, low, t, total, signs, first, rows, bits, m):
 
 
 @njit
+def _pass_forward(psi, patterns, table, places, part, parts):
+    """Apply one pass, or a thread's share of it; `table` is a row of the passes."""
+    kind, flips, lane = table[0], table[1], table[2]
+    here = _shift(patterns, 2 * table[5])
+    begin, end = _split(table[4] - table[3], part, parts)
+    for i in range(table[3] + begin, table[3] + end):
+        row, pattern = places[0, i], places[1, i]
+        if kind == 0:
+            _pass_phase(psi, here, pattern, row)
+        elif kind == 1:
+            _even(psi, here, pattern, row, flips, lane)
+        elif kind == 2:
+            _odd(psi, here, pattern, row, flips, lane)
+        elif kind == 3:
+            _even_lanes(psi, here, pattern, row, flips, lane)
+        elif kind == 4:
+            _odd_lanes(psi, here, pattern, row, flips, lane)
+        elif kind == 5:
+            _even_within(psi, here, pattern, row, flips, lane)
+        else:
+            _odd_within(psi, here, pattern, row, flips, lane)
+
+
+@njit
+def _pass_backward(psi, lam, patterns, sums, table, places, part, parts):
+    """Undo one pass on psi and lambda, and sum up the overlaps by pattern."""
+    kind, flips, lane = table[0], table[1], table[2]
+    here, total = _shift(patterns, 2 * table[5]), _shift(sums, table[5])
+    begin, end = _split(table[4] - table[3], part, parts)
+    for i in range(table[3] + begin, table[3] + end):
+        row, pattern = places[0, i], places[1, i]
+        if kind == 0:
+            _back_phase(psi, lam, here, total, pattern, row)
+        elif kind == 1:
+            _back_even(psi, lam, here, total, pattern, row, flips, lane)
+        elif kind == 2:
+            _back_odd(psi, lam, here, total, pattern, row, flips, lane)
+        elif kind == 3:
+            _back_even_lanes(psi, lam, here, total, pattern, row, flips, lane)
+        elif kind == 4:
+            _back_odd_lanes(psi, lam, here, total, pattern, row, flips, lane)
+        elif kind == 5:
+            _back_even_within(psi, lam, here, total, pattern, row, flips, lane)
+        else:
+            _back_odd_within(psi, lam, here, total, pattern, row, flips, lane)
+
+
+@njit
 def _tables(high, low, factors, lane_bits, row_bits, bits):
     """Tables of the products of (1, factor) over the low `bits` row bits and the lanes, and over the rest."""
     if lane_bits:
@@ -703,7 +947,25 @@ def _factors(factors, coef, next_coef, n, P, Q):
 
 
 @njit
-def _apply(out, psi, g, weight, terms, scales, tables, observable, single, first, last, counter):
+def _project(overlap, target, psi, rows, single, V):
+    """overlap = <target|psi> in every lane, real and imaginary parts."""
+    _clear_one(overlap)
+    _clear_one(_shift(overlap, 1))
+    for row in range(rows):
+        _inner(overlap, target, psi, row)
+    if single:
+        lanes = carray(overlap, (2, V))
+        for part in range(2):
+            total = lanes[part, 0]
+            for lane in range(1, V):
+                total += lanes[part, lane]
+            lanes[part] = total
+
+
+@njit
+def _apply(
+    out, psi, g, weight, terms, scales, tables, overlap, target, observable, single, first, last, counter
+):  # fmt: skip
     """out = g O psi on rows first..last-1; a term is (observable, kind, row flips, lane flips, table)."""
     for begin in range(first, last, CHUNK):
         if _stopped(counter):
@@ -711,11 +973,15 @@ def _apply(out, psi, g, weight, terms, scales, tables, observable, single, first
         end = min(begin + CHUNK, last)
         for row in range(begin, end):
             _clear(out, row)
-        _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, begin, end)
+        _add_terms(
+            out, psi, g, weight, terms, scales, tables, overlap, target, observable, single, begin, end
+        )
 
 
 @njit
-def _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, begin, end):
+def _add_terms(
+    out, psi, g, weight, terms, scales, tables, overlap, target, observable, single, begin, end
+):  # fmt: skip
     """out += g O psi on a few rows, which stay in the first-level cache for all terms."""
     for i in range(len(terms)):
         if terms[i, 0] == observable:
@@ -723,7 +989,9 @@ def _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, b
             _times(weight, g, _pointer(scales), i)
             values = _offset(_pointer(tables), terms[i, 4] * tables.shape[1])
             for row in range(begin, end):
-                if single and (kind or lane):
+                if kind == 3:
+                    _reject(out, psi, weight, overlap, target, row)
+                elif single and (kind or lane):
                     if kind == 0:
                         _one_constant(out, psi, weight, values, row, flips, lane)
                     elif kind == 1:
@@ -740,20 +1008,24 @@ def _add_terms(out, psi, g, weight, terms, scales, tables, observable, single, b
 
 # --- entry points: numpy arrays in, all of one precision ----------------------------------------------------
 #
-# `shape` holds (n_layers, n, lane_bits, tile_bits, n_params, whether every Q is 1, whether the permutations
-# are odd in number, whether there are any, threads of a team).  `layers` holds, for each layer, (0 nothing,
-# 1 signs, 2 permutation; which).  `room` keeps what the backward pass needs: half-angle cosines and sines,
-# `coef` and psi of every group.  `work` is what one thread or team needs: a few tables and t for each
-# thread, then lambda, a spare state and the folded w.  `counter` holds the arrivals at the meetings of a
-# team, and whether all are to stop, which they do at the next layer.
+# `shape` holds (n_layers, n, lane_bits, tile_bits, rotations in words, whether there are permutations,
+# whether they are odd in number, threads of a team, V, patterns, angles of patterns, n_params).  `layers`
+# holds, for each layer, (0 nothing, 1 signs, 2 permutation, 3 passes; which, or the first pass; one beyond
+# the last pass; whether there are words; whether there is a diagonal; whether its Q is not 1).  `room` keeps
+# what the backward pass needs, of every group: half-angle cosines and sines, `coef`, psi, and (cos, sin) of
+# the patterns.  `work` is what one thread or team needs: for each thread a few tables, t, the overlaps of the
+# patterns and angles as they come; then lambda, a spare state and the folded w.  `counter` holds the arrivals
+# at the meetings of a team, and whether all are to stop, which they do at the next layer.
 
 
 @njit(cache=True)
 def sizes(shape):
     """Vectors of `room` for a group, of `work` for each thread of a team, and of `work` for the team."""
     n_layers, n, rows = shape[0], shape[1], 1 << (shape[1] - shape[2])
-    room = 2 * shape[4] + n_layers * n * COEF + 2 * rows
-    return room, 8 + 2 * n + 4 * _table_size(shape) + (n_layers + 1) * n * 3, 2 * rows * (1 + shape[7]) + rows
+    room = 2 * shape[4] + n_layers * n * COEF + 2 * rows + 2 * shape[9]
+    angles = 2 * (shape[4] + shape[10]) + 2
+    own = 10 + 2 * n + 4 * _table_size(shape) + (n_layers + 1) * n * 3 + shape[4] + shape[9] + angles
+    return room, own, 2 * rows * (1 + shape[5]) + rows
 
 
 @njit
@@ -762,30 +1034,124 @@ def _table_size(shape):
 
 
 @njit
-def _room(room, shape, group, groups):
-    """Where half angles, coefficients and psi of a group are."""
-    coef_size, size = shape[0] * shape[1] * COEF, 2 << (shape[1] - shape[2])
-    base, half = _pointer(room), 2 * shape[4]
-    coef = groups * half + group * coef_size
-    return (
-        _shift(base, group * half),
-        _shift(base, coef),
-        _shift(base, groups * (half + coef_size) + group * size),
-    )
+def _room(room, shape, group):
+    """Where half angles, coefficients, psi and patterns of a group are."""
+    half = _shift(_pointer(room), group * sizes(shape)[0])
+    coef = _shift(half, 2 * shape[4])
+    psi = _shift(coef, shape[0] * shape[1] * COEF)
+    return half, coef, psi, _shift(psi, 2 << (shape[1] - shape[2]))
 
 
 @njit
 def _work(work, shape, thread, part):
-    """Where a thread's tables and t, and a team's lambda, spare state and folded w are."""
+    """Where a thread's tables, t and overlaps are, and a team's lambda, spare state and folded w."""
     own, rows = sizes(shape)[1], 1 << (shape[1] - shape[2])
     q = _shift(_pointer(work[thread]), part * own)
-    factors = _shift(q, 8)
+    factors = _shift(q, 10)
     low = _shift(factors, 2 * shape[1])
     high = _shift(low, 2 * _table_size(shape))
     t = _shift(high, 2 * _table_size(shape))
-    lam = _shift(_pointer(work[thread]), shape[8] * own)
+    slopes = _shift(t, (shape[0] + 1) * shape[1] * 3)
+    lam = _shift(_pointer(work[thread]), shape[7] * own)
     spare = _shift(lam, 2 * rows)
-    return q, factors, low, high, t, lam, spare, _shift(spare, 2 * rows * shape[7])
+    return q, factors, low, high, t, slopes, lam, spare, _shift(spare, 2 * rows * shape[5])
+
+
+@njit
+def _moderate(angle):
+    """The angle, or one between -pi and pi with its sine and cosine if it is large."""
+    return angle if abs(angle) <= LARGEST else math.atan2(math.sin(angle), math.cos(angle))
+
+
+@njit
+def _angle_of(theta, number, turns, first, parameter, values, beyond):
+    """The angle of pattern `number`: a sum of a few of theta, or of 1 for the number `beyond` the last."""
+    total = values[0] * 0
+    for i in range(first[number], first[number + 1]):
+        total += values[i] * (theta[parameter[i]] if parameter[i] < beyond else 1)
+    return _moderate(total)
+
+
+@njit
+def _turns(half, patterns, scratch, theta, group, word, halves, turns, first, parameter, values, shape):
+    """Fill half angles and patterns of a group with cosines and sines, from theta (B, n_params)."""
+    slots, V, n_patterns, n_angles, beyond = shape[4], shape[8], shape[9], shape[10], shape[11]
+    if shape[2]:  # one state: all lanes are alike, so angles stand side by side until they are spread
+        count = (slots + n_angles + V - 1) // V
+        angle = carray(scratch, count * V)
+        for i in range(slots):
+            angle[i] = _moderate(theta[group, word[i, 3]] * halves[0, i] + halves[1, i])
+        for i in range(n_angles):
+            angle[slots + i] = _angle_of(theta[group], i, turns, first, parameter, values, beyond)
+        for i in range(slots + n_angles, count * V):
+            angle[i] = 0
+        sine = _shift(scratch, count)
+        for i in range(count):
+            _cosine_sine(scratch, scratch, sine, i)
+        for i in range(slots):
+            _spread(half, 2 * i, scratch, i)
+            _spread(half, 2 * i + 1, sine, i)
+        found, sines = carray(patterns, 2 * n_patterns * V), carray(sine, count * V)
+        for i in range(n_patterns):
+            for lane in range(V):
+                found[2 * i * V + lane] = angle[slots + turns[i, lane]]
+                found[(2 * i + 1) * V + lane] = sines[slots + turns[i, lane]]
+        return
+    here, angle = carray(half, 2 * slots * V), carray(scratch, (n_angles + 1) * V)
+    for lane in range(V):
+        row = min(group * V + lane, len(theta) - 1)  # lanes beyond the last sample repeat it
+        for i in range(slots):
+            here[2 * i * V + lane] = _moderate(theta[row, word[i, 3]] * halves[0, i] + halves[1, i])
+        for i in range(n_angles):
+            angle[i * V + lane] = _angle_of(theta[row], i, turns, first, parameter, values, beyond)
+    for i in range(slots):
+        _cosine_sine(half, half, _shift(half, 1), 2 * i)
+    sine = _shift(scratch, n_angles)
+    for i in range(n_angles):
+        _cosine_sine(scratch, scratch, sine, i)
+    for i in range(n_patterns):
+        _place(patterns, 2 * i, scratch, turns[i, 0])
+        _place(patterns, 2 * i + 1, sine, turns[i, 0])
+
+
+@njit
+def _fold(gradient, group, slopes, overlaps, scratch, word, halves, turns, first, parameter, values, shape):
+    """Add up the derivatives by slots and patterns to those by theta, (B, n_params)."""
+    slots, V, n_patterns, n_angles, beyond = shape[4], shape[8], shape[9], shape[10], shape[11]
+    slope, overlap = carray(slopes, slots * V), carray(overlaps, n_patterns * V)
+    sums = carray(scratch, (n_angles + 1) * V)
+    for i in range(n_angles * V):
+        sums[i] = 0
+    if shape[2]:
+        out = gradient[group]
+        for i in range(n_patterns):
+            for lane in range(V):
+                sums[turns[i, lane]] += overlap[i * V + lane]
+        for k in range(beyond):
+            out[k] = 0
+        for i in range(slots):
+            total = slope[i * V]
+            for lane in range(1, V):
+                total += slope[i * V + lane]
+            out[word[i, 3]] += 2 * halves[0, i] * total
+        for i in range(n_angles):
+            for k in range(first[i], first[i + 1]):
+                if parameter[k] < beyond:
+                    out[parameter[k]] += 2 * values[k] * sums[i]
+        return
+    for i in range(n_patterns):
+        for lane in range(V):
+            sums[turns[i, 0] * V + lane] += overlap[i * V + lane]
+    for lane in range(min(V, len(gradient) - group * V)):
+        out = gradient[group * V + lane]
+        for k in range(beyond):
+            out[k] = 0
+        for i in range(slots):
+            out[word[i, 3]] += 2 * halves[0, i] * slope[i * V + lane]
+        for i in range(n_angles):
+            for k in range(first[i], first[i + 1]):
+                if parameter[k] < beyond:
+                    out[parameter[k]] += 2 * values[k] * sums[i * V + lane]
 
 
 @njit
@@ -797,13 +1163,13 @@ def _split(total, part, parts):
 @njit
 def _numbers(shape):
     """Layers, qubits, lane bits, row bits, tile bits, threads of a team."""
-    return shape[0], shape[1], shape[2], shape[1] - shape[2], shape[3], shape[8]
+    return shape[0], shape[1], shape[2], shape[1] - shape[2], shape[3], shape[7]
 
 
 @njit
 def _share(shape, part):
     """Rows, rows of a tile and of a column pass; and one thread's share of rows, tiles and column passes."""
-    rows, tile, parts = 1 << (shape[1] - shape[2]), 1 << shape[3], shape[8]
+    rows, tile, parts = 1 << (shape[1] - shape[2]), 1 << shape[3], shape[7]
     width = min(COLUMNS, tile)
     mine, until = _split(rows, part, parts)
     tile_from, tile_to = _split(rows // tile, part, parts)
@@ -812,14 +1178,25 @@ def _share(shape, part):
 
 
 @njit
-def _prepare(coef, half, q, word, shape):
+def _weights_of(target, weights, group, observable, shape):
+    """Fill a vector with the weights of an observable in each sample of a group, from (B, m)."""
+    V, lanes = shape[8], carray(target, shape[8])
+    for lane in range(V):
+        row = group if shape[2] else min(group * V + lane, len(weights) - 1)
+        lanes[lane] = weights[row, observable]
+
+
+@njit
+def _prepare(coef, half, q, word, layers, shape):
     """Fill `coef` from the half-angle (cos, sin); a gate of `word` is (layer, bit, axis, parameter)."""
     n_layers, n, lane_bits = shape[0], shape[1], shape[2]
     gate = 0
     for slot in range(n_layers * n):
+        if not layers[slot // n, 3]:
+            continue
         _identity(q)
         while gate < len(word) and word[gate, 0] * n + word[gate, 1] == slot:
-            angle = _shift(half, 2 * word[gate, 3])
+            angle = _shift(half, 2 * gate)
             if word[gate, 2] == 0:
                 _turn_x(q, angle)
             elif word[gate, 2] == 1:
@@ -841,15 +1218,17 @@ def _prepare(coef, half, q, word, shape):
 
 
 @njit
-def _finish(t, half, coef, gradient, word, shape):
+def _finish(t, half, coef, slopes, word, layers, shape):
     """Turn the collected t of every qubit and layer into the gradient of each rotation, last to first."""
     n_layers, n = shape[0], shape[1]
     gate = len(word) - 1
     for slot in range(n_layers * n - 1, -1, -1):
+        if not layers[slot // n, 3]:
+            continue
         here = _shift(t, 3 * slot)
         _unphase(here, _shift(coef, slot * COEF + 2))
         while gate >= 0 and word[gate, 0] * n + word[gate, 1] == slot:
-            angle, out = _shift(half, 2 * word[gate, 3]), _shift(gradient, word[gate, 3])
+            angle, out = _shift(half, 2 * gate), _shift(slopes, gate)
             if word[gate, 2] == 0:
                 _take_x(here, angle, out)
             elif word[gate, 2] == 1:
@@ -861,33 +1240,45 @@ def _finish(t, half, coef, gradient, word, shape):
 
 @njit
 def _diagonal_of(factors, low, high, c, P, Q, shape):
-    """Make the tables of the diagonal after a layer: of its P, of the next layer's Q, or of both."""
+    """Make the tables of the diagonal after a layer: of its P, of the next layer's Q, or of both.
+
+    Without both there is nothing to make.
+    """
+    if not (P or Q):
+        return 0
     n, lane_bits, bits = shape[1], shape[2], (shape[1] - shape[2] + 1) // 2
     _factors(factors, c, _shift(c, n * COEF) if P else c, n, P, Q)
     _tables(high, low, factors, lane_bits, n - lane_bits, bits)
     return bits
 
 
-@njit(nogil=True, cache=True)
-def forward(
-    first, last, thread, part, counter, groups, shape, word, layers, signs, places, terms, scales, tables,
-    room, work, start, values,
+@njit(inline="always")
+def _forward(
+    first, last, thread, part, counter, shape, word, halves, layers, signs, places, passes, pass_places,
+    turns, firsts, parameter, numbers, terms, scales, tables, start, theta, room, work, states, values,
 ):  # fmt: skip
-    """Evolve groups first..last-1 and write the expectation of every observable, lane by lane."""
+    """Evolve groups first..last-1 and write the expectation of every observable, (B, m).
+
+    A member of a team writes its share of the sums, (parts, B, m).
+    """
     n_layers, n, lane_bits, row_bits, tile_bits, parts = _numbers(shape)
     rows, tile, width, mine, until, tile_from, tile_to, column_from, column_to = _share(shape, part)
-    meeting, meetings = _pointer(counter), 1
-    q, factors, low, high, _, phi, other, _ = _work(work, shape, thread, part)
+    meeting, meetings, V = _pointer(counter), 1, shape[8]
+    q, factors, low, high, _, slopes, phi, other, _ = _work(work, shape, thread, part)
     signs_of, places_of = _pointer(signs), _pointer(places)
+    scratch = _shift(slopes, shape[4] + shape[9])
     for group in range(first, last):
         if _stopped(meeting):
             return
-        half, coef, here = _room(room, shape, group, groups)
+        half, coef, here, patterns = _room(room, shape, group)
         if part == 0:
-            _prepare(coef, half, q, word, shape)
+            _turns(
+                half, patterns, scratch, theta, group, word, halves, turns, firsts, parameter, numbers, shape
+            )
+            _prepare(coef, half, q, word, layers, shape)
             _begin(here, _pointer(start), lane_bits, row_bits)
         meetings = _meet(meeting, parts, meetings)
-        if not shape[5]:
+        if layers[0, 5]:
             bits = _diagonal_of(factors, low, high, coef, False, True, shape)
             for row in range(mine, until):
                 _diagonal(here, high, low, signs_of, row, bits)
@@ -897,25 +1288,35 @@ def forward(
                 return
             c = _shift(coef, layer * n * COEF)
             c_rows = _shift(c, lane_bits * COEF)
-            kind, slot, final = layers[layer, 0], layers[layer, 1], layer + 1 == n_layers
-            table = _offset(signs_of, slot * rows if kind == 1 else 0)
-            bits = _diagonal_of(factors, low, high, c, True, not final and kind != 2, shape)
-            for a in range(tile_from, tile_to):
-                _rotate(here, c_rows, a * tile, tile, tile, tile, 0, tile_bits)
-                if lane_bits:
-                    for row in range(a * tile, (a + 1) * tile):
-                        _lane_block(here, c, row)
-                if tile_bits == row_bits:
-                    for row in range(rows):
-                        _diagonal(here, high, low, table, row, bits)
-            if tile_bits < row_bits:
-                meetings = _meet(meeting, parts, meetings)
-                for column in range(column_from, column_to):
-                    _rotate(here, c_rows, column * width, rows, tile, width, tile_bits, row_bits)
-                    for base in range(column * width, rows, tile):
-                        for row in range(base, base + width):
+            kind, slot, diagonal, final = (
+                layers[layer, 0],
+                layers[layer, 1],
+                layers[layer, 4],
+                layer + 1 == n_layers,
+            )
+            q_next = not final and layers[layer + 1, 5] != 0
+            if layers[layer, 3]:
+                table = _offset(signs_of, slot * rows if kind == 1 else 0)
+                bits = _diagonal_of(
+                    factors, low, high, c, diagonal != 0, diagonal != 0 and q_next and kind < 2, shape
+                )
+                for a in range(tile_from, tile_to):
+                    _rotate(here, c_rows, a * tile, tile, tile, tile, 0, tile_bits)
+                    if lane_bits:
+                        for row in range(a * tile, (a + 1) * tile):
+                            _lane_block(here, c, row)
+                    if diagonal and tile_bits == row_bits:
+                        for row in range(rows):
                             _diagonal(here, high, low, table, row, bits)
-            meetings = _meet(meeting, parts, meetings)
+                if tile_bits < row_bits:
+                    meetings = _meet(meeting, parts, meetings)
+                    for column in range(column_from, column_to):
+                        _rotate(here, c_rows, column * width, rows, tile, width, tile_bits, row_bits)
+                        if diagonal:
+                            for base in range(column * width, rows, tile):
+                                for row in range(base, base + width):
+                                    _diagonal(here, high, low, table, row, bits)
+                meetings = _meet(meeting, parts, meetings)
             if kind == 2:
                 moved = _offset(places_of, slot * places.shape[1])
                 for row in range(mine, until):
@@ -925,35 +1326,49 @@ def forward(
                         _copy(other, row, here, places[slot, row])
                 here, other = other, here
                 meetings = _meet(meeting, parts, meetings)
-                if not (final or shape[5]):
-                    bits = _diagonal_of(factors, low, high, _shift(c, n * COEF), False, True, shape)
-                    for row in range(mine, until):
-                        _diagonal(here, high, low, signs_of, row, bits)
+            elif kind == 3:
+                for number in range(slot, layers[layer, 2]):
+                    _pass_forward(here, patterns, passes[number], pass_places, part, parts)
                     meetings = _meet(meeting, parts, meetings)
+            if kind > 1 and q_next:
+                bits = _diagonal_of(factors, low, high, _shift(c, n * COEF), False, True, shape)
+                for row in range(mine, until):
+                    _diagonal(here, high, low, signs_of, row, bits)
+                meetings = _meet(meeting, parts, meetings)
         if shape[6]:
             for row in range(mine, until):
                 _copy(other, row, here, row)
             here, other = other, here
             meetings = _meet(meeting, parts, meetings)
-        one = _shift(q, 4)
+        one, overlap, target = _shift(q, 4), _shift(q, 8), _offset(_pointer(states), group * 2 * rows * V)
         _unit(one)
+        if len(states):
+            _project(overlap, target, here, rows, lane_bits > 0, V)
         for observable in range(values.shape[2]):
-            _apply(phi, here, one, q, terms, scales, tables, observable, lane_bits > 0, mine, until, meeting)
-            value = _pointer(values[part, group, observable])
-            _clear_one(value)
+            _apply(phi, here, one, q, terms, scales, tables, overlap, target, observable, lane_bits > 0, mine,
+                   until, meeting)  # fmt: skip
+            _clear_one(scratch)
             for row in range(mine, until):
-                _dot(value, here, phi, row)
+                _dot(scratch, here, phi, row)
+            value = carray(scratch, V)
+            if lane_bits:
+                values[part, group, observable] = 0
+                for lane in range(V):
+                    values[part, group, observable] += value[lane]
+            else:
+                for lane in range(min(V, values.shape[1] - group * V)):
+                    values[part, group * V + lane, observable] = value[lane]
         meetings = _meet(meeting, parts, meetings)
 
 
-@njit(nogil=True, cache=True)
-def backward(
-    first, last, thread, part, counter, groups, shape, word, layers, signs, places, terms, scales, tables,
-    room, work, weights, applied, gradient,
+@njit(inline="always")
+def _backward(
+    first, last, thread, part, counter, shape, word, halves, layers, signs, places, passes, pass_places,
+    turns, firsts, parameter, numbers, terms, scales, tables, room, work, states, weights, applied, gradient,
 ):  # fmt: skip
-    """Carry psi and lambda back to the start and write the gradient of every angle, lane by lane.
+    """Carry psi and lambda back to the start and write the gradient by every angle of theta, (B, n_params).
 
-    `applied`: there is one observable, and :func:`forward` left O psi where lambda goes.
+    `applied`: there is one observable, and :func:`_forward` left O psi where lambda goes.
     """
     n_layers, n, lane_bits, row_bits, tile_bits, parts = _numbers(shape)
     rows, tile, width, mine, until, tile_from, tile_to, column_from, column_to = _share(shape, part)
@@ -962,22 +1377,31 @@ def backward(
     for group in range(first, last):
         if _stopped(meeting):
             return
-        half, coef, here = _room(room, shape, group, groups)
-        q, factors, low, high, t, back, other, w = _work(work, shape, thread, part)
+        half, coef, here, patterns = _room(room, shape, group)
+        q, factors, low, high, t, slopes, back, other, w = _work(work, shape, thread, part)
+        overlaps = _shift(slopes, shape[4])
+        scratch = _shift(overlaps, shape[9])
+        for number in range(shape[9]):
+            _clear_one(_shift(overlaps, number))
         unused = _shift(t, n_layers * n * 3)
         for slot in range((n_layers + 1) * n * 3):
             _clear_one(_shift(t, slot))
         if applied:
+            _weights_of(q, weights, group, 0, shape)
             for row in range(mine, until):
-                _weigh(back, row, _pointer(weights[group, 0]))
+                _weigh(back, row, q)
         else:
             for row in range(mine, until):
                 _clear(back, row)
+            overlap, target = _shift(q, 8), _offset(_pointer(states), group * 2 * rows * shape[8])
+            if len(states):
+                _project(overlap, target, here, rows, lane_bits > 0, shape[8])
             for begin in range(mine, until, CHUNK):
                 if _stopped(meeting):
                     return
                 for observable in range(weights.shape[1]):
-                    _add_terms(back, here, _pointer(weights[group, observable]), q, terms, scales, tables,
+                    _weights_of(_shift(q, 4), weights, group, observable, shape)
+                    _add_terms(back, here, _shift(q, 4), q, terms, scales, tables, overlap, target,
                                observable, lane_bits > 0, begin, min(begin + CHUNK, until))  # fmt: skip
         meetings = _meet(meeting, parts, meetings)
         for layer in range(n_layers - 1, -1, -1):
@@ -985,15 +1409,21 @@ def backward(
                 return
             c = _shift(coef, layer * n * COEF)
             c_rows = _shift(c, lane_bits * COEF)
-            kind, slot, final = layers[layer, 0], layers[layer, 1], layer + 1 == n_layers
+            kind, slot, diagonal, final = (
+                layers[layer, 0],
+                layers[layer, 1],
+                layers[layer, 4],
+                layer + 1 == n_layers,
+            )
+            q_next = not final and layers[layer + 1, 5] != 0
             z = _shift(t, layer * n * 3)
             z_rows = _shift(z, 3 * lane_bits)
+            if kind > 1 and q_next:
+                bits = _diagonal_of(factors, low, high, _shift(c, n * COEF), False, True, shape)
+                if part == 0:
+                    _undo(here, back, high, low, unused, w, signs_of, 0, rows, bits, m)
+                meetings = _meet(meeting, parts, meetings)
             if kind == 2:
-                if not (final or shape[5]):
-                    bits = _diagonal_of(factors, low, high, _shift(c, n * COEF), False, True, shape)
-                    if part == 0:
-                        _undo(here, back, high, low, unused, w, signs_of, 0, rows, bits, m)
-                    meetings = _meet(meeting, parts, meetings)
                 moved = _offset(places_of, (slot + 1) * places.shape[1])
                 for _ in range(2):
                     for row in range(mine, until):
@@ -1003,37 +1433,248 @@ def backward(
                             _copy(other, row, here, places[slot + 1, row])
                     here, back, other = back, other, here  # after two rounds they are in their roles again
                     meetings = _meet(meeting, parts, meetings)
+            elif kind == 3:
+                for number in range(layers[layer, 2] - 1, slot - 1, -1):
+                    _pass_backward(here, back, patterns, overlaps, passes[number], pass_places, part, parts)
+                    meetings = _meet(meeting, parts, meetings)
+            if not layers[layer, 3]:
+                continue
+            plain = layers[layer, 5] == 0
             table = _offset(signs_of, slot * rows if kind == 1 else 0)
-            bits = _diagonal_of(factors, low, high, c, True, not final and kind != 2, shape)
+            bits = _diagonal_of(
+                factors, low, high, c, diagonal != 0, diagonal != 0 and q_next and kind < 2, shape
+            )
             if tile_bits < row_bits:
                 for column in range(column_from, column_to):
-                    for base in range(column * width, rows, tile):
-                        _undo(here, back, high, low, z_rows, w, table, base, width, bits, m)
+                    if diagonal:
+                        for base in range(column * width, rows, tile):
+                            _undo(here, back, high, low, z_rows, w, table, base, width, bits, m)
                     _rotate_back(
                         here, back, c_rows, z_rows, column * width, rows, tile, width, tile_bits, row_bits,
-                        shape[5],
+                        plain,
                     )  # fmt: skip
                 meetings = _meet(meeting, parts, meetings)
-            else:
+            elif diagonal:
                 _undo(here, back, high, low, z_rows, w, table, 0, rows, bits, m)
             for a in range(tile_from, tile_to):
-                _rotate_back(here, back, c_rows, z_rows, a * tile, tile, tile, tile, 0, tile_bits, shape[5])
+                _rotate_back(here, back, c_rows, z_rows, a * tile, tile, tile, tile, 0, tile_bits, plain)
                 if lane_bits:
                     for row in range(a * tile, (a + 1) * tile):
                         _lane_back(here, back, c, z, row)
+            if not diagonal:
+                meetings = _meet(meeting, parts, meetings)
+                continue
             if part == 0:
                 length = rows >> m
                 for bit in range(row_bits - 1, m - 1, -1):
                     length >>= 1
                     for index in range(length):
-                        _fold(w, _shift(z_rows, 3 * bit), index, length)
+                        _fold_z(w, _shift(z_rows, 3 * bit), index, length)
                 if lane_bits:
                     _lane_fold(w, z)
             meetings = _meet(meeting, parts, meetings)
         if part == 0:
             for a in range(1, parts):
-                theirs = _work(work, shape, thread, a)[4]
+                theirs, others = _work(work, shape, thread, a)[4:6]
                 for slot in range(n_layers * n * 3):
                     _accumulate(t, theirs, slot)
-            _finish(t, half, coef, _pointer(gradient[group]), word, shape)
+                others = _shift(others, shape[4])
+                for number in range(shape[9]):
+                    _accumulate(overlaps, others, number)
+            _finish(t, half, coef, slopes, word, layers, shape)
+            _fold(
+                gradient,
+                group,
+                slopes,
+                overlaps,
+                scratch,
+                word,
+                halves,
+                turns,
+                firsts,
+                parameter,
+                numbers,
+                shape,
+            )
         meetings = _meet(meeting, parts, meetings)
+
+
+@njit
+def _slopes_of_loss(values, targets, weights, row, linear, of_values, of_squares):
+    """Return the loss of a sample and fill row `row` of `weights[1]` with its derivatives by the values.
+
+    The loss is the sum of `of_values` times each of the first `linear` values and of `of_squares` times each
+    other one's squared distance to its target, all of them weighted by `weights[0]`.
+    """
+    total = values[0, row, 0] * 0
+    for i in range(values.shape[2]):
+        value, weight = values[0, row, i], weights[0, row, i]
+        if i < linear:
+            weights[1, row, i] = of_values * weight
+            total += of_values * weight * value
+        else:
+            value -= targets[row, i]
+            weights[1, row, i] = 2 * of_squares * weight * value
+            total += of_squares * weight * value * value
+    return total
+
+
+@njit
+def _oscillate(q, theta, phi, gradient, weight, omega, V):
+    """Return `weight` times the oscillation of one run (eq. 5), and add its slopes to the gradient.
+
+    At weight 0 it is 0, or not a number where an angle is none.
+    """
+    total = 0.0
+    if weight == 0:
+        for k in range(len(theta)):
+            nothing = 0 * (omega * theta[k] + phi[k])
+            total += nothing
+            gradient[k] += nothing
+        return total
+    cosine, sine, slope = carray(q, V), carray(_shift(q, 1), V), weight * omega / len(theta)
+    for first in range(0, len(theta), V):
+        count = min(V, len(theta) - first)
+        for i in range(V):
+            k = first + min(i, count - 1)
+            cosine[i] = _moderate(omega * theta[k] + phi[k])
+        _cosine_sine(q, q, _shift(q, 1), 0)
+        for i in range(count):
+            total += sine[i]
+            gradient[first + i] += slope * cosine[i]
+    return weight * total / len(theta)
+
+
+@njit
+def _update(theta, gradient, mean, square, kind, rate, count, settings):
+    """One step of an optimizer on one run, as in qbp/optimizers.py: 0 gradient descent, 1 Adam or AdamW, 2
+    heavy ball, whose velocity is `mean`.
+
+    `settings` holds the decay of the weights, the two betas, epsilon and the friction; `count` is how many
+    steps there were since the moments were zero, this one included.
+    """
+    decay, beta_1, beta_2, eps, friction = settings
+    if kind == 0:
+        for k in range(len(theta)):
+            theta[k] -= rate * (gradient[k] + decay * theta[k])
+        return
+    if count == 1:
+        mean[:], square[:] = 0, 0
+    if kind == 2:
+        for k in range(len(theta)):
+            mean[k] -= rate * (gradient[k] + decay * theta[k]) + friction * mean[k]
+            theta[k] += mean[k]
+        return
+    first, second = rate / (1 - beta_1**count), math.sqrt(1 - beta_2**count)
+    for k in range(len(theta)):
+        mean[k] += (1 - beta_1) * (gradient[k] - mean[k])
+        square[k] += (1 - beta_2) * (gradient[k] * gradient[k] - square[k])
+        theta[k] = theta[k] * (1 - rate * decay) - first * mean[k] / (math.sqrt(square[k]) / second + eps)
+
+
+@njit
+def _finite(loss, gradient):
+    total = loss
+    for value in gradient:
+        total += value
+    return math.isfinite(total)
+
+
+FORWARD, BACKWARD, BOTH, TRAIN, TRAIN_ON_DATA = range(5)  # what `evolve` is asked for
+
+
+@njit
+def _step(theta, gradient, loss, run, step, kind, rate, count, settings, mean, square, before, history, done):
+    """Note a loss and take a step, or stand still from the first one on that is not finite."""
+    if done[run] == step and _finite(loss, gradient):
+        history[run, step] = loss
+        before[run] = theta[run]
+        _update(theta[run], gradient, mean[run], square[run], kind, rate, count, settings)
+        done[run] += 1
+        return
+    if done[run] == step:
+        theta[run] = before[run]
+    history[run, step] = history[run, step - 1] if step else loss
+
+
+@njit(nogil=True, cache=True)
+def evolve(
+    first, last, thread, part, mode, counter, shape, word, halves, layers, signs, places, passes, pass_places,
+    turns, firsts, parameter, numbers, terms, scales, tables, start, theta, room, work,
+    states, values, targets, weights, linear, applied, losses, gradient,
+    kind, settings, schedule, since, until, omega, phi, mean, square, before, history, done, noted,
+    inputs, outputs, batches, angles,
+):  # fmt: skip
+    """The one entry: it is compiled whole, once, and what it calls with it.
+
+    FORWARD writes `values` (parts, B, m) and BACKWARD takes `weights[1]`, (B, m), to `gradient`,
+    (B, n_params), each of groups first..last-1, and each may be a team's.  BOTH does it group by group, with
+    `losses` (B,) of `weights[0]`, `linear` and `targets` between.
+
+    TRAIN takes the steps since..until-1 of `history` (runs, steps), the loss before each.  A row of
+    `schedule` (steps, 5) holds the weights of values, of squares and of the oscillation by `omega` and `phi`
+    (runs, n_params), the step size, and how many steps there were since the moments `mean` and `square` were
+    zero, that step included.  theta (runs, n_params) is moved, and `before` is its copy, to which a run goes
+    back whose loss or gradient is not finite; `done` (runs,) is the steps it took; `noted` becomes the
+    gradient of the first step.
+
+    TRAIN_ON_DATA does so with the samples of a run in the lanes, of runs first..last-1, without oscillation:
+    `inputs` (samples, features) and `outputs` (samples, m) are the data, `batches` (steps, runs, batch)
+    numbers of samples, and `angles` (batch, features + n_params) room.
+
+    `states` are those of the term of kind 3, 1 - |state><state|: of each group, as psi is.
+    """
+    on_data, stop, features, V = mode == TRAIN_ON_DATA, _pointer(counter), inputs.shape[1], shape[8]
+    at = angles if on_data else theta
+    groups = 1
+    if on_data:
+        groups = len(angles) if shape[2] else (len(angles) + V - 1) // V
+    applied = weights.shape[2] == 1 if mode >= BOTH else applied
+    of_values, of_squares, of_sine, rate, count = 1.0, 1.0, 0.0, 0.0, 1.0
+    for unit in range(first, last):  # a group, or a run with its groups of samples
+        origin = 0 if on_data else unit
+        for step in range(since, until):
+            if _stopped(stop):
+                return
+            if mode >= TRAIN:
+                of_values, of_squares, of_sine = schedule[step, 0], schedule[step, 1], schedule[step, 2]
+                rate, count = schedule[step, 3], schedule[step, 4]
+            if on_data:
+                for i in range(len(angles)):
+                    angles[i, :features] = inputs[batches[step, unit, i]]
+                    angles[i, features:] = theta[unit]
+                    targets[i] = outputs[batches[step, unit, i]]
+            for group in range(origin, origin + groups):
+                begin, end = (group, group + 1) if shape[2] else (group * V, min((group + 1) * V, len(at)))
+                if mode != BACKWARD:
+                    _forward(group, group + 1, thread, part, counter, shape, word, halves, layers, signs,
+                             places, passes, pass_places, turns, firsts, parameter, numbers, terms, scales,
+                             tables, start, at, room, work, states, values)  # fmt: skip
+                if mode >= BOTH:
+                    for row in range(begin, end):
+                        losses[row] = _slopes_of_loss(
+                            values, targets, weights, row, linear, of_values, of_squares
+                        )
+                if mode != FORWARD:
+                    _backward(group, group + 1, thread, part, counter, shape, word, halves, layers, signs,
+                              places, passes, pass_places, turns, firsts, parameter, numbers, terms, scales,
+                              tables, room, work, states, weights[1], applied, gradient)  # fmt: skip
+                if mode == TRAIN:
+                    q = _work(work, shape, thread, part)[0]
+                    for row in range(begin, end):
+                        if len(phi):
+                            losses[row] += _oscillate(
+                                q, theta[row], phi[row], gradient[row], of_sine, omega, V
+                            )
+                        if len(noted) and step == since:
+                            noted[row] = gradient[row]
+                        _step(theta, gradient[row], losses[row], row, step, kind, rate, count, settings, mean,
+                              square, before, history, done)  # fmt: skip
+            if on_data:
+                total = gradient[0, features:]
+                for i in range(1, len(angles)):
+                    losses[0] += losses[i]
+                    for k in range(len(total)):
+                        total[k] += gradient[i, features + k]
+                _step(theta, total, losses[0], unit, step, kind, rate, count, settings, mean, square, before,
+                      history, done)  # fmt: skip

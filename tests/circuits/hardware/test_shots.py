@@ -366,6 +366,25 @@ def test_bad_counts_are_named():
         evaluations("3", 1, gradient=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_shares_of_shots_do_not_depend_on_the_default_dtype(dtype):
+    """Of three shots each share is a third of a whole number, to the precision of the angles."""
+    one, theta = (
+        qbp.HardwareEfficient(1, 1, ["ry"]),
+        torch.ones(20, 1, dtype=torch.float64, requires_grad=True),
+    )
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        found = shot_expectations(one, theta, [qbp.PauliSum({"Z": 1.0})], 3, (range(20), "m", 0))
+        found.sum().backward()
+    finally:
+        torch.set_default_dtype(before)
+    for values in (found.detach(), 2 * theta.grad):
+        assert values.dtype == torch.float64 and len(values.unique()) > 1
+        assert (3 * values - (3 * values).round()).abs().max() < 1e-14
+
+
 @pytest.mark.parametrize("channel", [None, depolarizing(0.1)])
 @pytest.mark.parametrize("at_once", [1, 2**20])
 def test_targets_of_the_runs_are_measured_each_in_its_own(monkeypatch, channel, at_once):

@@ -44,7 +44,7 @@ def compiled(tmp_path_factory):
     """A folder with what numba compiled; its tests copy it, as compiling takes seconds."""
     value()
     folder = tmp_path_factory.mktemp("compiled")
-    for path in Path(loading.kernel().forward.stats.cache_path).glob("loops.*.nb[ic]"):
+    for path in Path(loading.kernel().evolve.stats.cache_path).glob("loops.*.nb[ic]"):
         shutil.copy(path, folder)
     return folder
 
@@ -147,3 +147,20 @@ print(evolution.name())
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "torch (not native: NotImplementedError: NUMBA_DISABLE_JIT is set)\n"
+
+
+def test_compiling_is_said_and_reading_what_was_compiled_is_not(tmp_path):
+    """However long the reading takes: here nothing is waited for."""
+    code = """
+import torch, qbp
+from qbp.circuits.kernel import evolution
+evolution.PATIENCE = 0.001
+circuit = qbp.HardwareEfficient(2, 1)
+circuit.expectation(torch.zeros(circuit.n_params, dtype=torch.float64), qbp.tfim(2))
+"""
+    said = []
+    for _ in range(2):
+        command, there = [sys.executable, "-c", code], {"NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | there)
+        said.append(done.stderr)
+    assert said == ["qbp: compiling the kernel for float64, once on this machine (seconds) ...\n", ""]

@@ -10,7 +10,7 @@ import torch
 from torch.testing import assert_close
 
 import qbp
-from qbp.circuits.kernel import evolution
+from qbp.circuits.kernel import evolution, preparation
 
 pytestmark = pytest.mark.skipif(
     not evolution.available(), reason="numba is not installed, or QBP_KERNEL=torch"
@@ -21,7 +21,7 @@ COMMON = """
 import os, signal, sys, threading, time
 import torch
 import qbp
-from qbp.circuits.kernel import evolution
+from qbp.circuits.kernel import evolution, preparation
 
 def gradient(n, batch, layers=2):
     circuit = qbp.HardwareEfficient(n, layers)
@@ -35,7 +35,7 @@ os.environ["QBP_KERNEL"] = "torch"
 SIZES = (13, 1), (6, 40)  # a team on a state; threads side by side
 right = [gradient(*sizes) for sizes in SIZES]
 os.environ["QBP_KERNEL"] = "native"
-evolution.SERIAL = 0
+preparation.SERIAL = 0
 
 def check():
     for sizes, expected in zip(SIZES, right):
@@ -91,8 +91,8 @@ def test_teams_of_several_python_threads_do_not_wait_for_each_other():
     """Without a lock each gets one of the three threads of the pool, and waits for another."""
     code = """
 torch.set_num_threads(3)
-submit, apart = evolution.ThreadPoolExecutor.submit, time.sleep
-evolution.ThreadPoolExecutor.submit = lambda *a: (apart(0.002), submit(*a))[1]
+submit, apart = preparation.ThreadPoolExecutor.submit, time.sleep
+preparation.ThreadPoolExecutor.submit = lambda *a: (apart(0.002), submit(*a))[1]
 wrong = []
 
 def work():
@@ -111,26 +111,26 @@ assert not wrong
 def test_an_interrupt_ends_a_long_call_and_the_next_is_right():
     """Calls of many seconds, of a team, of threads side by side and of one thread."""
     code = """
-run, began = evolution.Evolution._run, []
+run, began = preparation.Prepared.run, []
 
 def kill():
     began.append(time.perf_counter())
     os.kill(os.getpid(), signal.SIGINT)
 
-def interrupted(*arguments):
+def interrupted(*arguments, **more):
     threading.Timer(0.2, kill).start()
-    run(*arguments)
+    run(*arguments, **more)
 
 check()
-for threads, n, batch in ((2, 19, 1), (2, 12, 256), (1, 12, 256)):
+for threads, n, batch in ((2, 20, 1), (2, 12, 1024), (1, 12, 1024)):
     torch.set_num_threads(threads)
-    evolution.Evolution._run = interrupted
+    preparation.Prepared.run = interrupted
     try:
         gradient(n, batch, 600)
         sys.exit("it was not interrupted")
     except KeyboardInterrupt:
         print(time.perf_counter() - began.pop())
-    evolution.Evolution._run = run
+    preparation.Prepared.run = run
     check()
 """
     seconds = [float(number) for number in in_a_process(code)]
@@ -142,19 +142,19 @@ def test_an_interrupted_backward_pass_can_be_repeated(monkeypatch):
     theta = torch.linspace(0, 5, 3 * circuit.n_params, dtype=torch.float64).reshape(3, -1).requires_grad_()
     value = circuit.expectation(theta, H).sum()
     (right,) = torch.autograd.grad(value, theta, retain_graph=True)
-    run = evolution.Evolution._run
+    run = preparation.Prepared.run
 
-    def interrupted(self, *arguments):
-        run(self, *arguments)
+    def interrupted(self, *arguments, **more):
+        run(self, *arguments, **more)
         raise KeyboardInterrupt
 
     for _ in range(
         2
     ):  # the first comes while the states are evolved anew, the second as they are carried back
-        monkeypatch.setattr(evolution.Evolution, "_run", interrupted)
+        monkeypatch.setattr(preparation.Prepared, "run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             torch.autograd.grad(value, theta, retain_graph=True)
-        monkeypatch.setattr(evolution.Evolution, "_run", run)
+        monkeypatch.setattr(preparation.Prepared, "run", run)
         assert_close(torch.autograd.grad(value, theta, retain_graph=True)[0], right, rtol=0, atol=1e-12)
 
 
@@ -165,10 +165,10 @@ def test_a_forked_process_computes_too():
 import multiprocessing
 torch.set_num_threads(2)
 check()
-evolution._team.acquire()
+preparation._team.acquire()
 process = multiprocessing.get_context("fork").Process(target=check, daemon=True)
 process.start()
-evolution._team.release()
+preparation._team.release()
 process.join(60)
 sys.exit("the child waits for ever" if process.exitcode is None else process.exitcode)
 """

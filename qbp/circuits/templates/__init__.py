@@ -1,0 +1,1 @@
+"""Circuits known by name, beside the hardware-efficient one: variational, QAOA, layered, coupled cluster."""
