@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import Circuit, check
+from qbp.circuits.circuit import Circuit, check
 from qbp.circuits.observables import observables_on
 from qbp.plateaus.expressibility import frame_potential, haar_frame_potential
 from qbp.plateaus.landscape import rounded
@@ -81,6 +81,7 @@ def ensemble(circuit: Circuit, observables: Mapping[str, "Observable"], theta: T
     if not isinstance(observables, Mapping):
         raise TypeError(f"observables must be a mapping {{name: H}}, got {observables!r}")
     if observables:
+        check(circuit, trained=True)
         observables_on(circuit.n_qubits, list(observables.values()))
     _checks.theta(theta, circuit.n_params)
     if theta.ndim != 2 or len(theta) < 4:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
-from qbp.circuits.ansatz import Circuit, check
+from qbp.circuits.circuit import Circuit, check
 from qbp.circuits.observables import amplitudes
 from qbp.plateaus.sampling import WORKING_SET, chunks, random_angles
 

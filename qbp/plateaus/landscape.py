@@ -4,7 +4,6 @@ On a barren plateau slices are flat and the Hessian's eigenvalues vanish with th
 2021); at a minimum all of them are at least zero, at a saddle they have both signs.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,12 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
-from qbp.circuits.ansatz import check
+from qbp.circuits.circuit import check
 from qbp.circuits.gates import Rotation
 from qbp.problem import gradients
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
     from qbp.circuits.observables import Observable
 
 
@@ -95,8 +94,8 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
     r"""Return the exact second derivatives of <H>, symmetric.
 
     A free angle enters by its first harmonic alone, so a column is the difference of two whole gradients,
-    [grad C(theta + pi/2 e_k) - grad C(theta - pi/2 e_k)] / 2 (parameter shift).  Circuits with tied angles
-    are differentiated twice.
+    [grad C(theta + pi/2 e_k) - grad C(theta - pi/2 e_k)] / 2 (parameter shift).  Circuits with tied or scaled
+    angles are differentiated twice.
 
     Args:
         circuit: prepares psi(theta).
@@ -107,7 +106,7 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
         Real, (..., n_params, n_params), in the unit of H.
 
     Raises:
-        TypeError, ValueError: as for :meth:`qbp.circuits.ansatz.Circuit.expectation`.
+        TypeError, ValueError: as for :meth:`qbp.circuits.circuit.Circuit.expectation`.
 
     Example:
         >>> from qbp import HardwareEfficient, PauliSum
@@ -115,10 +114,11 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
         >>> hessian(one, torch.zeros(1), PauliSum({"Z": 1.0})).round(decimals=6)
         tensor([[-1.]])
     """
-    check(circuit, H)
+    check(circuit, H, trained=True)
     _checks.theta(theta, circuit.n_params)
-    gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
-    if max(gates.values()) > 1:
+    turns = [gate for gate in circuit.program if isinstance(gate, Rotation) and gate.parameter is not None]
+    alone = len({gate.parameter for gate in turns}) == len(turns)
+    if not alone or any(abs(gate.scale) != 1 for gate in turns):
 
         def cost(t: Tensor) -> Tensor:
             return circuit.expectation(t, H)

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from qbp import _checks
 from qbp.algorithm_1 import TwoStageConfig, two_stage
-from qbp.circuits.ansatz import check
+from qbp.circuits.circuit import check
 from qbp.optimizers import OPTIMIZERS
 from qbp.plateaus.landscape import hessian, landscape, rounded
 from qbp.plateaus.sampling import AMPLITUDE, WORKING_SET, random_angles
 from qbp.problem import History, Problem, gradients
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
     from qbp.circuits.observables import Observable
 
 FLAT = 0.01  # of the largest curvature: a direction with less counts as flat
@@ -104,7 +104,7 @@ def look(circuit: "Circuit", theta: Tensor, H: "Observable") -> Point:
         H: observable.
 
     Raises:
-        TypeError, ValueError: as for :meth:`qbp.circuits.ansatz.Circuit.expectation`.
+        TypeError, ValueError: as for :meth:`qbp.circuits.circuit.Circuit.expectation`.
 
     Example:
         >>> from qbp import PauliRotations, PauliSum
@@ -152,7 +152,7 @@ def random_points(
     Returns:
         Each attribute with a first axis of `samples`.
     """
-    check(circuit, H)
+    check(circuit, H, trained=True)
     samples, seed = _checks.integer("samples", samples), _checks.integer("seed", seed, 0, 2**64 - 1)
     dtype = _checks.precision("dtype", dtype)
     where = _checks.device("device", device)
@@ -188,7 +188,7 @@ def descend(
         The last theta, and a history whose metrics have `energy` and of each :class:`Point` its `gradient`,
         `largest`, `lowest`, `down`, `flat`, `slope` and `saddle` (1 or 0), each (..., records).
     """
-    check(circuit, H)
+    check(circuit, H, trained=True)
     _checks.theta(theta0, circuit.n_params, "theta0")
     if theta0.numel() == 0:
         raise ValueError(f"theta0 must have a row or more, got shape {tuple(theta0.shape)}")

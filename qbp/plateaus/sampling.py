@@ -5,7 +5,8 @@ Whole gradients are drawn a chunk at a time and only sums stay, so memory does n
 for two numbers a sample.  C is periodic in every angle, so the mean of dC/dtheta_k is zero whatever the
 circuit: the variance is the mean square, and its standard error follows from the mean fourth power.  A mean
 square no larger than rounding leaves is 0, exactly: C is analytic, and vanishes at random angles only if it
-vanishes at all.
+vanishes at all.  Where an angle is a parameter times a number that is not whole, C is not periodic, and the
+angles of an ensemble need not go all around; then the mean and the third power are kept, too.
 """
 
 import math
@@ -18,12 +19,15 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp._threads import suited
+from qbp.circuits.gates import untied
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import student
+from qbp.plateaus.starts.density import noisy_expectation
 from qbp.problem import gradients
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
+    from qbp.plateaus.starts.ensemble import AngleEnsemble
 
 WORKING_SET = 2**26  # bytes in flight at once
 AMPLITUDE, ANGLE = 64, 40  # bytes of it for each: psi, lambda, room to apply H; angle, gradient, its powers
@@ -75,18 +79,23 @@ class Sums(NamedTuple):
 
     `second` and `fourth` are sums of g_k**2 and g_k**4, (n_params,), in float64 whatever the gradients were;
     `power` is the mean over k of g_k**2, one number for each sample, (samples,); `cost` is C, (samples,).
+    `odd` are the sums of g_k and g_k**3, (2, n_params), where the mean of g_k may not be zero, else None.
     """
 
     second: Tensor
     fourth: Tensor
     power: Tensor
     cost: Tensor
+    odd: Tensor | None = None
 
     def add(self, gradient: Tensor, cost: Tensor) -> "Sums":
         """Return the sums with more samples, (chunk, n_params) and (chunk,)."""
         squares = gradient.double() ** 2
         kept = torch.cat([self.power, squares.mean(-1)]), torch.cat([self.cost, cost.double()])
-        return Sums(self.second + squares.sum(0), self.fourth + (squares**2).sum(0), *kept)
+        odd = self.odd
+        if odd is not None:
+            odd = odd + torch.stack([gradient.double().sum(0), (gradient.double() * squares).sum(0)])
+        return Sums(self.second + squares.sum(0), self.fourth + (squares**2).sum(0), *kept, odd)
 
     def rounding(self, H: Observable, dtype: torch.dtype) -> Tensor:
         """Return the mean square, (), that rounding leaves of a number that is zero.
@@ -107,19 +116,31 @@ class Sums(NamedTuple):
         """Estimate Var[dC/dtheta_k] for each k, (n_params,); what is below `rounding` is zero."""
         m = len(self.cost)
         variance = self.second / m
+        if self.odd is not None:
+            mean, third = self.odd / m
+            fourth = self.fourth / m - 4 * mean * third + 6 * mean**2 * variance - 3 * mean**4
+            variance = (variance - mean**2) * (m / (m - 1))
+            return _estimate(variance, _square_error(variance, fourth, m), m, rounding)
         return _estimate(variance, (self.fourth / m - variance**2).clamp(min=0) / (m - 1), m, rounding)
 
     def mean(self, rounding: Tensor | float = 0.0) -> Estimate:
-        """Estimate the mean of the variance over k, ()."""
+        """Estimate the mean of the variance over k, (); its error at most, where means are kept."""
         m = len(self.power)
+        if self.odd is not None:  # no error of a sum is above the sum of the errors
+            variance, stderr, *_ = self.each()
+            return _estimate(variance.mean(), stderr.mean().square(), m, rounding)
         return _estimate(self.power.mean(), self.power.var() / m, m, rounding)
 
     def of_cost(self, rounding: Tensor | float = 0.0) -> Estimate:
         """Estimate Var[C], (), whose mean is not known."""
         m, centered = len(self.cost), self.cost - self.cost.mean()
         variance, fourth = (centered**2).sum() / (m - 1), (centered**4).mean()
-        square_error = (fourth - variance**2 * (m - 3) / (m - 1)).clamp(min=0) / m
-        return _estimate(variance, square_error, m, rounding)
+        return _estimate(variance, _square_error(variance, fourth, m), m, rounding)
+
+
+def _square_error(variance: Tensor, fourth: Tensor, m: int) -> Tensor:
+    """Return the squared error of a variance about the mean of m samples from the fourth central moment."""
+    return (fourth - variance**2 * (m - 3) / (m - 1)).clamp(min=0) / m
 
 
 def _estimate(variance: Tensor, square_error: Tensor, m: int, rounding: Tensor | float) -> Estimate:
@@ -136,6 +157,7 @@ def sample(
     dtype: torch.dtype,
     device: torch.device,
     progress: Callable[[int], Any] | None = None,
+    ensemble: "AngleEnsemble | None" = None,
 ) -> tuple[Sums, bool]:
     """Differentiate <H> at random angles, the rows of one part at a time.
 
@@ -144,6 +166,7 @@ def sample(
         parts: rows of each chunk, see :func:`chunks`.
         seed, dtype, device: of the angles.
         progress: called with the number of samples just done.
+        ensemble: of the angles, and noise; None for all angles, and none.
 
     Returns:
         The sums, and whether Ctrl-C came before their end.
@@ -152,13 +175,19 @@ def sample(
         KeyboardInterrupt: before two samples were done.
     """
     zeros = torch.zeros(circuit.n_params, dtype=torch.float64, device=device)
-    sums, interrupted = Sums(zeros, zeros, zeros[:0], zeros[:0]), False
+    periodic = ensemble is None and not (untied(circuit.program).scale % 1).any()
+    draw = random_angles if ensemble is None else ensemble.draw
+    odd = None if periodic else zeros.new_zeros(2, circuit.n_params)
+    sums, interrupted = Sums(zeros, zeros, zeros[:0], zeros[:0], odd), False
     try:
         for rows in parts:
             few = suited(len(rows) * _bytes(circuit))
             with gradients(), _checks.trusted(), few:
-                theta = random_angles(seed, rows, circuit.n_params).to(device, dtype).requires_grad_()
-                cost = circuit.expectation(theta, H)
+                theta = draw(seed, rows, circuit.n_params).to(device, dtype).requires_grad_()
+                if ensemble is not None and ensemble.noise:
+                    cost = noisy_expectation(circuit, theta, H, ensemble.noise)
+                else:
+                    cost = circuit.expectation(theta, H)
                 (gradient,) = torch.autograd.grad(cost.sum(), theta)  # rows do not see each other
             sums = sums.add(gradient, cost.detach())  # one assignment: an interrupt finds all of it or none
             if progress is not None:

@@ -9,20 +9,19 @@ the last two: the parameter shift rule (Mitarai et al. 2018; Schuld et al. 2019)
 slice follows without a gradient (Nakanishi et al. 2020; Ostaszewski et al. 2021).
 """
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from qbp import _checks
-from qbp.circuits.ansatz import check
+from qbp.circuits.circuit import check
 from qbp.circuits.gates import Rotation
 from qbp.circuits.observables import Observable
 from qbp.plateaus.landscape import landscape
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
 
 
 class Slices(NamedTuple):
@@ -57,8 +56,8 @@ def slices(circuit: "Circuit", theta: Tensor, H: Observable) -> Slices:
         H: observable.
 
     Raises:
-        ValueError: two rotations share an angle, whose slice has a second harmonic.
-        TypeError, ValueError: as for :meth:`qbp.circuits.ansatz.Circuit.expectation`.
+        ValueError: two rotations share an angle, whose slice has a second harmonic, or an angle is scaled.
+        TypeError, ValueError: as for :meth:`qbp.circuits.circuit.Circuit.expectation`.
 
     Example:
         >>> from qbp import HardwareEfficient, PauliSum
@@ -69,9 +68,12 @@ def slices(circuit: "Circuit", theta: Tensor, H: Observable) -> Slices:
     """
     check(circuit, H)
     _checks.theta(theta, circuit.n_params)
-    gates = Counter(gate.parameter for gate in circuit.program if isinstance(gate, Rotation))
-    if max(gates.values()) > 1:
+    turns = [gate for gate in circuit.program if isinstance(gate, Rotation) and gate.parameter is not None]
+    if len({gate.parameter for gate in turns}) < len(turns):
         raise ValueError(f"circuit must have an angle of its own for every rotation, got {circuit!r}")
+    if scaled := [gate for gate in turns if abs(gate.scale) != 1]:
+        takes = "no angle scaled by another number than 1 or -1, whose slice has another period"
+        raise ValueError(f"circuit must have {takes}, got {scaled[0]}")
     here = theta.detach()
     shift = torch.pi / 2 * torch.eye(circuit.n_params, dtype=theta.dtype, device=theta.device)
     with torch.no_grad():
@@ -84,7 +86,7 @@ def slices(circuit: "Circuit", theta: Tensor, H: Observable) -> Slices:
 def parameter_shift(circuit: "Circuit", theta: Tensor, H: Observable) -> Tensor:
     """Return the gradient of <H>, (..., n_params), from two circuits for each angle, as hardware can.
 
-    Exact, like the gradient of :meth:`qbp.circuits.ansatz.Circuit.expectation`, which takes one pass back
+    Exact, like the gradient of :meth:`qbp.circuits.circuit.Circuit.expectation`, which takes one pass back
     through the state vector instead.  Arguments and errors as in :func:`slices`.
     """
     return slices(circuit, theta, H).sine

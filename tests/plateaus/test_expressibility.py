@@ -105,3 +105,12 @@ def test_meta_device():
 def test_bad_input_is_named(message, arguments):
     with pytest.raises((ValueError, TypeError), match=message):
         qbp.expressibility(**{"circuit": ONE} | arguments)
+
+
+def test_circuits_of_scaled_and_fixed_angles():
+    """States on one circle of the sphere, F_2 = 3/8, however fast they run; one state, F_2 = 1."""
+    b = qbp.CircuitBuilder(1)
+    circle = qbp.expressibility(b.h(0).rz(3 * b.parameter() + 0.4, 0).build())
+    assert abs(circle.frame_potential - 3 / 8) < 4 * circle.stderr
+    one = qbp.expressibility(qbp.CircuitBuilder(1).h(0).t(0).build(), samples=10)
+    assert abs(one.frame_potential - 1) < 1e-12 and one.stderr == 0

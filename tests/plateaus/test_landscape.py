@@ -6,6 +6,7 @@ import reference
 import torch
 
 import qbp
+from qbp.plateaus import ensembles, saddles
 
 COSINE = qbp.HardwareEfficient(1, 1, rotations=["rx"]), qbp.PauliSum({"Z": 1.0})  # C = cos theta
 
@@ -120,3 +121,29 @@ def test_bad_input_is_named():
         qbp.landscape(torch.cos, zero, one, reach=0.0)
     with pytest.raises(ValueError, match="points must be"):
         qbp.landscape(torch.cos, zero, one, points=1)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_hessian_of_scaled_shared_and_fixed_angles(shared):
+    """By shifts where an angle enters by its first harmonic, else differentiated twice."""
+    b = qbp.CircuitBuilder(2)
+    a, c = b.parameter(), b.parameter()
+    b.h(0).rx(a + 0.3, 0).cx(0, 1).t(1).ry(1 - c, 1)
+    circuit, H = (b.rz(2.5 * c, 0).rxx(a, 0, 1) if shared else b).build(), qbp.heisenberg(2)
+    theta = torch.tensor([[0.4, -0.7], [1.0, 2.0]], dtype=torch.float64)
+    twice = torch.func.jacrev(torch.func.jacrev(lambda t: H.expectation(circuit.state(t))))
+    expected = torch.stack([twice(row) for row in theta])
+    torch.testing.assert_close(qbp.hessian(circuit, theta, H), expected, rtol=0, atol=1e-10)
+
+
+def test_a_circuit_without_parameters_has_no_landscape():
+    fixed, H, none = qbp.CircuitBuilder(2).h(0).build(), qbp.heisenberg(2), torch.zeros(5, 0)
+    for call in (
+        lambda: qbp.hessian(fixed, none, H),
+        lambda: saddles.look(fixed, none, H),
+        lambda: saddles.random_points(fixed, H),
+        lambda: saddles.descend(fixed, H, none, steps=1),
+        lambda: ensembles.ensemble(fixed, {"H": H}, none),
+    ):
+        with pytest.raises(ValueError, match="circuit must have a parameter, got BuiltCircuit"):
+            call()

@@ -117,3 +117,9 @@ def test_no_gradient_passes_the_bound(p):
 def test_bad_input_is_named(circuit, H, p, message):
     with pytest.raises(ValueError, match=message):
         exact_variance(circuit, H, p)
+
+
+def test_circuits_of_other_gates_are_named():
+    circuit = qbp.CircuitBuilder(1).h(0).build()
+    with pytest.raises(ValueError, match=r'circuit must start from "zero" .*got BuiltCircuit\('):
+        exact_variance(circuit, qbp.PauliSum({"Z": 1.0}))

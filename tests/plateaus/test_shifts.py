@@ -85,3 +85,21 @@ def test_tied_angles_are_refused_and_meta_tensors_are_not():
         shifts.limits("ZZ")
     circuit, theta, H = problem()
     assert shifts.slices(circuit, theta.to("meta"), H).amplitude.is_meta
+
+
+def test_fixed_and_shifted_angles_have_slices_and_scaled_ones_are_named():
+    b = qbp.CircuitBuilder(2)
+    b.h(0).rx(b.parameter() + 0.3, 0).cx(0, 1).t(1).ry(1 - b.parameter(), 1).parameter()
+    circuit, H = b.build(), qbp.heisenberg(2)
+    theta = torch.tensor([[0.4, -0.7, 0.2], [1.0, 2.0, 3.0]], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(circuit.expectation(theta, H).sum(), theta)
+    found = shifts.slices(circuit, theta, H)
+    torch.testing.assert_close(found.sine, gradient, rtol=0, atol=1e-12)
+    moved = theta.detach() + 0.9 * torch.eye(3, dtype=torch.float64)[1]
+    torch.testing.assert_close(found.value(0.9)[:, 1], circuit.expectation(moved, H), rtol=0, atol=1e-12)
+    scaled = b.rz(2 * b.parameter("scaled"), 0).build()
+    message = r"circuit must have no angle scaled .*got Rotation\(pauli='ZI', parameter=3, scale=2.0"
+    with pytest.raises(ValueError, match=message):
+        shifts.slices(scaled, torch.zeros(4), H)
+    fixed = qbp.CircuitBuilder(2).h(0).build()
+    assert shifts.parameter_shift(fixed, torch.zeros(5, 0), H).shape == (5, 0)

@@ -389,3 +389,29 @@ def test_bad_input_is_named(message):
     with pytest.raises((ValueError, TypeError)) as raised:
         qbp.gradient_variance(**arguments)
     assert str(raised.value).startswith(message) and "\n" not in str(raised.value)
+
+
+def test_angles_scaled_by_any_number_have_a_variance_about_their_mean():
+    """C = cos(theta / 2) over [0, 2 pi): the gradient -sin(theta / 2) / 2 has mean -1/pi, square 1/8."""
+    b = qbp.CircuitBuilder(2)
+    circuit = b.rx(b.parameter() / 2, 0).ry(2 * b.parameter(), 1).build()
+    H = qbp.PauliSum({"ZI": 1.0, "IZ": 1.0})
+    found = qbp.gradient_variance(circuit, H, samples=4000, seed=3)
+    exact = torch.tensor([1 / 8 - 1 / np.pi**2, 2.0], dtype=torch.float64)
+    assert found.engine == "statevector"
+    assert ((found.variance - exact).abs() < 4 * found.stderr).all() and (found.stderr < 0.1 * exact).all()
+    assert (found.mean.variance - exact.mean()).abs() < 4 * found.mean.stderr
+    one = qbp.gradient_variance(circuit, H, samples=50, seed=3)
+    many = qbp.gradient_variance(circuit, H, samples=50, seed=3, chunk=7)
+    torch.testing.assert_close(one.variance, many.variance)
+
+
+def test_errors_of_scaled_angles_are_those_of_the_spread_between_seeds():
+    b = qbp.CircuitBuilder(1)
+    circuit = b.rx(b.parameter() / 2, 0).build()
+    H = qbp.PauliSum({"Z": 1.0})
+    runs = [qbp.gradient_variance(circuit, H, samples=200, seed=seed) for seed in range(200)]
+    values = torch.stack([run.variance for run in runs])
+    expected = torch.stack([run.stderr for run in runs]).square().mean().sqrt()
+    assert 0.85 < values.std() / expected < 1.15
+    assert abs(values.mean() - (1 / 8 - 1 / np.pi**2)) < 4 * values.std() / 200**0.5

@@ -16,16 +16,15 @@ import numpy as np
 from qbp.plateaus.pauli.strings import (
     Chain,
     Step,
-    Turn,
     back,
     back_signs,
     letters_of,
-    masks,
     meets,
     pack,
     parts,
     product_phase,
     unpack,
+    without_expectation,
 )
 
 if TYPE_CHECKING:
@@ -135,17 +134,14 @@ def projector_families(H: "Projector", steps: list[Step], start: np.ndarray) -> 
 def _rows(steps: list[Step], start: np.ndarray, x: np.ndarray, z: np.ndarray) -> Iterator[np.ndarray]:
     """Carry strings back as if there were no rotations; yield which ones anticommute, last gate first.
 
-    The rows of the start come at the end, even if there are none: where a qubit has one letter with an
-    expectation, a string that anticommutes with that letter has no expectation.
+    The rows of the start come at the end, even if there are none (:func:`without_expectation`).
     """
     for step in reversed(steps):
         if isinstance(step, Chain):
             back(step, x, z)
         else:
             yield meets(step, x, z)
-    single = np.flatnonzero((start[:, 1:] != 0).sum(axis=1) == 1)
-    letter = 1 + np.argmax(start[single, 1:] != 0, axis=1)
-    yield meets(Turn(single[:, None], *masks(letter[:, None, None]), single), x, z)
+    yield without_expectation(start, x, z)
 
 
 def _syndromes(

@@ -55,7 +55,7 @@ def compile_steps(program: Program) -> list[Step]:
     open_turns: dict[tuple[int, int], list] = defaultdict(list)  # (depth, weight): the generators
 
     def close() -> None:
-        steps.extend(_turn(open_turns[key]) for key in sorted(open_turns))
+        steps.extend(turn_of(open_turns[key]) for key in sorted(open_turns))
         depth.clear()
         open_turns.clear()
 
@@ -65,7 +65,7 @@ def compile_steps(program: Program) -> list[Step]:
         if isinstance(gate, Entangler):
             close()
             if gate not in chains:
-                chains[gate] = _chains(gate)
+                chains[gate] = chains_of(gate)
             steps.extend(chains[gate])
             continue
         if gate.pauli not in letters:
@@ -78,7 +78,8 @@ def compile_steps(program: Program) -> list[Step]:
     return steps
 
 
-def _turn(generators: list) -> Turn:
+def turn_of(generators: list) -> Turn:
+    """Return a step from generators on disjoint qubits, each (its letters by qubit, its parameter)."""
     qubits = np.array([[q for q, _ in support] for support, _ in generators])
     x, z = (
         np.array([[ONES * (p in part) for _, p in support] for support, _ in generators], dtype=np.uint64)
@@ -87,7 +88,7 @@ def _turn(generators: list) -> Turn:
     return Turn(qubits, x[..., None], z[..., None], np.array([k for _, k in generators]))
 
 
-def _chains(gate: Entangler) -> list[Chain]:
+def chains_of(gate: Entangler) -> list[Chain]:
     """Cut the pairs into paths without a repeated qubit; paths side by side share a step."""
     paths: list[list[int]] = []
     for a, b in gate.pairs:
@@ -201,12 +202,8 @@ def light_cone(steps: list[Step], x: np.ndarray, z: np.ndarray) -> tuple[np.ndar
         if isinstance(step, Chain):
             back(step, x, z, np.bitwise_or)
             kept.append(step)
-        else:
-            acts = meets(step, x, z, np.bitwise_or)[:, 0] != 0
-            if acts.any():
-                kept.append(step := Turn(*(field[acts] for field in step)))
-                x[step.qubits] |= step.x
-                z[step.qubits] |= step.z
+        elif (turn := acting(step, x, z)) is not None:
+            kept.append(turn)
     reached = (x | z)[:, 0] != 0
     number = np.where(reached, np.cumsum(reached) - 1, -1)
     cut: list[Step] = []
@@ -216,12 +213,42 @@ def light_cone(steps: list[Step], x: np.ndarray, z: np.ndarray) -> tuple[np.ndar
             cut.append(step._replace(qubits=number[step.qubits]))
             continue
         if id(step) not in chains:
-            chains[id(step)] = _cut(step, number)
+            chains[id(step)] = cut_chain(step, number)
         cut += chains[id(step)]
     return x[:, 0], z[:, 0], cut
 
 
-def _cut(chain: Chain, number: np.ndarray) -> list[Chain]:
+def acting(turn: Turn, x: np.ndarray, z: np.ndarray) -> Turn | None:
+    """Return the rotations of a turn that strings can meet, or None; their letters join the masks.
+
+    Args:
+        turn: the rotations.
+        x, z: masks of shape (n_qubits, 1), where strings may have an X part, a Z part; changed in place.
+    """
+    acts = meets(turn, x, z, np.bitwise_or)[:, 0] != 0
+    if not acts.any():
+        return None
+    turn = Turn(*(field[acts] for field in turn))
+    x[turn.qubits] |= turn.x
+    z[turn.qubits] |= turn.z
+    return turn
+
+
+def without_expectation(start: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return which strings a product state gives no expectation, qubit by qubit, packed, (qubits, words).
+
+    Where a qubit has one letter with an expectation, a string that anticommutes with that letter has none.
+
+    Args:
+        start: expectations of I, X, Z, Y in each qubit, (n_qubits, 4); the other qubits have no row.
+        x, z: parts of the strings, packed, (n_qubits, words).
+    """
+    single = np.flatnonzero((start[:, 1:] != 0).sum(axis=1) == 1)
+    letter = 1 + np.argmax(start[single, 1:] != 0, axis=1)
+    return meets(Turn(single[:, None], *masks(letter[:, None, None]), single), x, z)
+
+
+def cut_chain(chain: Chain, number: np.ndarray) -> list[Chain]:
     """Keep the stretches of each path that are inside; a gate with a qubit outside sees identities there."""
     path = number[chain.qubits]
     inside = path >= 0

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qbp import _checks, draws
+from qbp.circuits.gates import Rotation
 from qbp.circuits.observables import PauliSum
 from qbp.plateaus.pauli.strings import Chain, back, compile_steps, letters_of, meets, parts
-from qbp.plateaus.pauli.walk import check_walkable
+from qbp.plateaus.pauli.walkable import check_walkable
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
 
 
 def walk_trace(circuit: "Circuit", pauli: str, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -38,6 +39,9 @@ def walk_trace(circuit: "Circuit", pauli: str, seed: int = 0) -> tuple[list[str]
         (['XI', 'XZ', 'YZ'], ['observable', 'entangler', 'rotations'])
     """
     check_walkable(circuit, PauliSum({pauli: 1.0}))
+    for gate in circuit.program:
+        if isinstance(gate, Rotation) and gate.parameter is None:
+            raise ValueError(f"circuit must have no fixed rotation where a walk is looked at, got {gate}")
     rng = draws.stream(_checks.integer("seed", seed, 0, 2**64 - 1), "walk to look at")
     x, z = parts([pauli])
     strings, passed = [pauli], ["observable"]

@@ -1,7 +1,7 @@
 r"""Gradient variance at any number of qubits: random walks of Pauli strings, without a state vector.
 
-Each angle is uniform on [0, 2 pi) and independent.  The second moment of ``C = <H>`` has frequencies up to
-two in an angle, so it is the mean over the four Clifford angles: a walk carries a string of H back to the
+Each parameter is uniform on [0, 2 pi) and independent.  The second moment of ``C = <H>`` has frequencies up
+to two in an angle, so it is the mean over the four Clifford angles: a walk carries a string of H back to the
 start, and every rotation whose generator P anticommutes with the string S turns it into PS with probability
 1/2.  Then
 
@@ -22,29 +22,30 @@ Two strings of H also have a cross term if they share a syndrome; such strings w
 ``(sum_a c_a <S_a>)^2`` with their signs, see :mod:`qbp.plateaus.pauli.families`.  From ``|0...0>`` no two do
 under :class:`~qbp.circuits.ansatz.HardwareEfficient` with RX or RY among its rotations: a product that
 commutes with, say, every RY of the first layer is a string of Y and I there, and ``<Y> = 0``.
-:mod:`qbp.plateaus.pauli.strings` says how strings move, :mod:`qbp.plateaus.pauli.population` how a population
+:mod:`qbp.plateaus.pauli.walkable` says what is made of scaled angles and fixed gates,
+:mod:`qbp.plateaus.pauli.strings` how strings move, :mod:`qbp.plateaus.pauli.population` how a population
 of them does, :mod:`qbp.plateaus.pauli.shares` how many walks a string of H has, and
 :mod:`qbp.plateaus.pauli.bounds` how far the estimates can be trusted.
 """
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qbp import _checks, draws
-from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import Problem, Tally, combine
 from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
 from qbp.plateaus.pauli.population import Group, cut_group, gather, split, walk
 from qbp.plateaus.pauli.shares import arrange, deal, pieces, plan, rotations
 from qbp.plateaus.pauli.strings import compile_steps
+from qbp.plateaus.pauli.walkable import Walkable, walkable
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
 
 ROUNDS = 32  # independent populations of walks: their spread is the standard error
 GROUPS = 4  # words of a round for each group of families, on the average
@@ -113,7 +114,8 @@ def walk_moments(
     entry is more accurate than 1e-5 of itself.
 
     Args:
-        circuit: a circuit of rotations, each with an angle of its own, CZs and CNOTs.
+        circuit: a circuit of rotations, each with a parameter of its own times a whole number, of CZs, CNOTs
+            and fixed rotations by multiples of pi/2 (any at the start of a qubit).
         H: a PauliSum or a Projector on its qubits.
         walks: 64 to 2^30 of them; rounded up to 32 rounds of whole words of 64, one or more for each group.
         seed: a seed has the same walks, on 13 and on 1,000 qubits too if the light cone is the same.
@@ -127,8 +129,8 @@ def walk_moments(
 
     Raises:
         TypeError: `circuit` is not a Circuit, or `H` neither a PauliSum nor a Projector.
-        ValueError: another number of qubits; an angle that two rotations share; a gate that is neither a
-            rotation nor an entangler of CZs or CNOTs; a projector of which over 2^10 strings walk together.
+        ValueError: another number of qubits; a parameter that two rotations share; another gate; a projector
+            of which over 2^10 strings walk together, or with a fixed rotation that is not at the start.
 
     Example:
         >>> from qbp import HardwareEfficient
@@ -138,8 +140,8 @@ def walk_moments(
     """
     n_words = -(-_checks.integer("walks", walks, 64, MOST) // (64 * ROUNDS))
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
-    check_walkable(circuit, H)
-    problem = _prepare(circuit, H, n_words)
+    walked = walkable(circuit, H)
+    problem = _prepare(walked, walked.H, n_words)
     if (hours := _hours(problem)) > 1:
         warnings.warn(f"walks={walks:,} are going to take about {hours:,.0f} hours here", stacklevel=2)
     tallies, rounds = [_empty(group) for group in problem.groups], 0
@@ -156,7 +158,41 @@ def walk_moments(
     entries: list[Any] = [column[:-2] for column in columns]
     cost, total = ([float(column[position]) for column in columns] for position in (-2, -1))
     values: list[Any] = [*entries, *cost, *total, problem.cost_mean, 64 * problem.due.total * rounds]
-    return WalkMoments(*values)
+    return _scaled(WalkMoments(*values), walked.sizes)
+
+
+def _scaled(found: WalkMoments, sizes: np.ndarray | None) -> WalkMoments:
+    """Return the moments by theta from those by the angles, whose derivatives are `sizes` times as large.
+
+    Errors of the sum over parameters add up in the worst case; that is what is taken where sizes differ.
+    """
+    if sizes is None or (sizes == 1).all():
+        return found
+    squares, bits = sizes**2, 2 * np.log2(sizes)
+    each = {
+        "variance": found.variance * squares,
+        "stderr": found.stderr * squares,
+        "upper_bound": found.upper_bound * squares,
+        "log2_variance": found.log2_variance + bits,
+    }
+    if (sizes == sizes[0]).all():
+        total, error, bound = (
+            float(x * squares[0]) for x in (found.total, found.total_stderr, found.total_upper_bound)
+        )
+        log2_total, relative = float(found.log2_total + bits[0]), found.total_relative_stderr
+    else:
+        total, error, bound = (float(each[name].sum()) for name in ("variance", "stderr", "upper_bound"))
+        log2_total = float(np.logaddexp2.reduce(each["log2_variance"]))
+        relative = error / total if total > 0 else found.total_relative_stderr
+    return replace(
+        found,
+        **each,
+        total=total,
+        total_stderr=error,
+        total_upper_bound=bound,
+        log2_total=log2_total,
+        total_relative_stderr=relative,
+    )
 
 
 def _empty(group: Group) -> Tally:
@@ -170,32 +206,7 @@ def _hours(problem: Problem) -> float:
     return SECONDS * 64 * ROUNDS * float(problem.due.words @ np.array(lengths, dtype=float)) / 3600
 
 
-def check_walkable(circuit: "Circuit", H: Observable) -> None:
-    """Raise unless the second moment is one over Clifford circuits, with independent angles."""
-    from qbp.circuits.ansatz import Circuit  # brings torch, as the circuit already has
-
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
-    if not isinstance(H, PauliSum | Projector):
-        raise TypeError(f"H must be a PauliSum or a Projector for Pauli walks, got {type(H).__name__!r}")
-    if H.n_qubits != circuit.n_qubits:
-        raise ValueError(f"H must act on {circuit.n_qubits} qubits, got {H.n_qubits}")
-    angles = set()
-    for gate in circuit.program:
-        if isinstance(gate, Rotation):
-            if gate.parameter in angles:
-                raise ValueError(
-                    f"circuit must have an angle for each rotation: Pauli walks need independent angles, got "
-                    f"parameter {gate.parameter} in two rotations (tied angles)"
-                )
-            angles.add(gate.parameter)
-        elif not isinstance(gate, Entangler) or gate.kind not in ("cz", "cnot"):
-            raise ValueError(
-                f"circuit must consist of Pauli rotations and Clifford entanglers (cz, cnot), got {gate!r}"
-            )
-
-
-def _prepare(circuit: "Circuit", H: Observable, n_words: int) -> Problem:
+def _prepare(circuit: "Circuit | Walkable", H: Observable, n_words: int) -> Problem:
     steps = compile_steps(circuit.program)
     start = start_expectations(circuit.qubits)
     if isinstance(H, PauliSum):

@@ -9,7 +9,7 @@ import reference
 import qbp
 from qbp import HardwareEfficient, PauliRotations, PauliSum, Projector
 from qbp.circuits import observables
-from qbp.circuits.ansatz import Circuit
+from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Entangler, Rotation
 from qbp.plateaus.pauli import walk
 from qbp.plateaus.pauli.walk import walk_moments

@@ -1,0 +1,1 @@
+"""Circuits with a small Lie algebra simulated inside it, without state vectors."""
