@@ -1,0 +1,1 @@
+"""Grader of the labs: submissions made safe, run in a sandbox, scored and written down."""
