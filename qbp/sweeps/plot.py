@@ -1,0 +1,96 @@
+"""Figure of a sweep: each number against the parameter with most values, a line for each other choice."""
+
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing, interval_bars
+from qbp.statistics.intervals import Interval, bootstrap_interval
+from qbp.sweeps.collect import Collected
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PANELS, LINES = 6, 12  # that are drawn; --metrics chooses
+REPLICATE = "seed"  # a parameter over which a mean is taken
+
+
+def save(collected: Collected | None, path: Path) -> None:
+    """Write :func:`figure` into a file; of nothing, only look whether that can be done.
+
+    Raises:
+        ValueError: `path` is no .svg or .png file in a folder that exists; or as of :func:`figure`.
+    """
+    if path.suffix not in (".svg", ".png") or path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"--plot must be a .svg or .png file in a folder that exists, got {str(path)!r}")
+    if collected is not None:
+        figure(collected).savefig(path)
+
+
+def figure(collected: Collected) -> Figure:
+    """Draw the numbers of a sweep, each in a panel; bars are 95 % bootstrap intervals over seeds.
+
+    Args:
+        collected: rows of one chapter or more.
+
+    Raises:
+        ValueError: no number differs between the runs.
+    """
+    axis = _axis(collected)
+    data = collected.table[np.isfinite(collected.table["value"])]
+    data = data.assign(of=data["source"] + ": " + data["metric"])
+    spread = data.groupby("of", sort=False)["value"].agg(["min", "max"])
+    shown = [name for name, (low, high) in spread.iterrows() if high > low][:PANELS]
+    if not shown:
+        raise ValueError("--plot needs a number that differs between the runs, and there is none")
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    with drawing(4.4 * columns, 3.4 * rows + 0.5, columns, rows, font=10) as (drawn, axes):
+        for panel, name in zip(axes.flat, shown, strict=False):
+            _panel(panel, collected, data[data["of"] == name], axis)
+            panel.set(xlabel=axis, ylabel=_unit(name, data[data["of"] == name]))
+        for panel in axes.flat[len(shown) :]:
+            panel.set_visible(False)
+        if axes.flat[0].get_legend_handles_labels()[1]:
+            add_legend(drawn, axes.flat[0])
+    return drawn
+
+
+def _axis(collected: Collected) -> str:
+    """Return the parameter across the page: of numbers the one with most values, else any, but no seed."""
+    runs = collected.parameters.values()
+    names = [n for n in collected.varied if n != REPLICATE] or [*collected.varied, REPLICATE]
+    return max(names, key=lambda n: (_numeric(collected, n), len({str(p.get(n)) for p in runs})))
+
+
+def _numeric(collected: Collected, name: str) -> bool:
+    values = [p.get(name) for p in collected.parameters.values()]
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _panel(panel: Any, collected: Collected, data: "pd.DataFrame", axis: str) -> None:
+    others = [n for n in collected.varied if n not in (axis, REPLICATE)]
+    lines = dict[str, dict[Any, list[float]]]()
+    for run, values in data.groupby("run", sort=False)["value"]:
+        of = collected.parameters[str(run)]
+        label = ", ".join(f"{n} = {of.get(n)}" for n in others)
+        lines.setdefault(label, {}).setdefault(of.get(axis, 0), []).extend(values)
+    for (label, points), (colour, dash), mark in zip([*lines.items()][:LINES], cycle(PLAIN), cycle(POINTS)):
+        look = {"color": colour, "linestyle": dash, "marker": mark, "linewidth": 1.5, "capsize": 3}
+        x = [value if _numeric(collected, axis) else str(value) for value in points]
+        means = [_mean(np.array(values)) for values in points.values()]
+        interval_bars(panel, x, means, **({"label": label} if label else {}), **look)
+
+
+def _mean(values: np.ndarray) -> Interval:
+    if len(values) == 1:
+        return Interval(float(values[0]), float("nan"), float("nan"), 1)
+    return bootstrap_interval(values)
+
+
+def _unit(name: str, data: "pd.DataFrame") -> str:
+    percent = data["text"].str.contains(r"^[-+\d.]+ %", regex=True).all()
+    return f"{name} (%)" if percent else name

@@ -1,0 +1,81 @@
+"""Work on Dask: real processes of this machine, on the loopback device, and a scheduler that is not there."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+from said import Said
+
+from qbp.sweeps.cluster import LOOPBACK, Place, computed, resources
+
+
+def work(number):
+    """A value, an error, the end of the process; and what the process is like."""
+    if number == 1:
+        raise ValueError("one")
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number, os.environ["OMP_NUM_THREADS"], signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def listening():
+    """Addresses at which this process and its children wait for others."""
+    import psutil
+
+    here = psutil.Process()
+    found = [p.net_connections("inet") for p in (here, *here.children(recursive=True))]
+    return {c.laddr.ip for connections in found for c in connections if c.status == psutil.CONN_LISTEN}
+
+
+def test_values_errors_and_killed_workers_of_this_machine():
+    import dask
+    import distributed  # noqa: F401  its defaults belong to no block
+
+    lines, found, before = [], {}, listening()
+    place = Place(2, resources={"GPU": 1})
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 2}),
+        computed(work, [(f"run {n}", (n,)) for n in range(5)], place, say=lines.append) as finished,
+    ):
+        found |= [next(finished)]
+        addresses = listening() - before
+        found |= dict(finished)
+    assert addresses <= {LOOPBACK} and lines
+    assert lines[0].startswith("dashboard: http://127.0.0.1:") and lines[0].endswith("/status")
+    assert [found[f"run {n}"] for n in (0, 3, 4)] == [(n, "1", True) for n in (0, 3, 4)]
+    assert str(found["run 1"]) == "one" and isinstance(found["run 2"], ChildProcessError)
+
+
+def test_what_is_left_by_an_exception_ends_at_once():
+    began = time.monotonic()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        computed(time.sleep, [(n, (n,)) for n in (0, 60, 60)], QUIET) as done,
+    ):
+        assert next(done) == (0, None)
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 40
+
+
+QUIET = Place(2, dashboard=False)
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        address = f"tcp://{LOOPBACK}:{free.getsockname()[1]}"
+    nowhere = computed(work, [(0, (0,))], Place(scheduler=address, seconds=1))
+    with pytest.raises(ConnectionError, match=f"the scheduler {address} does not answer: "), nowhere:
+        pass
+    monkeypatch.setattr("qbp.studies.tables.gridded", dict)
+    said = Said("grid", "--scheduler", "127.0.0.1")
+    assert said.status == 2 and "scheduler must be an address such as tcp://HOST:8786" in said.err
+
+
+def test_resources():
+    assert resources(["GPU=1", "M=2.5"]) == {"GPU": 1.0, "M": 2.5}
+    with pytest.raises(ValueError, match="resources must be NAME=AMOUNT, such as GPU=1, got 'GPU=inf'"):
+        resources(["GPU=inf"])
