@@ -80,7 +80,8 @@ def _parts(item: "Ambiguity", name: str, rows: Mapping[str, "Result"]) -> dict[s
     if pairs:
         parts = {what: Part(what, name, f"two-stage, {what}", f"no-init, {what}") for what in pairs}
     elif item.default == "sellier":
-        others = [label for label in rows if label not in ("two-stage", "no-init")]
+        known = [label for label in rows if label not in ("two-stage", "no-init", item.default)]
+        others = [item.default, *(label for label in known if label in (item.labels or known))]
         parts = {label: Part(label, name, "two-stage", label) for label in others}
     else:
         against = {row.label: row.against for row in perceptron_studies.study(name).rows}
@@ -110,8 +111,8 @@ def _rank(one: Effect) -> int:
 
 def depends(found: Iterable[Answer]) -> list[Answer]:
     """Return the alternatives under which two-stage fares otherwise than under the default: "helps", "hurts",
-    or neither, which an effect within SMALL counts as."""
-    found = list(found)
+    or neither, which an effect within SMALL counts as.  Those of too few seeds to tell are left out."""
+    found = [a for a in found if a.conclusion.verdict != "too few seeds"]
     usual: dict[str, int] = {}
     for answer in found:
         usual.setdefault(answer.task, _rank(answer.conclusion))  # the default comes first
@@ -119,21 +120,32 @@ def depends(found: Iterable[Answer]) -> list[Answer]:
 
 
 def new_default(item: "Ambiguity", found: Iterable[Answer]) -> list[str]:
-    """Return the alternatives that should become the default, by a rule that favours the paper.
+    """Return the alternatives that should become the default: the favored ones, unless the default is kept.
+
+    A default is kept, whatever the numbers say, where the paper gives the value for its own experiments or
+    the released notebook settles it, or where the alternative would be another method: an audit runs what is
+    described, and shows beside it what else the words allow.  `kept` says which of these it is.
+
+    Args:
+        item: the choice.
+        found: its answers on all tasks.
+    """
+    return [] if item.kept else favored(item, found)
+
+
+def favored(item: "Ambiguity", found: Iterable[Answer]) -> list[str]:
+    """Return the alternatives under which the method fares better, by a rule that favors the paper.
 
     An alternative qualifies if the paper's words admit it as well, and under it two-stage fares better
     against its baseline than under the default on at least one task and worse on none: from "hurts" to
-    neither or "helps", from neither to "helps".  An effect whose interval lies within 1 % counts as neither.
-
-    Args:
-        item: the choice; one with a reason to keep its default has none.
-        found: its answers on all tasks.
+    neither or "helps", from neither to "helps".  An effect whose interval lies within 1 % counts as neither;
+    one of too few seeds does not count.
     """
-    if item.kept:
-        return []
     moved: dict[str, list[int]] = {label: [] for label in item.admitted}
     usual: dict[str, int] = {}
     for answer in found:
+        if answer.conclusion.verdict == "too few seeds":
+            continue
         rank = _rank(answer.conclusion)
         usual.setdefault(answer.task, rank)
         if answer.label in moved:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from qbp import _checks
-from qbp.audit.verdicts import LEVEL
+from qbp.audit.verdicts import LEVEL, best_p, could_survive
 from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.results import store
 from qbp.statistics.curves import stopped_early
-from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, detectable, holm
+from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, detectable, holm, reachable
 from qbp.studies import perceptron_studies
 from qbp.studies.perceptron_studies import TASKS
 
@@ -64,8 +64,14 @@ CONTROLS = (  # what is no part of the method, and could do what it is said to d
 )
 SETTINGS = ("stage-1-length", "switching", "ridge-strength", "blend", "oscillation", "annealing")
 CONDITIONS: tuple[str, ...] = ("optimizer", "rates", "width", "depth", "batch", "budget", "budget-mnist")
-CONDITIONS += ("points", "digits", "data", "telecom-data", "readings")
-ELSEWHERE = ("sellier",)  # its rows stand in the chapters on Sellier's method and on ambiguities
+CONDITIONS += ("points", "digits", "telecom-data", "readings")
+ELSEWHERE = (
+    "sellier",
+    "sellier-constants",
+    "data",
+    "data-mnist",
+    "switch",
+)  # rows that other tables and chapters show
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Effect:
         ends: means of the two, in the unit of the metric.
         config: configuration of the row of this effect, the one that is not a baseline.
         adjusted: p after the correction for the number of effects in the family.
+        reachable: the smallest such p that so many seeds could reach.
         visible: smallest relative change that so many seeds would have shown, after the correction.
     """
 
@@ -96,11 +103,12 @@ class Effect:
     config: Experiment
     adjusted: float = np.nan
     visible: float = np.nan
+    reachable: float = np.nan
 
     @property
     def verdict(self) -> str:
         """What :func:`judged` says of it."""
-        return judged(self.found, self.adjusted)
+        return judged(self.found, self.adjusted, self.reachable)
 
     @property
     def small(self) -> bool:
@@ -118,22 +126,28 @@ class Effect:
         return store.command(self.config)
 
 
-def judged(found: Comparison, adjusted: float) -> str:
+def judged(found: Comparison, adjusted: float, reached: float = np.nan) -> str:
     """Judge an effect on a loss.
 
     "helps": the whole 95 % interval of the change is below 0, and p after Holm's correction for the effects
-    of its family on this task is below 0.05.  "hurts": the same above 0.  "the same": both rows end with the
-    same numbers, but for rounding.  "nothing seen": all else; what these seeds would have seen is said
-    beside it, and a smaller effect may be there.  "no interval": one seed, or a run without a finite end.
+    of its family on this task is below 0.05.  "hurts": the same above 0.  "too few seeds": the interval
+    leaves 0 out, and no outcome of so few seeds could have survived the correction.  "the same": both rows
+    end with the same numbers, but for rounding.  "nothing seen": all else; what these seeds would have seen
+    is said beside it, and a smaller effect may be there.  "no interval": one seed, or a run without a finite
+    end.
 
     Args:
         found: relative change and what stands behind it.
         adjusted: p after the correction.
+        reached: the smallest p after the correction that so many seeds could reach; NaN: without one.
     """
-    if not (np.isfinite(found.low) and np.isfinite(found.high)):
+    if np.isnan(found.low) or np.isnan(found.high) or not np.isfinite(found.mean):
         return "no interval"
     if max(abs(found.mean), abs(found.low), abs(found.high)) < SAME:
         return "the same"
+    away = found.low > 0 or found.high < 0
+    if away and not could_survive(found, None if np.isnan(reached) else reached):
+        return "too few seeds"
     if adjusted < LEVEL and found.high < 0:
         return "helps"
     return "hurts" if adjusted < LEVEL and found.low > 0 else "nothing seen"
@@ -180,9 +194,11 @@ def corrected(effects: Iterable[Effect]) -> list[Effect]:
     families = [(one.task, one.family) for one in done]
     for family in set(families):
         places = [i for i, own in enumerate(families) if own == family]
-        for i, p in zip(places, holm([done[i].found.p for i in places]), strict=True):
+        p_values = [done[i].found.p for i in places]
+        best = reachable(p_values, [best_p(done[i].found) for i in places])
+        for i, p, reached in zip(places, holm(p_values), best, strict=True):
             seen = done[i].found.detectable * _reach(done[i].found.n, len(places))
-            done[i] = replace(done[i], adjusted=float(p), visible=float(seen))
+            done[i] = replace(done[i], adjusted=float(p), visible=float(seen), reachable=float(reached))
     return done
 
 

@@ -3,40 +3,35 @@
 A measure takes the results of a claim's table, {method: Result}, and the claim.  For the rules "lower" and
 "preserved" it returns two arrays (n,), one value per seed of the method and of its baseline, where the claim
 is that the first are lower; for "most" and "every" one boolean per run; for "convex" the height over a chord.
+Those of circuits alone are in :mod:`qbp.audit.circuit_measures`, those of formulas in
+:mod:`qbp.audit.formula_measures`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from qbp.audit.verdicts import BARRIER, ESCAPED, FLAT, LATE, OSCILLATES, WINDOW
-from qbp.circuits.ansatz import PauliRotations
-from qbp.circuits.observables import local_observables
-from qbp.convex import local_loss, midpoint_gap, ridge_hessian
-from qbp.experiments.perceptrons import Experiment, load_data
+from qbp.audit import circuit_measures, formula_measures
+from qbp.audit.circuit_measures import Pair, Results
+from qbp.audit.verdicts import BARRIER, CONVERGED, FLAT, LATE, OSCILLATES, STILL, WINDOW
 from qbp.experiments.result import Result
-from qbp.perceptrons.mlp import MLP, mean_squared_error
-from qbp.statistics.curves import common_target, rises, rising_share, smoothness
-from qbp.statistics.gains import evaluations_to
+from qbp.statistics.curves import common_target, convergence, rises, rising_share, smoothness
+from qbp.statistics.gains import errors, evaluations_to
 from qbp.statistics.hypothesis_tests import compare_pairs, share
 from qbp.statistics.intervals import Interval, steps_to_target
-from qbp.studies.start_ensembles import WHENS, ensemble, small
-from qbp.studies.start_gradients import RELATIVE, bits_per_qubit, escape, squared
+from qbp.studies.perceptron_studies import on_data_sets
 
 if TYPE_CHECKING:
     from qbp.audit.sentences import Claim
 
-Results = Mapping[str, Result]
-Pair = tuple[np.ndarray, ...]  # two, of the method and of the baseline
-
 
 def final(results: Results, claim: "Claim") -> Pair:
-    """The metric after the last step."""
-    return results[claim.method].final(claim.metric), results[claim.baseline].final(claim.metric)
+    """The metric after the last step, an error as :func:`qbp.statistics.gains.errors` has it."""
+    pair = _both(results, claim)
+    return tuple(errors(r)[:, -1] if claim.metric == "error" else r.final(claim.metric) for r in pair)
 
 
 def error_rate(results: Results, claim: "Claim") -> Pair:
@@ -92,6 +87,19 @@ def variation(results: Results, claim: "Claim") -> Pair:
     return tuple(f.total_variation for f in found)
 
 
+def roughness_absolute(results: Results, claim: "Claim") -> Pair:
+    """As :func:`roughness`, of the metric itself: a loss that has come further down moves less."""
+    both = ((r.history[claim.metric][:, r.step >= LATE]) for r in _both(results, claim))
+    return tuple(np.abs(np.diff(values, n=2, axis=1)).mean(1) for values in both)
+
+
+def across_data(results: Results, claim: "Claim") -> Pair:
+    """The metric after the last step, mean over starts, one value for each data set: from rows "METHOD, data
+    seed N".  An interval over them covers other data as well as other starts."""
+    both = (on_data_sets(results, method, claim.metric) for method in (claim.method, claim.baseline))
+    return tuple(ends.mean(1) for ends in both)
+
+
 def deviation(results: Results, claim: "Claim") -> Pair:
     """Squared distance of each seed's last value from the mean over seeds: their mean is the variance."""
     return tuple((values - values.mean()) ** 2 for values in final(results, claim))
@@ -113,15 +121,56 @@ def small_batches(results: Results, claim: "Claim") -> Pair:
     return factor(claim.method), factor(claim.baseline)
 
 
+def along_training(results: Results, claim: "Claim") -> Pair:
+    """Variance of the metric, the size of a gradient, over the records of a run: how unsteady it is."""
+    return tuple(r.history[claim.metric].var(axis=1) for r in _both(results, claim))
+
+
+def relative_along_training(results: Results, claim: "Claim") -> Pair:
+    """As :func:`along_training`, over the square of the mean over the records, so without a unit."""
+    values = (r.history[claim.metric] for r in _both(results, claim))
+    return tuple(v.var(axis=1) / v.mean(axis=1) ** 2 for v in values)
+
+
+def seed_variance(results: Results, claim: "Claim") -> Pair:
+    """Square of the metric, the length of a gradient, after the last step.
+
+    Where the mean of each component over seeds is zero, its mean over seeds is, but for the number of
+    components, their variance across seeds.  For perceptrons it is zero by symmetry: a hidden unit of tanh
+    with all its signs turned, and the phases phi of the oscillation at pi - phi, computes the same with the
+    opposite gradient, and both are drawn equally often.  Only biases of the output have no such partner.
+    """
+    return tuple(r.final(claim.metric) ** 2 for r in _both(results, claim))
+
+
+def converges(results: Results, claim: "Claim") -> np.ndarray:
+    """Whether a run of the method converges (`_converged`) within its budget."""
+    return np.isfinite(_converged(results[claim.method], claim))
+
+
+def steps_to_convergence(results: Results, claim: "Claim") -> Pair:
+    """Step at which each run has converged (`_converged`); the whole budget where it never has."""
+    return tuple(np.minimum(_converged(r, claim), r.step[-1]) for r in _both(results, claim))
+
+
+def at_convergence(results: Results, claim: "Claim") -> Pair:
+    """The metric where each run has converged (`_converged`), after the last step where none has."""
+    pair = []
+    for r in _both(results, claim):
+        record = np.searchsorted(r.step, np.minimum(_converged(r, claim), r.step[-1]))
+        pair.append(r.history[claim.metric][np.arange(len(record)), record])
+    return tuple(pair)
+
+
 def after_stage_1(results: Results, claim: "Claim") -> Pair:
-    """The metric where Stage 1 ends, of the method and, at the same step, of the baseline (surveys)."""
-    return tuple(r.history[claim.metric][:, 1] for r in _both(results, claim))
+    """The metric where Stage 1 ends, of the method and, at the same step, of the baseline."""
+    return tuple(_after_stage_1(r, claim) for r in _both(results, claim))
 
 
 def since_start(results: Results, claim: "Claim") -> Pair:
-    """The metric of the method where Stage 1 ends and at its own start (surveys)."""
-    values = results[claim.method].history[claim.metric]
-    return values[:, 1], values[:, 0]
+    """The metric of the method where Stage 1 ends and at its own start."""
+    ours = results[claim.method]
+    return _after_stage_1(ours, claim), ours.history[claim.metric][:, 0]
 
 
 def oscillates(results: Results, claim: "Claim") -> np.ndarray:
@@ -172,73 +221,6 @@ def stays_finite(results: Results, claim: "Claim") -> np.ndarray:
     return ~results[claim.method].diverged
 
 
-def eq_1_chord(results: Results, claim: "Claim") -> float:
-    """How far eq. 1 rises over a chord: two qubits, one angle of exp(-i theta XX / 2), O = Z on the first
-    qubit, b = -1, between the angles -pi and pi.
-
-    There <Z> = cos(theta), so that eq. 1 is (cos(theta) + 1)**2: 0 at both ends, 4 in the middle.
-    """
-    circuit, observables = PauliRotations(2, ("XX",)), local_observables(2, "Z")[:1]
-    target = torch.tensor([-1.0], dtype=torch.float64)
-    ends = torch.tensor([[-torch.pi], [torch.pi]], dtype=torch.float64)
-    return round(float(midpoint_gap(lambda t: local_loss(circuit, t, observables, target), *ends)), 12)
-
-
-def eq_2_curvature(results: Results, claim: "Claim") -> float:
-    """Minus the smallest eigenvalue of the Hessian of eq. 2, which is the same everywhere: the curve's three
-    points, features of the first start, the default ridge strength."""
-    config = Experiment("curve")
-    model, data = _curve(config)
-    features = model.features(model.xavier([0]), data.x[data.train])[0]
-    return -round(float(torch.linalg.eigvalsh(ridge_hessian(features, config.ridge))[0]), 12)
-
-
-def surrogate_chord(results: Results, claim: "Claim") -> float:
-    """How far the quadratic surrogate of a perceptron rises over the chord between a point and its mirror
-    image, where every hidden unit has changed its sign: both compute the same function, the middle is a
-    constant.  The point has a hidden unit tanh(x) and fits the curve roughly.
-    """
-    config = Experiment("curve", n_hidden=1)
-    model, data = _curve(config)
-    ends = torch.tensor([[1.0, 0.0, 1.0, -0.2], [-1.0, 0.0, -1.0, -0.2]], dtype=torch.float64)
-
-    def surrogate(theta: torch.Tensor) -> torch.Tensor:
-        return mean_squared_error(model(theta, data.x[data.train]), data.y[data.train])
-
-    return round(float(midpoint_gap(surrogate, *ends)), 12)
-
-
-def vanishing(results: Results, claim: "Claim") -> Pair:
-    """By how many bits per qubit each run's gradient falls with the size
-    (:func:`qbp.studies.start_gradients.squared` of the claim's metric), from rows "N qubits, METHOD" and "N
-    qubits, BASELINE"."""
-
-    def bits(name: str) -> np.ndarray:
-        rows = sorted(_ending(results, name), key=lambda r: r.config.qubits)
-        values = np.stack([squared(r, claim.metric) for r in rows], axis=1)
-        return bits_per_qubit(np.array([r.config.qubits for r in rows]), values)
-
-    return bits(claim.method), bits(claim.baseline)
-
-
-def grown(results: Results, claim: "Claim") -> Pair:
-    """The mean square component of the gradient of the claim's metric, of the method and of the baseline."""
-    return tuple(squared(r, claim.metric) for r in _both(results, claim))
-
-
-def constrained(results: Results, claim: "Claim") -> Pair:
-    """``|<a|b>|**4`` of 50 pairs of states at four qubits and four layers, their mean the frame potential:
-    of random starts, and of the same after Stage 1 towards one target of the kind that the metric names."""
-    found = ensemble(small(claim.metric))
-    return tuple(found.overlaps(when) for when in WHENS)
-
-
-def escapes(results: Results, claim: "Claim") -> np.ndarray:
-    """Whether the task's gradient over the error left has grown by the factor ESCAPED or more where the
-    method ends Stage 1, in every run of the rows "TARGET, METHOD"."""
-    return np.concatenate([escape(r, RELATIVE) >= ESCAPED for r in _ending(results, claim.method)])
-
-
 def weigh(rule: str, said: Any) -> Interval:
     """Turn what a measure returned into a measurement, as its rule takes it."""
     if rule in ("lower", "preserved"):
@@ -252,21 +234,26 @@ def weigh(rule: str, said: Any) -> Interval:
 Measure = Callable[[Results, Any], Any]
 
 
-def _ending(results: Results, name: str) -> list[Result]:
-    return [result for label, result in results.items() if label.endswith(f", {name}")]
+def _after_stage_1(result: Result, claim: "Claim") -> np.ndarray:
+    return result.history[claim.metric][:, result.step == WINDOW][:, 0]
+
+
+def _converged(result: Result, claim: "Claim") -> np.ndarray:
+    """Return the first record after which the loss changes by less than STILL over the next CONVERGED steps,
+    (runs,), infinity where there is none; asked only in Stage 2, whose loop line 7 is.
+
+    The loss of a circuit is its energy: the error, which the rows report, takes the ground state to know.
+    """
+    values = result.history["energy" if claim.metric == "error" else claim.metric]
+    return convergence(values, result.step, STILL, CONVERGED, result.config.algorithm.stage_1_steps)
 
 
 def _both(results: Results, claim: "Claim") -> tuple[Result, Result]:
     return results[claim.method], results[claim.baseline]
 
 
-def _curve(config: Experiment) -> tuple[MLP, Any]:
-    data = load_data(config)
-    return MLP(1, config.n_hidden, 1), data
-
-
 MEASURES: dict[str, Measure] = {  # by name: every public function of a claim's results and the claim
     name: f
-    for name, f in list(globals().items())
+    for name, f in [*globals().items(), *vars(circuit_measures).items(), *vars(formula_measures).items()]
     if name[0] != "_" and isfunction(f) and [*signature(f).parameters] == ["results", "claim"]
 }

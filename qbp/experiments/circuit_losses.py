@@ -13,8 +13,9 @@ from qbp.circuits.hardware.noise import noisy_expectations
 from qbp.circuits.hardware.shots import gradient_noise, shot_expectations
 from qbp.circuits.observables import Observable, local_observables
 from qbp.circuits.problems import Infidelity
+from qbp.circuits.training import compiled
 from qbp.convex import gradient_norm
-from qbp.problem import Problem
+from qbp.problem import Problem, gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.targets import Target
@@ -52,6 +53,7 @@ class CircuitLosses:
             [*columns, [t.product for t in targets]], dtype=dtype, device=device
         )
         self.product_error = of_product - self.lowest
+        self.compiled = compiled.losses(config.circuit, self.rows, self.local, self.b, config.record_every)
 
     def problem(self) -> Problem:
         """Return the problem for Algorithm 1."""
@@ -79,14 +81,21 @@ class CircuitLosses:
             state along the targets); with a channel `noisy_energy`; with shots `snr`, the length of the
             task's gradient over that of its noise, both behind the channel if there is one.  Each (runs,).
         """
-        with torch.inference_mode(False), torch.enable_grad():
+        with gradients():
             return self._evaluate(theta.detach().clone().requires_grad_())
 
-    def _evaluate(self, theta: Tensor) -> dict[str, Tensor]:
+    def _gradients(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return task and eq. 1, exact, and their gradients."""
+        if self.compiled is not None:
+            return self.compiled.gradients(theta)
         values = self._values(theta, True, True, self._exact)
         energy, convex = values[:, 0], (values[:, 1:] - self.b).square().sum(-1)
         (of_task,) = torch.autograd.grad(energy.sum(), theta, retain_graph=True)
         (of_convex,) = torch.autograd.grad(convex.sum(), theta)
+        return energy, convex, of_task, of_convex
+
+    def _evaluate(self, theta: Tensor) -> dict[str, Tensor]:
+        energy, convex, of_task, of_convex = self._gradients(theta)
         found = {
             "energy": energy,
             "error": energy - self.lowest,

@@ -23,13 +23,14 @@ from qbp.circuits.hardware.parameter_shift import AMPLITUDES
 from qbp.circuits.hardware.shots import evaluations, settings
 from qbp.circuits.observables import local_observables
 from qbp.circuits.targets import FRAMES, STATES, TARGETS, Target, target
+from qbp.circuits.training import compiled
 from qbp.experiments.circuit_losses import CircuitLosses
 from qbp.experiments.runner import Training
 from qbp.experiments.settings import TASK_ALONE, Recipe, Settings
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
-    from qbp.problem import Problem
+    from qbp.circuits.circuit import Circuit
+    from qbp.problem import History, Problem
 
 METHODS = {"two-stage": Recipe(), "no-init": Recipe(TASK_ALONE)}
 PAULIS = ("X", "Y", "Z", "XY", "XZ", "YZ", "XYZ")
@@ -173,11 +174,23 @@ class CircuitTraining(Training):
         states = 1 + config.circuit.n_params if config.shots else 4
         self.rows = max(1, AMPLITUDES // (2**config.qubits * states))
         self.size = 16 * 2**config.qubits * states * min(self.rows, config.seeds)
+        self.costs: dict[int, tuple[int, int]] = {}  # of each run, see :func:`_costs`
         self.fill_in_threshold(self._convex, 100)
 
     def problem(self, seeds: range) -> "Problem":
         """Return the losses of some runs, each with a target of its own."""
-        return self._losses(self.config, seeds).problem()
+        targets = targets_of(self.config, seeds)
+        self.costs |= {s: _costs(self.config, t) for s, t in zip(seeds, targets, strict=True)}
+        self.losses = CircuitLosses(self.config, seeds, targets, self.device, self.dtype)
+        return self.losses.problem()
+
+    def train(self, seeds: range, problem: "Problem") -> tuple[Tensor, "History"]:
+        """Train some runs: in the kernel, if it can, those of :meth:`problem` just now."""
+        losses, config = self.losses.compiled, self.config
+        if losses is None or config.shots or config.noise or self.algorithm.switching != "steps":
+            return super().train(seeds, problem)
+        start = self.start(seeds).to(self.dtype)
+        return compiled.train(losses, problem, self.algorithm, start, self.phases(seeds, start.shape[-1]))
 
     def start(self, seeds: range) -> Tensor:
         """Return the random starts."""
@@ -187,15 +200,14 @@ class CircuitTraining(Training):
         """Return the threshold, if there is one, and the evaluations so far, (runs, records)."""
         tau_g = self.algorithm.tau_g
         threshold = {} if tau_g is None else {"tau_g": np.full_like(history["loss"], tau_g)}
-        return threshold | {"evaluations": _evaluations(self.config, step, history["stage"])}
-
-    def _losses(self, config: CircuitExperiment, seeds: range) -> CircuitLosses:
-        return CircuitLosses(config, seeds, targets_of(config, seeds), self.device, self.dtype)
+        costs = [self.costs[seed] for seed in self.config.run_seeds]
+        return threshold | {"evaluations": _evaluations(self.config, costs, step, history["stage"])}
 
     def _convex(self, seeds: range) -> tuple[Tensor, Tensor]:
         exact = replace(self.config, shots=None, channel=None, strength=0.0)
         theta = starts(exact, seeds).to(self.device, self.dtype).requires_grad_()
-        return theta, self._losses(exact, seeds).losses(theta, 0, task=False, convex=True)[1]
+        losses = CircuitLosses(exact, seeds, targets_of(exact, seeds), self.device, self.dtype)
+        return theta, losses.losses(theta, 0, task=False, convex=True)[1]
 
 
 def targets_of(config: CircuitExperiment, seeds: Sequence[int]) -> list[Target]:
@@ -212,37 +224,43 @@ def starts(config: CircuitExperiment, seeds: Sequence[int]) -> Tensor:
 def seconds(config: CircuitExperiment) -> float:
     """Estimate what a configuration takes on one core of a laptop."""
     gates, size = config.circuit.n_params, 2**config.qubits
-    local = 3e-7 + 7e-10 * size  # a gate of a gradient, in a batch
+    local = 6e-8 + 4e-10 * size  # a gate of a gradient, in a batch
     alone = config.frame != "plain" or config.hamiltonian in STATES
-    task = 5e-6 + 5e-9 * size if alone else local  # of the task, where each run has its own
+    task = 2 * local if alone else local  # of the task, where each run has its own
+    if config.algorithm.switching != "steps":  # the listing, step by step
+        local, task = 5 * local, 50 * task if alone else 5 * task
     if config.channel:
         local = task = 1.2e-5 + 6e-8 * size**2
     if config.shots:
         shifted = 3e-8 * size**2 if config.channel else 1e-9 * size  # to prepare a shifted circuit
         local = task = 5e-8 * config.shots + 3e-7 * size + gates * shifted
-    n_1 = min(config.steps, config.algorithm.stage_1_steps)
-    records = 2 * config.steps / config.record_every + 2
-    of_gates = n_1 * local + (config.steps - n_1) * (local + task) + records * (local + task)
+    n_1 = min(config.budget, config.algorithm.stage_1_steps)
+    records = 2 * config.budget / config.record_every + 2
+    of_gates = n_1 * local + (config.budget - n_1) * (local + task) + records * (local + task)
     return 0.5 + config.seeds * gates * of_gates
 
 
-def _evaluations(config: CircuitExperiment, step: np.ndarray, stage: np.ndarray) -> np.ndarray:
-    """Return the evaluations behind each record, (runs, records).
+def _costs(config: CircuitExperiment, own: Target) -> tuple[int, int]:
+    """Return the evaluations of a run in a step of Stage 1, and in one of Stage 2.
 
     A step of Stage 1 measures the settings of the O_i, their values and all shifted circuits; one of Stage 2
     those that task and O_i need together, and the values of the O_i alone: the gradient of eq. 1 needs them,
     that of the task does not.  Without initialization the O_i are never measured.
     """
-    local, c, costs = local_observables(config.qubits, config.paulis), config.algorithm, []
-    for t in targets_of(config, config.run_seeds):
-        fitted = [] if c.lambda_0 == 0 else local
-        residual = len(settings(fitted)) if fitted else 0
-        costs.append(
-            (
-                _cost(config.circuit, len(settings(local)), len(settings(local))),
-                _cost(config.circuit, len(settings([t.task, *fitted])), residual),
-            )
-        )
+    local = local_observables(config.qubits, config.paulis)
+    fitted = [] if config.algorithm.lambda_0 == 0 else local
+    residual = len(settings(fitted)) if fitted else 0
+    return (
+        _cost(config.circuit, len(settings(local)), len(settings(local))),
+        _cost(config.circuit, len(settings([own.task, *fitted])), residual),
+    )
+
+
+def _evaluations(
+    config: CircuitExperiment, costs: Sequence[tuple[int, int]], step: np.ndarray, stage: np.ndarray
+) -> np.ndarray:
+    """Return the evaluations behind each record, (runs, records), from the costs of each run."""
+    c = config.algorithm
     if c.switching == "steps":
         first = np.minimum(step, c.stage_1_steps) + np.zeros((len(costs), 1), dtype=int)
     else:  # every step is recorded

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from qbp import _checks
 from qbp._arguments import takes
-from qbp.experiments import circuits, regression, runner, terrain
+from qbp.experiments import circuits, regression, runner
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
 from qbp.experiments.settings import ALIASES, Settings, chosen_fields
+from qbp.experiments.terrain import circuits as circuit_terrain
+from qbp.experiments.terrain import perceptrons as terrain
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
 # Modules that change no number: a result is what a run leaves behind, arguments are refused or left alone.
-APART = frozenset({"qbp.experiments.result", "qbp._arguments", "qbp._threads"})
+APART = frozenset({"qbp", "qbp.experiments.result", "qbp._arguments", "qbp._threads"})  # "qbp": public names
 # Paths of one engine, held together by tests: which of them runs changes rounding only.
 PATHS = frozenset(
     {
@@ -26,6 +28,13 @@ PATHS = frozenset(
         "qbp.circuits.kernel.loading",
         "qbp.circuits.kernel.plan",
         "qbp.circuits.kernel.evolution",
+        "qbp.circuits.kernel.passes",
+        "qbp.circuits.kernel.preparation",
+        "qbp.circuits.kernel.rewriting",
+        "qbp.circuits.kernel.stages",
+        "qbp.circuits.kernel.training",
+        "qbp.circuits.lowering.frames",
+        "qbp.circuits.training.compiled",
         "qbp.circuits.kernel.loops",
     }
 )
@@ -51,7 +60,7 @@ class Kind:
     run: "Callable[..., Result]" = runner.run
     apart: frozenset[str] = APART
     verb: str = "run"
-    records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.steps, c.record_every), c.steps]
+    records: Callable[[Any], Sequence[int]] = lambda c: [*range(0, c.budget, c.record_every), c.budget]
     metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
     targets: Mapping[str, str] = field(default_factory=dict)
     among: int = 3
@@ -74,14 +83,23 @@ CIRCUITS = Kind(
 REGRESSION = Kind(
     regression.RegressionExperiment,
     apart=APART | PATHS,
-    metrics=("loss", "train_loss", "val_loss", "val_loss_shots", "val_loss_channels"),
+    metrics=("loss", "train_loss", "val_loss", "accuracy", "val_loss_shots", "val_loss_channels"),
     targets={"pqc": "the later notebook"},
+)
+CIRCUIT_SURVEYS = Kind(
+    circuits.CircuitExperiment,
+    circuit_terrain.survey,
+    apart=APART | PATHS,
+    verb=SURVEYS.verb,
+    records=circuit_terrain.records,
+    among=CIRCUITS.among,
 )
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
     "vqe": CIRCUITS,
     "pqc": REGRESSION,
 }
+SURVEYED: dict[str, Kind] = {**dict.fromkeys(EXPERIMENTS, SURVEYS), "vqe": CIRCUIT_SURVEYS}
 
 
 def of(experiment: str, verb: str = "run") -> Kind:
@@ -90,8 +108,8 @@ def of(experiment: str, verb: str = "run") -> Kind:
     Raises:
         ValueError: there is none of this name.
     """
-    _checks.choice("experiment", experiment, KINDS)
-    return SURVEYS if verb == SURVEYS.verb else KINDS[experiment]
+    kinds = SURVEYED if verb == SURVEYS.verb else KINDS
+    return kinds[_checks.choice("experiment", experiment, kinds)]
 
 
 @takes()
@@ -124,7 +142,8 @@ def configurations(
         options: fields of the configuration.
 
     Raises:
-        ValueError: an option that none of the methods takes, or takes so.
+        ValueError: an option that none of the methods takes, or takes so; or the methods would differ in one
+            that all of them have.
     """
     config, chosen = of(experiment).config, chosen_fields(algorithm)
     if unknown := chosen.keys() - (takes := config.algorithm_options()):
@@ -141,7 +160,20 @@ def configurations(
         taken |= own.keys() | fits.keys()
     if untaken := (options.keys() | chosen.keys()) - taken:
         raise ValueError(f"{min(untaken)} is fixed in or foreign to each of the methods asked for")
+    _check_shared(configs)
     return configs
+
+
+def _check_shared(configs: "list[Settings]") -> None:
+    """Raise ValueError where configurations differ in a field that no method fixes: a default may."""
+    for f in fields(configs[0]) if configs else ():  # type: ignore[arg-type]  # a dataclass
+        apart = {c.method for c in configs if f.name in {"method", "algorithm", *c.foreign(c.method)}}
+        values = {c.method: getattr(c, f.name) for c in configs if c.method not in apart}
+        if len(set(values.values())) > 1:
+            said = ", ".join(f"{value!r} for {method}" for method, value in values.items())
+            raise ValueError(
+                f"{f.name} must be the same for all methods that are compared, got {said}: set it"
+            )
 
 
 def run(config: Any, progress: Callable[[int], Any] | None = None, verb: str = "run") -> "Result":

@@ -1,5 +1,6 @@
 r"""Regression model made of a circuit, ``y ~ f(x) = a + b <Z_0>``: the four-qubit circuit of a later notebook
-in the released repository.
+in the released repository; and the same circuit read out in every local expectation, ``a + sum_k w_k <O_k>``,
+for regression and for classes.
 
 The number x enters once, as four features that turn four qubits by RY; then come layers of RX and RZ on every
 qubit, each closed by a ring of CNOTs.
@@ -17,13 +18,13 @@ from torch import Tensor
 from qbp import _checks, draws
 from qbp._arguments import takes
 from qbp.circuits.ansatz import HardwareEfficient
-from qbp.circuits.observables import PauliSum
+from qbp.circuits.observables import PauliSum, local_observables
 from qbp.convex import gradient_metrics
 from qbp.perceptrons.datasets import Dataset
 from qbp.perceptrons.mlp import mean_squared_error
 from qbp.problem import Problem
 
-OUTPUTS = ("plain", "affine")
+OUTPUTS = ("plain", "affine", "local")
 N_FEATURES = 4
 
 
@@ -64,22 +65,27 @@ def features(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class CircuitRegressor:
-    """The model f(x) = a + b <Z_0>; `theta` holds the angles, then, if the output is affine, a and b.
+    """The model f(x) = a + sum_k w_k <O_k>; `theta` holds the angles, then the readout a, w if it is trained.
 
     Args:
         n_layers: layers of RX and RZ on every qubit and a ring of CNOTs.
         n_qubits: at least four, one for each feature.
-        output: "plain", a = 0 and b = 1 as in the notebook, so that f stays in [-1, 1]; "affine", both are
-            trained.
+        output: "plain", f = <Z_0> as in the notebook, in [-1, 1]; "affine", a + b <Z_0>, both trained;
+            "local", a and a weight of X, Y and Z on every qubit are trained.
+        n_classes: outputs for samples given as angles x (samples, n_qubits); 0 is one output for a number x
+            (samples, 1), whose :func:`features` are the angles.
 
     Example:
         >>> CircuitRegressor().n_params, CircuitRegressor(output="affine").n_params
         (24, 26)
+        >>> CircuitRegressor(output="local", n_classes=3).n_params - 24
+        39
     """
 
     n_layers: int = 3
     n_qubits: int = N_FEATURES
     output: str = "plain"
+    n_classes: int = 0
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -87,16 +93,41 @@ class CircuitRegressor:
         _checks.integer("n_layers", self.n_layers)
         _checks.integer("n_qubits", self.n_qubits, low=N_FEATURES)
         _checks.choice("output", self.output, OUTPUTS)
+        _checks.integer("n_classes", self.n_classes, low=0)
+        if self.n_classes and self.output != "local":
+            raise ValueError(f"output must be local to tell classes apart, got {self.output!r}")
 
     @cached_property
     def circuit(self) -> HardwareEfficient:
         """The circuit after the features."""
         return HardwareEfficient(self.n_qubits, self.n_layers, ("rx", "rz"), "cnot", "ring")
 
+    @cached_property
+    def observables(self) -> list[PauliSum]:
+        """What is read out, O_k."""
+        everywhere = local_observables(self.n_qubits, "XYZ" if self.output == "local" else "Z")
+        return everywhere if self.output == "local" else everywhere[:1]
+
+    @property
+    def n_observables(self) -> int:
+        """The number of observables that are read out."""
+        return len(self.observables)
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of x."""
+        return self.n_qubits if self.n_classes else 1
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of f(x)."""
+        return max(1, self.n_classes)
+
     @property
     def n_params(self) -> int:
         """Length of `theta`."""
-        return self.circuit.n_params + 2 * (self.output == "affine")
+        trained = (1 + self.n_observables) * self.n_outputs
+        return self.circuit.n_params + trained * (self.output != "plain")
 
     @takes()
     def angles(self, theta: Tensor) -> Tensor:
@@ -104,38 +135,58 @@ class CircuitRegressor:
         _checks.theta(theta, self.n_params)
         return theta[..., : self.circuit.n_params]
 
-    @takes(theta="... self.n_params", x="... samples 1")
+    @takes(theta="... self.n_params", x="... samples self.n_inputs")
     def readout(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return <Z_0> for each sample: theta (..., n_params), x (..., samples, 1) -> (..., samples, 1)."""
-        z_0 = PauliSum({"Z" + "I" * (self.n_qubits - 1): 1.0})
-        return self.circuit.expectation(self.angles(theta), z_0, inputs=features(x)).unsqueeze(-1)
+        """Return <O_k> for each sample, Phi of eq. 2 without the constant: (..., samples, n_observables)."""
+        inputs = x if self.n_classes else features(x)
+        return self.circuit.expectations(self.angles(theta), self.observables, inputs=inputs)
 
-    @takes(theta="... self.n_params", readout="... samples 1")
+    @takes(theta="... self.n_params", readout="... samples self.n_observables")
     def scaled(self, theta: Tensor, readout: Tensor) -> Tensor:
-        """Return a + b <Z_0>, (..., samples, 1)."""
+        """Return a + sum_k w_k <O_k>, (..., samples, n_outputs)."""
         if self.output == "plain":
             return readout
-        a, b = theta[..., -2:, None, None].unbind(-3)
-        return a + b * readout
+        weights = theta[..., self.circuit.n_params :].unflatten(-1, (-1, self.n_outputs))
+        a, w = weights[..., :1, :], weights[..., 1:, :]
+        return a + (readout @ w if self.output == "local" else w * readout)
+
+    @takes(theta="... self.n_params", weights="... k self.n_outputs")
+    def with_readout(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """Return `theta` with a and w replaced by the solution of eq. 2.
+
+        Args:
+            theta: (..., n_params).
+            weights: (..., n_observables + 1, n_outputs), a in the last row, as :func:`qbp.convex.ridge` gives
+                them.
+        """
+        if self.output == "plain":
+            raise ValueError("output must be affine or local: plain has no readout to replace")
+        flat = weights.roll(1, -2).flatten(-2)
+        _checks.whole("weights", [self.circuit.n_params, flat.shape[-1]], self.n_params, "theta")
+        return torch.cat([self.angles(theta), flat], dim=-1)
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return f(x).
 
         Args:
             theta: (..., n_params).
-            x: (samples, 1), shared by all runs, or (..., samples, 1).
+            x: (samples, n_inputs), shared by all runs, or (..., samples, n_inputs).
 
         Returns:
-            Real, (..., samples, 1).
+            Real, (..., samples, n_outputs).
         """
         return self.scaled(theta, self.readout(theta, x))
 
     @takes()
     def start(self, seeds: Sequence[int], spread: float, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Draw angles from N(0, spread**2), with a = 0 and b = 1 behind them: (runs, n_params) on the CPU."""
+        """Draw angles from N(0, spread**2): (runs, n_params) on the CPU; output c is <Z_c>, or 0."""
         drawn = spread * draws.normal(seeds, "start", self.circuit.n_params)
-        scale = torch.tensor([0.0, 1.0], dtype=drawn.dtype).expand(len(drawn), -1)
-        return torch.cat([drawn, scale][: 1 + (self.output == "affine")], dim=-1).to(dtype)
+        if self.output == "plain":
+            return drawn.to(dtype)
+        weights = torch.zeros(1 + self.n_observables, self.n_outputs, dtype=drawn.dtype)
+        every = 3 if self.output == "local" else 1  # X, Y and Z come in turns, after a
+        weights[every::every][: self.n_outputs].fill_diagonal_(1.0)
+        return torch.cat([drawn, weights.flatten().expand(len(drawn), -1)], dim=-1).to(dtype)
 
 
 @takes(y="... samples 1")

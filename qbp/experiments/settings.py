@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from qbp.experiments.runner import Training
 
 ALIASES = {"random": "no-init"}
-NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps"}
+NO_STAGE_1 = {"stage_1_steps": 0, "switching": "steps", "moments": "carried", "counting": "within"}
 TASK_ALONE = {**NO_STAGE_1, "lambda_0": 0.0, "beta_0": 0.0}  # from the same random start
 
 
@@ -85,6 +85,11 @@ class Settings:
         self._set("algorithm", self._resolved())
 
     @property
+    def budget(self) -> int:
+        """Steps that a run takes, `steps` and Stage 1's where they are counted on top."""
+        return getattr(self.algorithm, "budget", self.steps)
+
+    @property
     def run_seeds(self) -> range:
         """The seed of each run, where run r of seed S is the run that seed S + r gives alone."""
         return range(self.seed, self.seed + self.seeds)
@@ -118,8 +123,8 @@ class Settings:
 
     def _held(self, n_params: int) -> float:
         """Return the bytes that all runs leave behind: parameters, records and the loss of each step."""
-        records = self.steps / self.record_every + 2
-        return 8.0 * self.seeds * (n_params + self.steps + 1 + 20 * records)
+        records = self.budget / self.record_every + 2
+        return 8.0 * self.seeds * (n_params + self.budget + 1 + 20 * records)
 
     def _resolved(self) -> Any:
         """Return own defaults, over them what was chosen, over both what the method fixes."""
@@ -155,3 +160,21 @@ def chosen_fields(algorithm: Any) -> dict[str, Any]:
         raise TypeError(f"algorithm must be {what}, got {_checks.kind_of(algorithm)}")
     names = (f.name for f in fields(algorithm))
     return {name: getattr(algorithm, name) for name in names if name not in ("steps", "record_every")}
+
+
+def as_plain(config: Any) -> dict[str, Any]:
+    """Return the fields of a configuration and of its algorithm as plain data, in their order.
+
+    Options that came later than stored results are left out where they have their default, so that the keys
+    of these results stay.
+
+    Example:
+        >>> "eta_c" in as_plain(TwoStageConfig()), "moments" in as_plain(TwoStageConfig())
+        (True, False)
+    """
+    values = {f: getattr(config, f.name) for f in fields(config)}
+    return {
+        f.name: as_plain(value) if is_dataclass(value) else value
+        for f, value in values.items()
+        if not (f.metadata.get("later") and value == f.default)
+    }

@@ -20,8 +20,8 @@ from qbp.results.integrity import Mismatch, named, words
 if TYPE_CHECKING:
     import pandas as pd
 
-# Of a value: two machines may have made the rows of one run, and a few runs amplify rounding.
-AGREE = 1e-3
+# Of a value, and beside it: two machines may have made the rows of one run; what should be 0 is rounding.
+AGREE, ROUNDING = 1e-3, 1e-12
 # Fields that a start does not depend on, and the metrics that are read off it alone.
 AFTER_START = {"steps", "record_every", "algorithm", "batch_size", "shots", "phi"}
 OF_START = {"train_loss", "val_loss", "accuracy", "error", "product_error", "target_information"}
@@ -108,7 +108,7 @@ def _apart(
     groups = rows.groupby(["same", *alike], sort=False)["value"]
     usual = groups.transform("median")
     size = np.maximum(rows["size"] if "size" in rows else rows["value"].abs(), usual.abs())
-    bad = rows[~((rows["value"] - usual).abs() <= AGREE * size)]
+    bad = rows[~((rows["value"] - usual).abs() <= AGREE * size + ROUNDING)]
     for (table, key), part in bad.groupby(["table", "key"], sort=False):
         row, others = part.iloc[0], rows[(rows["same"] == part.iloc[0]["same"]) & (rows["key"] != key)]
         where = others["table"] + " (" + others["key"] + ")"

@@ -117,6 +117,7 @@ def compute(
     *,
     jobs: int = 1,
     done: Callable[["Experiment"], Any] = lambda config: None,
+    computed: Callable[..., Any] | None = None,
 ) -> dict[str, Exception]:
     """Compute the configurations that have no file yet.
 
@@ -125,6 +126,8 @@ def compute(
         parts: where the finished ones go, each written whole or not at all.
         jobs: processes, one thread each; 1 computes in this one.
         done: called with each configuration that is finished.
+        computed: what computes instead of `jobs` processes, with the function and the work of
+            :func:`qbp.results.workers.computed`; an exception may stand in place of a value.
 
     Returns:
         {command: error} of those that failed; the others are done.
@@ -139,42 +142,36 @@ def compute(
     parts.check(configs)
     todo = [c for c in configs if parts.find(c) is None]
     failed = {}
-    with _executed(todo, parts, jobs) as finished:
-        for config, error in finished:
-            if isinstance(error, Unwritten):  # so would the next ones be
-                raise error
-            if error is None:
+    work = [(config, (config, parts.path(config).parent.name)) for config in todo]
+    if computed is None:
+        computed = partial(workers.computed, jobs=jobs) if jobs > 1 else _here
+    with computed(_attempt, work) as finished:
+        for config, found in finished:
+            if isinstance(found, bytes):
+                _keep(parts.path(config), found, config)
                 done(config)
             else:
-                failed[store.command(config)] = error
+                failed[store.command(config)] = found
     return failed
 
 
 @contextlib.contextmanager
-def _executed(
-    todo: list["Experiment"], parts: Parts, jobs: int
-) -> Iterator[Iterator[tuple["Experiment", Exception | None]]]:
-    work = [(config, (config, parts.path(config))) for config in todo]
-    if jobs > 1:
-        with workers.computed(_attempt, work, jobs) as finished:
-            yield finished
-        return
-    yield ((config, _attempt(*arguments)) for config, arguments in work)
+def _here(function: Callable[..., Any], work: list[tuple[Any, Any]]) -> Iterator[Iterator[tuple[Any, Any]]]:
+    yield ((config, function(*arguments)) for config, arguments in work)
 
 
-def _attempt(config: "Experiment", path: Path) -> Exception | None:
-    """Run one configuration on one thread and write its part; return the error if there was one."""
+def _attempt(config: "Experiment", core: str) -> bytes | Exception:
+    """Run one configuration on one thread; return its part, or the error if there was one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        frame, buffer = store.to_frame(run(config), core=path.parent.name), BytesIO()
+        frame, buffer = store.to_frame(run(config), core=core), BytesIO()
         frame.to_parquet(buffer, index=False, compression="zstd")
-        _keep(path, buffer.getvalue(), config)
+        return buffer.getvalue()
     except Exception as error:
         return error
     finally:
         torch.set_num_threads(threads)
-    return None
 
 
 class Unwritten(ValueError):
@@ -224,12 +221,13 @@ def run_grid(
     jobs: int,
     options: str,
     directory: Path,
+    computed: Callable[..., Any] | None = None,
 ) -> dict[str, Exception]:
     """Compute tables one after another, each written as soon as its last configuration is done.
 
     Args:
         tables: {name: table}.
-        parts, jobs: as in :func:`compute`.
+        parts, jobs, computed: as in :func:`compute`.
         options: what to add to `qbp grid NAME` in the manifest.
         directory: the results folder.
 
@@ -262,7 +260,7 @@ def run_grid(
             bar.done(config)
             write_finished()
 
-        return compute(unique, parts, jobs=jobs, done=done)
+        return compute(unique, parts, jobs=jobs, done=done, computed=computed)
 
 
 class _Progress:

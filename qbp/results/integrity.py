@@ -251,8 +251,8 @@ def records(config: Any, part: "pd.DataFrame", verb: str = "run") -> Iterator[Mi
     if absent := list(islice((seed for seed in range(first, last) if seed not in seeds), 5)):
         more = f" and others, {last - first + 1 - len(seeds)}" * (last - first + 1 - len(seeds) > 5)
         yield Mismatch("", "seeds", f"{key} lacks {absent}{more}", command=command)
-    if config.steps // config.record_every > len(part):  # before a list of them is made
-        raise ValueError(f"it has records of {config.steps} steps, and there are {len(part)} rows")
+    if config.budget // config.record_every > len(part):  # before a list of them is made
+        raise ValueError(f"it has records of {config.budget} steps, and there are {len(part)} rows")
     yield from _records(part, set(registry.of(config.experiment, verb).records(config)), command)
 
 

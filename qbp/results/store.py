@@ -11,7 +11,7 @@ import os
 import platform
 import shlex
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from qbp.experiments import registry
 from qbp.experiments.perceptrons import EXPERIMENTS
 from qbp.experiments.registry import PERCEPTRONS, Kind
 from qbp.experiments.result import Result
+from qbp.experiments.settings import as_plain
 from qbp.results.digest import Code
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ NOT_KEY = {"device", "seeds", "seed"}  # where and for how many seeds it ran: no
 
 def config_dict(config: Any) -> dict[str, Any]:
     """Return what determines one seed's numbers as plain data: a configuration without device and seeds."""
-    return {name: value for name, value in asdict(config).items() if name not in NOT_KEY}
+    return {name: value for name, value in as_plain(config).items() if name not in NOT_KEY}
 
 
 def key(config: Any) -> str:
@@ -123,9 +124,8 @@ def to_frame(result: Result, core: str | None = None, verb: str = "run") -> "pd.
     )
     frame = pd.concat([frame, ended], ignore_index=True)
     text = json.dumps(config_dict(result.config), sort_keys=True)
-    frame = frame.assign(key=key(result.config), config=text, core=core or core_of(result.config, verb))[
-        ["key", "config", "core", "seed", "step", "metric", "value"]
-    ]
+    frame = frame.assign(key=key(result.config), config=text, core=core or core_of(result.config, verb))
+    frame = frame[["key", "config", "core", "seed", "step", "metric", "value"]]
     frame.attrs = {"seconds": result.seconds, "command": command(result.config, verb)}
     return frame
 
@@ -247,8 +247,9 @@ def load_keys(
     Raises:
         ValueError: there is no such table, or its bytes are not those of the manifest.
     """
-    groups = read_table(name, directory).groupby("key", observed=True, sort=False)
-    return {str(key): _from_frame(part, name) for key, part in groups if keys is None or key in keys}
+    rows = read_table(name, directory)
+    rows = rows if keys is None else rows[rows["key"].isin(keys)]
+    return {str(k): _from_frame(part, name) for k, part in rows.groupby("key", observed=True, sort=False)}
 
 
 def read_table(name: str, directory: Path = DIRECTORY) -> "pd.DataFrame":
@@ -257,9 +258,9 @@ def read_table(name: str, directory: Path = DIRECTORY) -> "pd.DataFrame":
     Raises:
         ValueError: there is no such table, or its bytes are not those of the manifest.
     """
-    path, entry = directory / f"{name}.parquet", manifest(directory).get(name)
-    if entry is None or not path.is_file():
-        names = ", ".join(manifest(directory)) or "none"
+    path, known = directory / f"{name}.parquet", manifest(directory)
+    if (entry := known.get(name)) is None or not path.is_file():
+        names = ", ".join(known) or "none"
         raise ValueError(f"name must be a table in {directory}, one of {names}; got {name!r}")
     return _frame(path, entry["sha256"], path.stat().st_mtime_ns)
 
@@ -272,29 +273,26 @@ def _frame(path: Path, sha256: str, changed: int) -> "pd.DataFrame":
     raw = path.read_bytes()
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
-        raise ValueError(
-            f"{path.name} is not the table of the manifest: sha256 {found[:12]}, not {sha256[:12]}"
-        )
+        said = f"sha256 {found[:12]}, not {sha256[:12]}"
+        raise ValueError(f"{path.name} is not the table of the manifest: {said}")
     return pd.read_parquet(io.BytesIO(raw))
 
 
 def _from_frame(part: "pd.DataFrame", table: str) -> Result:
     config = json.loads(part["config"].iloc[0])
-    seeds = np.sort(part["seed"].unique())
+    (seeds, run), (steps, record) = (np.unique(part[n], return_inverse=True) for n in ("seed", "step"))
     config = registry.configuration(config, seed=int(seeds[0]), seeds=len(seeds))
-    history, diverged = {}, np.zeros(len(seeds), dtype=bool)
+    history = {"diverged": np.zeros((len(seeds), 1))}
     _once(part, table)
-    for metric, rows in part.groupby("metric", observed=True, sort=False):
-        square = rows.pivot(index="seed", columns="step", values="value")
-        if metric == "diverged":
-            diverged = square.to_numpy()[:, -1] > 0
-        else:
-            history[str(metric)], steps = square.to_numpy(), square.columns.to_numpy()
+    for metric in part["metric"].unique():
+        rows, values = (part["metric"] == metric).to_numpy(), np.full((len(seeds), len(steps)), np.nan)
+        values[run[rows], record[rows]] = part["value"].to_numpy()[rows]
+        history[str(metric)] = values
+    diverged = history.pop("diverged")[:, -1] > 0
     return Result(config, None, steps, history, None, diverged, seconds=float("nan"), table=table)
 
 
 def _once(rows: "pd.DataFrame", table: str) -> None:
     if (twice := rows.duplicated(["key", "seed", "step", "metric"])).any():
-        row = rows[twice].iloc[0]
-        said = f"{row['metric']} of seed {row['seed']} at step {row['step']} of {row['key']}"
+        said = "{metric} of seed {seed} at step {step} of {key}".format(**rows[twice].iloc[0])
         raise ValueError(f"{table} has two values of one row: {said}")

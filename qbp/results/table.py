@@ -104,3 +104,16 @@ def first_seeds(result: "Result", count: int) -> "Result":
     history = {metric: values[:count] for metric, values in result.history.items()}
     config = replace(result.config, seeds=min(count, result.config.seeds))
     return replace(result, config=config, history=history, diverged=np.asarray(result.diverged)[:count])
+
+
+def up_to(result: "Result", step: int) -> "Result":
+    """Return a result with its records up to a step; one that ends before it stays whole.
+
+    Raises:
+        ValueError: the step lies between two records.
+    """
+    kept = result.step <= step
+    if step not in result.step and not kept.all():
+        raise ValueError(f"step must be a recorded one, {', '.join(map(str, result.step))}, got {step}")
+    history = {metric: values[:, kept] for metric, values in result.history.items()}
+    return replace(result, history=history, step=result.step[kept])

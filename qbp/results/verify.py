@@ -11,7 +11,7 @@ from qbp._files import printable
 from qbp.results import store
 from qbp.results.consistency import disagreements
 from qbp.results.integrity import Mismatch, check, listed
-from qbp.results.rerun import OF_RANGE, RELATIVE, SPREAD, Outcome, chances, cost, recompute, sample
+from qbp.results.rerun import OF_RANGE, RELATIVE, ROUNDING, SPREAD, Outcome, chances, cost, recompute, sample
 
 SHOWN = 40  # mismatches printed as text
 
@@ -56,7 +56,7 @@ class Report:
         """Return what `qbp verify --json` prints."""
         plain = asdict(self)
         plain["worst"] = self.worst if self.worst < float("inf") else None
-        tolerance = {"relative": RELATIVE, "of_range": OF_RANGE, "spread": SPREAD}
+        tolerance = {"relative": RELATIVE, "of_range": OF_RANGE, "spread": SPREAD, "rounding": ROUNDING}
         return {"ok": not self.mismatches} | plain | {"tolerance": tolerance}
 
     def __str__(self) -> str:

@@ -116,6 +116,47 @@ def common_target(*values: np.ndarray) -> float:
     return float(max(v.min(axis=1).max() for v in lowest))
 
 
+@takes(values="array runs records+", step="array records")
+def convergence(
+    values: np.ndarray, step: np.ndarray, share: float = 0.01, window: int = 50, start: int = 0
+) -> np.ndarray:
+    """Return the first recorded step after which each run's loss stands still for a while: "while not
+    converged" (Algorithm 1, line 7, which names no criterion).
+
+    Args:
+        values: losses, (runs, records), finite.
+        step: recorded steps, (records,), ascending.
+        share: over the next `window` steps the highest and the lowest record differ by less than this share
+            of the size of the loss at the first of them.
+        window: steps, all of them within the budget.
+        start: first step that is asked.
+
+    Returns:
+        (runs,); infinity where no record is followed by so still a window.
+
+    Raises:
+        ValueError: `share` or `window` is not above 0, or no two records are within a window.
+
+    Example:
+        >>> convergence(np.array([[8.0, 4.0, 2.0, 2.0], [8.0, 4.0, 2.0, 1.0]]), np.array([0, 10, 20, 30]),
+        ...             window=10)
+        array([20., inf])
+    """
+    values, step = numbers(values), numbers(step)
+    share, window = _checks.number("share", share, 0, strict=True), _checks.integer("window", window)
+    start = _checks.integer("start", start, 0)
+    found = np.full(len(values), np.inf)
+    for first in range(len(step))[::-1]:
+        inside = (step >= step[first]) & (step <= step[first] + window)
+        if step[first] < start or step[first] + window > step[-1]:
+            continue
+        if inside.sum() < 2:
+            raise ValueError(f"window must reach the next record, got {window} steps from {step[first]:.0f}")
+        still = np.ptp(values[:, inside], axis=1) < share * np.abs(values[:, first])
+        found = np.where(still, step[first], found)
+    return found
+
+
 @takes(values="array runs records", held="array runs records+")
 def stopped_early(values: np.ndarray, held: np.ndarray) -> np.ndarray:
     """Return a metric where early stopping ends each run: at the record with the lowest held-out loss.

@@ -24,6 +24,12 @@ SUCCESS = 0.01  # of the distance from the mean random start to the lowest value
 
 
 @takes()
+def errors(result: "Result") -> np.ndarray:
+    """Return the error of each run at each record, (runs, records), 0 where rounding has put it below."""
+    return np.maximum(result.history["error"], 0)
+
+
+@takes()
 def evaluations_to(result: "Result", target: float | np.ndarray) -> np.ndarray:
     """Return the evaluations of each run at its first record with an error at or below a target.
 
@@ -49,7 +55,7 @@ def error_within(result: "Result", budget: float | np.ndarray) -> np.ndarray:
     """
     inside = result.history["evaluations"] <= _of_runs("budget", budget, result)
     last = inside.sum(1)[:, None] - 1  # evaluations never fall
-    return np.take_along_axis(result.history["error"], last, axis=1)[:, 0]
+    return np.take_along_axis(errors(result), last, axis=1)[:, 0]
 
 
 def _of_runs(name: str, value: float | np.ndarray, result: "Result") -> np.ndarray:
@@ -66,8 +72,8 @@ def successes(result: "Result") -> np.ndarray:
 
     The mean is over the runs of this result, so that a lucky start makes no success harder.
     """
-    errors = result.history["error"]
-    return errors[:, -1] <= SUCCESS * errors[:, 0].mean()
+    error = result.history["error"]
+    return error[:, -1] <= SUCCESS * error[:, 0].mean()
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def gain(task: str, label: str, ours: "Result", others: "Result", longer: "Resul
     return Gain(
         task,
         label,
-        compare_pairs(ours.final("error"), others.final("error")),
+        compare_pairs(errors(ours)[:, -1], errors(others)[:, -1]),
         compare_pairs(error_within(ours, budget), error_within(alone, budget)),
         compare_pairs(evaluations_to(ours, target), evaluations_to(others, target)),
         float(ours.history["target_information"].mean()),

@@ -3,10 +3,11 @@
 Pure functions of arrays.  Everything here is about differences between two methods on the same seeds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from qbp import _checks
 from qbp._arguments import takes
@@ -173,7 +174,7 @@ def sign_flip_p(differences: np.ndarray) -> float:
 
 
 @takes(p_values="array n")
-def holm(p_values: Sequence[float]) -> np.ndarray:
+def holm(p_values: ArrayLike) -> np.ndarray:
     """Correct p values for their number (Holm 1979): with all of them below a level, the chance that any of
     the true "no difference" is called one stays below that level, however the tests depend on each other.
 
@@ -192,6 +193,69 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     steps = p[order] * (len(order) - np.arange(len(order)))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted
+
+
+@takes(p_values="array n")
+def benjamini_hochberg(p_values: ArrayLike) -> np.ndarray:
+    """Correct p values for their number (Benjamini and Hochberg 1995): of the comparisons below a level, the
+    expected share in which there is no difference stays below that level, where tests are independent or lean
+    the same way.
+
+    Args:
+        p_values: one per comparison, (m,); NaN, a row without a test, stays and does not count.
+
+    Returns:
+        Adjusted p values in the same order, at most 1, none above :func:`holm`'s.
+
+    Example:
+        >>> benjamini_hochberg([0.01, 0.04, 0.03])
+        array([0.03, 0.04, 0.04])
+    """
+    from scipy.stats import false_discovery_control  # slow to import, so not with the package
+
+    p = numbers(p_values)
+    adjusted, tested = np.full_like(p, np.nan), np.isfinite(p)
+    if tested.any():
+        adjusted[tested] = false_discovery_control(p[tested], method="bh")
+    return adjusted
+
+
+@takes()
+def smallest_p(n: int, *, sampled: bool = False) -> float:
+    """Return the smallest two-sided p that n pairs or runs can reach, 2 / 2**n: all of them agree.
+
+    Where the test is `sampled`, as :func:`sign_flip_p` above EXACT seeds, it is at least 1 / (1 + FLIPS).
+
+    Example:
+        >>> smallest_p(5), smallest_p(6)
+        (0.0625, 0.03125)
+    """
+    _checks.integer("n", n)
+    exact = 2.0 ** (1 - n)
+    return max(exact, 1 / (1 + FLIPS)) if sampled and n > EXACT else exact
+
+
+@takes(p_values="array n", smallest="array n")
+def reachable(
+    p_values: ArrayLike, smallest: ArrayLike, correction: Callable[[ArrayLike], np.ndarray] = holm
+) -> np.ndarray:
+    """Return the corrected p that each comparison would have if its seeds agreed as far as they can, among
+    the p of the others: where it is not below the level, so many seeds could not survive the correction.
+
+    Args:
+        p_values, smallest: p and :func:`smallest_p` of each, (m,); NaN stays and does not count.
+
+    Example:
+        >>> reachable([0.25, 0.5], [0.25, 1e-6])
+        array([5.e-01, 2.e-06])
+    """
+    p, least = numbers(p_values), numbers(smallest)
+    best = np.full_like(p, np.nan)
+    for place in np.flatnonzero(np.isfinite(p)):
+        in_place = p.copy()
+        in_place[place] = min(p[place], least[place])
+        best[place] = correction(in_place)[place]
+    return best
 
 
 @takes(differences="array n")

@@ -1,10 +1,11 @@
-"""Bootstrap intervals and paired differences over seeds.
+"""Intervals of means and of relative changes over seeds, by the studentized bootstrap.
 
-Pure functions of arrays; a tensor of any device will do.
+Pure functions of arrays; a tensor of any device will do.  All of them rest on one interval, of a ratio of two
+means over the same seeds (`qbp.statistics._studentized`); a mean is the ratio to ones.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,16 +13,18 @@ from torch import Tensor
 
 from qbp import _checks
 from qbp._arguments import takes
+from qbp.statistics._studentized import mean_ends, ratio_ends
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
 RESAMPLES = 9999
+BAND_RESAMPLES = 1999  # at each record of a curve
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over n seeds and its bootstrap interval; low and high are NaN when n is 1.
+    """A mean over n seeds and its interval; low and high are NaN when n is 1.
 
     Example:
         >>> f"{Interval(0.5, 0.25, 0.75, 20):.2f}"
@@ -75,18 +78,21 @@ def pairs(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> tuple[np.ndarray, np.
 
 @takes(values="array n+")
 def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> Interval:
-    """Return the mean of one value per seed and its bias-corrected accelerated bootstrap interval (Efron
-    1987).
+    """Return the mean of one value per seed and its interval by the studentized bootstrap (Hall 1988).
 
-    The resamples are drawn from a fixed seed, so equal values give equal intervals.  It holds the mean a
-    little less often than stated: at 95 %, for about 93 of 100 samples of 20 normal values, 84 of 5.
+    At 95 % it held the mean of 2,000 simulated samples of 5, 10 and 20 values in these shares of cases:
+    normal 0.96, 0.96, 0.96; exponential 0.97, 0.95, 0.96; lognormal of width 0.5 0.98, 0.96, 0.96, of width
+    0.75 0.96, 0.93, 0.96, of width 1 0.96, 0.92, 0.93.  No interval tried holds the mean of wider ones: of
+    width 2 this one did in 0.81, 0.81, 0.82.  The resamples are drawn from a fixed seed, so equal values give
+    equal intervals.
 
     Args:
         values: one value per seed, (n,), finite.
         confidence: level of the interval, in (0, 1).
 
     Returns:
-        The interval, in the unit of `values`.
+        The interval, in the unit of `values`; above 0 for a positive mean of values none of which is below
+        0.
 
     Raises:
         ValueError: `values` is empty or not one-dimensional, or `confidence` is outside (0, 1).
@@ -97,21 +103,8 @@ def bootstrap_interval(values: ArrayLike | Tensor, confidence: float = 0.95) -> 
     """
     values = numbers(values)
     _checks.share("confidence", confidence)
-    mean, n = float(values.mean()), len(values)
-    if n == 1 or not np.isfinite(values).all():
-        return Interval(mean, np.nan, np.nan, n)
-    if np.ptp(values) == 0:
-        return Interval(mean, mean, mean, n)
-    from scipy.stats import bootstrap  # slow to import, so not with the package
-
-    shift, scale = (
-        values.min(),
-        np.ptp(values),
-    )  # on [0, 1], so that no spread is too small for the cubes in BCa
-    unit, rng = (values - shift) / scale, np.random.default_rng(0)
-    found = bootstrap((unit,), np.mean, confidence_level=confidence, n_resamples=RESAMPLES, rng=rng)
-    low, high = (float(shift + scale * end) for end in found.confidence_interval)
-    return Interval(mean, low, high, n)
+    low, high = mean_ends(values[:, None], confidence, RESAMPLES)
+    return Interval(float(values.mean()), float(low[0]), float(high[0]), len(values))
 
 
 @takes()
@@ -153,7 +146,15 @@ def paired_difference(a: np.ndarray, b: np.ndarray) -> Paired:
 
 @takes(a="array n+", b="array n+")
 def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
-    """Return the change of the mean, mean(a) / mean(b) - 1, with a paired bootstrap interval over seeds.
+    """Return the change of the mean, mean(a) / mean(b) - 1, with a paired 95 % interval over seeds by the
+    studentized bootstrap (Hall 1988).
+
+    It held the true change of 2,000 simulated samples of 5, 10 and 20 seeds in these shares of cases, the
+    least over correlations of 0 to 0.99: normal 0.98, 0.97, 0.96; lognormal of width up to 0.75, the same in
+    both, 0.96, 0.94, 0.95, of width 1 0.95, 0.94, 0.95; squared distances, for a variance, 0.94, 0.93, 0.94;
+    lognormal of widths 0.1 and 0.5 0.97, 0.95, 0.95, of 0.3 and 0.75 0.94, 0.93, 0.94.  Where one method
+    spreads much more than the other it holds less, and more than any other that was tried: widths 0.5 and 1
+    0.92, 0.90, 0.91.  An end that is not determined within a factor of UNBOUNDED is -1 or infinite.
 
     Args:
         a, b: one value per seed, (n,) each, in the same order; from a mean(b) of 0 the change is infinite.
@@ -175,21 +176,14 @@ def relative_change(a: np.ndarray, b: np.ndarray) -> Interval:
         return Interval(0.0, end, end, len(a))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(a.mean() / b.mean() - 1)
-        if len(a) == 1 or not (np.isfinite(a).all() and np.isfinite(b).all()):
-            return Interval(ratio, np.nan, np.nan, len(a))
-        pick = np.random.default_rng(0).integers(len(a), size=(RESAMPLES, len(a)))
-        ratios = a[pick].mean(1) / b[pick].mean(1) - 1
-    ratios = np.where(np.isnan(ratios), 0.0, ratios)  # 0 to 0 is no change
-    how: Literal["linear", "inverted_cdf"] = "linear"
-    if not np.isfinite(ratios).all():  # there is no mean of infinities
-        how = "inverted_cdf"
-    low, high = np.quantile(ratios, [0.025, 0.975], method=how)
-    return Interval(ratio, float(low), float(high), len(a))
+    low, high = ratio_ends(a[:, None], b[:, None], 0.95, RESAMPLES)
+    return Interval(ratio, float(low[0] - 1), float(high[0] - 1), len(a))
 
 
 @takes(values="array runs+ records")
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean, low and high over seeds at each record: the 95 % percentile bootstrap of the mean.
+    """Return mean, low and high over seeds at each record: :func:`bootstrap_interval` at 95 %, from fewer
+    resamples.
 
     Args:
         values: (runs, records).
@@ -198,10 +192,10 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Three arrays (records,); low and high equal the mean when there is one run.
     """
     values = numbers(values)
-    pick = np.random.default_rng(0).integers(len(values), size=(999, len(values)))
-    weights = np.stack([np.bincount(row, minlength=len(values)) for row in pick]) / len(values)
-    low, high = np.quantile(weights @ values, [0.025, 0.975], axis=0)
-    return values.mean(0), low, high
+    mean = values.mean(0)
+    if len(values) == 1:
+        return mean, mean.copy(), mean.copy()
+    return mean, *mean_ends(values, 0.95, BAND_RESAMPLES)
 
 
 @takes(values="array runs records+", step="array records")

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from qbp import _checks, draws
 from qbp.algorithm_1 import TwoStageConfig, two_stage
-from qbp.circuits.ansatz import Circuit, HardwareEfficient
+from qbp.circuits.ansatz import HardwareEfficient
+from qbp.circuits.circuit import Circuit
 from qbp.circuits.hardware.noise import Channel, noisy_expectations
 from qbp.circuits.observables import Observable, PauliSum, local_observables
 from qbp.circuits.problems import circuit_problem, product_state_targets

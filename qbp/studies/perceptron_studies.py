@@ -7,13 +7,18 @@ A configuration is computed once, stored in one table, and may stand in many stu
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from qbp import _checks
 from qbp.experiments.perceptrons import Experiment
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies.study import Row, Study, read_studies, stored
+
+if TYPE_CHECKING:
+    from qbp.experiments.result import Result
 
 TASKS: dict[str, dict[str, Any]] = {  # the paper's three, and the curve on more than three points
     "curve": {"experiment": "curve"},
@@ -25,6 +30,7 @@ WRITTEN = ("two-stage", "two-stage-ridge", "no-init", "sellier")
 RELEASED = ("two-stage", "no-init", "sellier")
 FEW: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy", "held_loss", "task_grad_norm")
 FEW += ("task_grad_var", "stage", "tau_g", "spread")
+TUNING = 1000  # first seed of the runs by which constants are chosen, and that no result uses
 MAIN_EVERY, EVERY = 10, 50  # steps between records: of the comparisons, of every other row
 
 
@@ -59,11 +65,19 @@ class PerceptronStudy(Study):
 
     def home(self, config: Experiment) -> str:
         """Return the comparison that has the configuration, else the table of further rows."""
+        if config.seed >= TUNING:
+            return "sellier-tuning"
         if table := MAIN_KEYS.get(store.key(config)):
             return table
         if config.method.startswith(("sellier", "heavy-ball")):
             return "sellier-variants"
         return f"ablations-{config.experiment}" + "-64" * (config.points == 64)
+
+
+def on_data_sets(rows: "Mapping[str, Result]", method: str, metric: str) -> np.ndarray:
+    """Return a metric after the last step, (data sets, starts), from rows "METHOD, data seed N"."""
+    start = f"{method}, data seed "
+    return np.stack([result.final(metric) for label, result in rows.items() if label.startswith(start)])
 
 
 def configure(**options: Any) -> Experiment:

@@ -1,4 +1,5 @@
-"""Studies of the later notebook's regression: the rows of the tables `pqc` and `pqc-depth`."""
+"""Studies of the later notebook's circuit: its regression, in the tables `pqc` and `pqc-depth`; and eq. 2 as
+its Stage 1, in the table `pqc-ridge`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,27 @@ _STAGE_1: dict[str, dict[str, Any]] = {  # what is changed in Algorithm 1 alone
     "asked at each step": {"switching": "threshold"},
     "ten epochs": {"stage_1_steps": 80},
     "blend and oscillation": {"lambda_0": 0.9, "beta_0": 0.05},
+}
+
+RIDGE_SEEDS, RIDGE_EVERY = 50, 20
+RIDGE_METRICS = ("train_loss", "val_loss", "accuracy", "task_grad_norm")
+_RIDGE_CHOICES: dict[str, dict[str, dict[str, Any]]] = {  # task: what a comparison changes in both arms
+    "regression": {
+        "affine output": {"output": "affine"},
+        "start N(0, 1)": {"spread": 1.0},
+        "other data": {"data_seed": 1},
+    },
+    "digits": {
+        "start N(0, 1)": {"spread": 1.0},
+        "other data": {"data_seed": 1},
+        "digits 0, 1, 2": {"classes": "0,1,2"},
+        "cross-entropy": {"criterion": "cross-entropy"},
+    },
+}
+_RIDGE_ALONE: dict[str, dict[str, Any]] = {  # what is changed in two-stage-ridge alone
+    "ridge = 0.1": {"ridge": 0.1},
+    "ridge = 10": {"ridge": 10.0},
+    "blend and oscillation": {"algorithm": _STAGE_1["blend and oscillation"]},
 }
 
 # Test errors that the later notebook reports, each of one run with seed 42.
@@ -88,6 +110,35 @@ class RegressionStudy(Study):
 STUDY = RegressionStudy("pqc", "What does Stage 1 do to the regression of the later notebook?")
 
 
+class RidgeStudy(Study):
+    """Eq. 2 as Stage 1 of the circuit with a trained readout, on the notebook's regression and on digits.
+
+    All arms of a comparison train the same readout.  "ridge, then nothing" takes no step: the circuit at its
+    start with the readout of eq. 2.
+    """
+
+    tasks = ("regression", "digits")
+
+    def configs(self, task: str) -> dict[str, RegressionExperiment]:
+        """Return {label: configuration} of one task."""
+        _checks.choice("task", task, self.tasks)
+        ridge, shared = "two-stage-ridge", dict[str, Any](task=task, output="local")
+        options: dict[str, dict[str, Any]] = {m: {"method": m} for m in ("no-init", "two-stage", ridge)}
+        options["ridge, then nothing"] = {"method": ridge, "steps": 0}
+        for what, more in _RIDGE_CHOICES[task].items():
+            options |= {f"{m}, {what}": {"method": m, **more} for m in ("no-init", ridge)}
+        options |= {f"{ridge}, {what}": {"method": ridge, **more} for what, more in _RIDGE_ALONE.items()}
+        shared |= {"seeds": RIDGE_SEEDS, "record_every": RIDGE_EVERY}
+        return {label: RegressionExperiment(**{**shared, **chosen}) for label, chosen in options.items()}
+
+    def home(self, config: RegressionExperiment) -> str:
+        """Return `pqc-ridge`."""
+        return "pqc-ridge"
+
+
+RIDGE = RidgeStudy("pqc-ridge", "What does ridge regression as Stage 1 do to a circuit with a readout?")
+
+
 def load_depths(output: str = "plain", directory: Path = store.DIRECTORY) -> dict[tuple[str, int], "Result"]:
     """Read {(method, layers): Result} from both tables."""
     found = STUDY.load(f"depth/{output}", directory)
@@ -132,4 +183,16 @@ def arms() -> dict[str, tuple[str, str]]:
     pairs["Stage 2 with blend and oscillation"] = ("two-stage, blend and oscillation", "no-init")
     pairs["penalties of the later version"] = ("two-stage, penalty 5e-7", "no-init")
     pairs["a smaller penalty alone"] = ("no-init, penalty 5e-7", "no-init")
+    return pairs
+
+
+def ridge_arms(task: str) -> dict[str, tuple[str, str]]:
+    """Return the comparisons of a task of table `pqc-ridge` for :func:`compared`: each arm that begins with
+    eq. 2 against its own that does not, and against eq. 2 alone."""
+    _checks.choice("task", task, RIDGE.tasks)
+    pairs = {"ridge = 0.001": ("two-stage-ridge", "no-init"), "gradient steps": ("two-stage", "no-init")}
+    pairs |= {what: (f"two-stage-ridge, {what}", f"no-init, {what}") for what in _RIDGE_CHOICES[task]}
+    pairs |= {what: (f"two-stage-ridge, {what}", "no-init") for what in _RIDGE_ALONE}
+    pairs["eq. 2 and nothing else"] = ("ridge, then nothing", "no-init")
+    pairs["Stage 2 after eq. 2"] = ("two-stage-ridge", "ridge, then nothing")
     return pairs

@@ -1,9 +1,9 @@
 """Ensembles of random starts before and after Stage 1: how evenly their states cover the space, how curved
-the task is where they stand, how large its gradient is.
+the task is where they stand, and how large its gradient is.
 
-A run of :class:`~qbp.experiments.circuits.CircuitExperiment` has a target of its own; here all starts
-share one, so that what their states have in common afterwards comes from Stage 1 and not from the draw of the
-targets.
+A run of :class:`~qbp.experiments.circuits.CircuitExperiment` has a target of its own; in an
+:class:`Ensemble` all starts share one, so that what their states have in common afterwards comes from Stage 1
+and not from the draw of the targets.
 """
 
 from collections.abc import Mapping

@@ -142,7 +142,7 @@ def variances(pairs: Pairs) -> "pd.DataFrame":
 
     Returns:
         A row for each place, quantity (:func:`qbp.studies.start_gradients.squared`) and moment: the fields of
-        the place, `quantity`, `when`, `variance` with its 95 % percentile bootstrap interval `low` and `high`
+        the place, `quantity`, `when`, `variance` with its 95 % bootstrap interval `low` and `high`
         over `runs` runs.
     """
     import pandas as pd

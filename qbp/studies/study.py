@@ -181,14 +181,17 @@ def stored(folder: str, file: str) -> str:
     return files(folder).joinpath(file).read_text("utf-8")
 
 
-def entries(text: str, table: str) -> list[dict[str, Any]]:
+def entries(text: str, table: str, beside: Collection[str] = ()) -> list[dict[str, Any]]:
     """Entries [[table]] of a text, in its order.
+
+    Args:
+        beside: names of other tables that the text may have.
 
     Raises:
         ValueError: the text has something else, or none of them.
     """
     content = tomllib.loads(text)
-    if [*content] != [table] or not isinstance(content[table], list):
+    if content.keys() - set(beside) != {table} or not isinstance(content[table], list):
         raise ValueError(f"every entry must be a [[{table}]], got {', '.join(content) or 'none'}")
     return content[table]
 

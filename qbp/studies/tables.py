@@ -10,25 +10,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbp import _checks
-from qbp.experiments import terrain
+from qbp.experiments import registry
 from qbp.experiments.perceptrons import EXPERIMENTS
+from qbp.experiments.terrain import circuits as circuit_terrain
+from qbp.experiments.terrain import perceptrons as terrain
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
+from qbp.studies.circuit_studies import TASKS as CIRCUITS
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
 from qbp.studies.study import Study, Whole
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
+_WALKED: dict[str, list[Any]] = {f"terrain-{name}": terrain.configs(name) for name in EXPERIMENTS}
+_WALKED |= {f"terrain-{name}": circuit_terrain.configs(**CIRCUITS[name]) for name in ("tfim", "circuit")}
 SURVEYS = {
-    f"terrain-{experiment}": Table(
+    name: Table(
         "I, III.B, IV.D",
-        {store.key(config): config for config in terrain.configs(experiment)},
+        {store.key(config): config for config in configs},
         kind="surveys",
-        command=f"qbp terrain {experiment} --seeds 20 --save results",
+        command=f"{store.command(configs[0], registry.SURVEYS.verb)} --save results",
     )
-    for experiment in EXPERIMENTS
+    for name, configs in _WALKED.items()
 }
 _CHOICES, _GRADIENTS = "III, IV: every choice", "abstract, III: gradients where Stage 2 begins"
 _DEPTHS = "the abstract: across varying circuit depths"
@@ -37,9 +42,12 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     **COMPARISONS,
     **{f"ablations-{task}": Table(_CHOICES, {}, FEW) for task in sorted(TASKS)},
     "sellier-variants": Table("IV, [6]", {}, FEW),
+    "sellier-tuning": Table("IV, [6]: its constants", {}, ("train_loss", "val_loss")),
     "pqc": Table("the later notebook", {}, _REGRESSION, "regression"),
     "pqc-depth": Table(_DEPTHS, {}, _REGRESSION, "regression"),
+    "pqc-ridge": Table("title, eq. 2: on a circuit", {}, regression_studies.RIDGE_METRICS, "regression"),
     "vqe": Table("title, III: on circuits", {}, _CIRCUITS),
+    "vqe-length": Table("title, III: on circuits, longer", {}, _CIRCUITS),
     "vqe-8": Table("title, III: on eight qubits", {}, _CIRCUITS),
     "vqe-shots": Table("abstract: noise of shots", {}, _CIRCUITS),
     "vqe-plateau": Table("title, III: on a plateau", {}, _CIRCUITS),
@@ -52,6 +60,7 @@ STUDIES: tuple[Study, ...] = (
     *perceptron_studies.STUDIES,
     *circuit_studies.STUDIES,
     regression_studies.STUDY,
+    regression_studies.RIDGE,
     start_studies.STUDY,
     Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
     Whole("surveys", "What terrain does a method walk?", SURVEYS),

@@ -19,6 +19,7 @@ from qbp._checks import option
 from qbp.circuits.ansatz import HardwareEfficient
 from qbp.circuits.observables import Observable, PauliSum, Projector, tfim
 from qbp.experiments.result import resolve_device
+from qbp.plateaus.starts.widths import ensemble_of
 from qbp.plateaus.variance import ENGINES, WALKS, GradientVariance, choose, gradient_variance
 from qbp.statistics.curves import decay_fit_log2
 
@@ -67,6 +68,10 @@ class Study:
     rotations: str = option("ry,rz", "rotations of a layer, of rx, ry, rz, or random")
     entangler: str = option("cz", "cz or cnot")
     topology: str = option("ladder", "ladder, ring or brick")
+    angles: str = option(
+        "full", "full, or uniform:WIDTH or gaussian:WIDTH about zero: radians, depth or count"
+    )
+    noise: str = option("none", "behind every gate: depolarizing:0.01, dephasing:..., damping:..., by commas")
     seed: int = option(0, "seed of all draws, and of random rotations")
     dtype: str = option("float64", "float64 or float32")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...; auto means CUDA where there is one")
@@ -80,6 +85,7 @@ class Study:
         _checks.integer("seed", self.seed, 0, 2**64 - 1)
         if self.observable == "zz" and min(self.sizes)[0] < 2:
             raise ValueError(f"qubits must be at least 2 for the observable zz, got {self.qubits!r}")
+        ensemble_of(self.angles, self.noise, 1, 1)
         small = self.circuit(1, 1)  # checks what the circuits have in common
         fewest = min(n * layers for n, layers in self.sizes) * small.n_params
         parameter = str(self.parameter)
@@ -161,12 +167,14 @@ def rows(study: Study, progress: Callable[[int], Any] | None = None) -> Iterator
     """
     for n, layers in study.sizes:
         begin = time.perf_counter()
+        circuit = study.circuit(n, layers)
         estimate = gradient_variance(
-            study.circuit(n, layers),
+            circuit,
             OBSERVABLES[study.observable](n),
             study.samples,
             study.seed,
             study.engine,
+            ensemble=ensemble_of(study.angles, study.noise, layers, circuit.n_params),
             walks=study.walks,
             dtype=getattr(torch, study.dtype),
             device=study.device,

@@ -55,6 +55,27 @@ def test_the_rule_asks_for_interval_and_correction():
     assert judged(compare_pairs(BASE[:1], BASE[1:2]), np.nan) == "no interval"
 
 
+def test_too_few_seeds_neither_help_nor_hurt():
+    for factor, word in ((0.9, "helps"), (1.1, "hurts")):
+        six, five = (compare_pairs(BASE[:n] * factor, BASE[:n]) for n in (6, 5))
+        assert judged(six, six.p) == word and judged(five, five.p) == "too few seeds"
+        assert (
+            judged(six, 2 * six.p, 2 * six.p) == "too few seeds"
+        )  # one of two, of which the other is nothing
+        assert judged(six, 0.06, 0.04) == "nothing seen"
+    one = effects.effect({"a": result(1.0), "b": result(0.9)}, Part("b", "s", "b", "a"), "curve")
+    few = replace(one, found=compare_pairs(BASE[:6] * 0.9, BASE[:6]))
+    null = replace(one, found=replace(one.found, p=0.9))
+    assert [e.verdict for e in corrected([few])] == ["helps"]
+    judgment = corrected([few, null])[0]
+    assert (judgment.verdict, judgment.reachable) == ("too few seeds", 0.0625)
+    assert judged_words(judgment) == "too few seeds" and not judgment.small
+    assert "Too few seeds to tell (1)" in Findings([judgment], "On curve").lines()
+    assert len(forest.forest([judgment]).legends) == 1
+    usual = choices.Answer("curve", "usual", one, usual=True)
+    assert choices.depends([usual, choices.Answer("curve", "few", judgment)]) == []
+
+
 def test_effects_of_a_family_are_corrected_together_and_their_power_too():
     rows = {"a": result(1.0), "b": result(noisy(0.02)), "c": result(0.5)}
     one, two = (effects.effect(rows, Part(x, "s", x, "a"), "curve") for x in "bc")
@@ -149,16 +170,16 @@ def test_forests_draw_every_effect(fake):
 
 
 def test_the_choices_are_those_of_the_studies():
-    assert [a.number for a in AMBIGUITIES] == list(range(1, 24))
+    assert [a.number for a in AMBIGUITIES] == list(range(1, 27))
     for item in AMBIGUITIES:
         asked = [s for s in STUDIES if item.number in s.ambiguities]
         assert {*item.studies} <= {s.name for s in asked} and bool(item.studies) == bool(asked)
         assert bool(item.not_measured) == (not item.studies)
-        assert not (item.kept and item.admitted) and (item.kept or item.admitted or item.not_measured)
+        assert item.kept or item.admitted or item.not_measured
         labels = {row.label for s in asked for row in s.rows} | {item.default}
         assert {*item.labels, *item.baselines} <= labels
-    with pytest.raises(ValueError, match="number must be 1 to 23, got 24"):
-        ambiguity(24)
+    with pytest.raises(ValueError, match="number must be 1 to 26, got 27"):
+        ambiguity(27)
 
 
 def test_every_choice_compares_its_alternatives_with_the_default(fake):
@@ -199,6 +220,7 @@ def test_a_default_changes_only_where_the_paper_admits_it_and_gains_by_it():
     elsewhere = [replace(usual, task="telecom"), lost]
     assert choices.new_default(item, [usual, better, *elsewhere]) == []  # worse on another task
     assert choices.new_default(replace(item, kept="because"), [usual, better]) == []
+    assert choices.favored(replace(item, kept="because"), [usual, better]) == ["better"]
     tiny = answer("better", 0.998, 1e-4)
     assert tiny.conclusion.verdict == "helps" and choices.depends([usual, tiny]) == []
 

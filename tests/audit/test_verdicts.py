@@ -12,6 +12,7 @@ from qbp.audit.verdicts import (
     is_lower,
     is_preserved,
 )
+from qbp.statistics.hypothesis_tests import Comparison, share
 from qbp.statistics.intervals import Interval
 
 NO = np.nan
@@ -52,6 +53,27 @@ def test_lower(low, high, claimed, adjusted, expected):
 )
 def test_most_runs(mean, low, n, adjusted, expected):
     assert in_most_runs(Interval(mean, low, 1.0, n), adjusted=adjusted) == expected
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_few_runs_never_support_anything(n):
+    """Six is the least that reaches 0.05: 2 / 2**5 is 0.0625, 2 / 2**6 is 0.03125."""
+    clear = Interval(-0.3, -0.4, -0.2, n)
+    assert is_lower(clear) == is_lower(clear, -0.9) == is_preserved(clear) == "undecided"
+    all_of_them = share(np.ones(n))
+    assert in_most_runs(all_of_them) == in_every_run(all_of_them) == "undecided"
+    six = share(np.ones(6))
+    assert in_most_runs(six) == in_every_run(six) == is_lower(Interval(-0.3, -0.4, -0.2, 6)) == "supported"
+    assert is_lower(Interval(-0.3, -0.4, 0.1, n)) == in_every_run(Interval(0.9, 0, 1, n)) == "not supported"
+
+
+def test_what_a_family_can_reach_and_a_rows_own_p():
+    clear = Interval(-0.3, -0.4, -0.2, 8)
+    assert is_lower(clear, adjusted=0.2, reachable=0.0499) == "not supported"
+    assert is_lower(clear, adjusted=0.2, reachable=0.05) == "undecided"
+    assert in_most_runs(Interval(1, 0.6, 1, 8), adjusted=0.2, reachable=0.05) == "undecided"
+    assert is_lower(Comparison(-0.3, -0.4, -0.2, 20, p=0.05)) == "not supported"  # by itself: its own p
+    assert is_lower(Comparison(-0.3, -0.4, -0.2, 20, p=0.049)) == "supported"
 
 
 def test_every_run_and_convex():

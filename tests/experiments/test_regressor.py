@@ -162,7 +162,7 @@ def test_the_problem_runs_on_meta():
     [
         ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
         ({"n_qubits": 3}, "n_qubits must be at least 4, got 3"),
-        ({"output": "scaled"}, "output must be one of plain, affine, got 'scaled'"),
+        ({"output": "scaled"}, "output must be one of plain, affine, local, got 'scaled'"),
     ],
 )
 def test_what_is_no_model_is_refused(options, words):

@@ -1,5 +1,6 @@
 """A grid goes on where it stopped, keeps what is done, mixes no code unasked, and stores what a run gives."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -129,6 +130,24 @@ def test_processes_give_what_one_gives(parts, tmp_path):
     for config in configs(0.1, 0.2, 0.3):
         a, b = (grid._read(p.path(config), None) for p in (parts, alone))
         assert a.equals(b) and a.attrs["command"] == b.attrs["command"]
+
+
+def test_a_grid_is_computed_by_whoever_it_is_given_to(parts, tmp_path):
+    """As the workers of a scheduler: what they return is written here; an error may stand in its place."""
+
+    @contextlib.contextmanager
+    def elsewhere(function, work):
+        (lost, _), *rest = work
+        yield ((c, ChildProcessError("killed") if c is lost else function(*a)) for c, a in [*work[:1], *rest])
+
+    failed = compute(configs(0.1, 0.2), parts, computed=elsewhere)
+    assert {command: str(error) for command, error in failed.items()} == {
+        store.command(configs(0.1)[0]): "killed"
+    }
+    compute(configs(0.2), alone := Parts(tmp_path / "alone", core="a" * 16))
+    assert not parts.find(configs(0.1)[0])
+    a, b = (grid._read(p.path(configs(0.2)[0]), None) for p in (parts, alone))
+    assert a.equals(b) and a.attrs["command"] == b.attrs["command"]
 
 
 def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):

@@ -11,7 +11,17 @@ from qbp.audit.sentences import CLAIMS
 from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.registry import run
 from qbp.results import store
-from qbp.statistics.gains import CUT, error_within, evaluations_to, factor_of, gain, gains, successes, table
+from qbp.statistics.gains import (
+    CUT,
+    error_within,
+    errors,
+    evaluations_to,
+    factor_of,
+    gain,
+    gains,
+    successes,
+    table,
+)
 from qbp.studies import circuit_studies
 from qbp.studies.circuit_studies import STUDIES, study
 from qbp.studies.tables import gridded, resolve
@@ -41,6 +51,15 @@ def test_evaluations_to_a_target():
 def test_errors_at_equal_cost():
     assert error_within(SLOW, 25).tolist() == [2, 4] and error_within(SLOW, 1e9).tolist() == [1, 2]
     assert error_within(DEAR, np.array([0, 80])).tolist() == [4, 2]
+
+
+def test_an_error_that_rounding_puts_below_0_is_0_wherever_it_is_compared():
+    low = result([[1, -1e-15], [1, 0.5]], [0, 1])
+    assert errors(low).tolist() == [[1, 0], [1, 0.5]] and error_within(low, 1).tolist() == [0, 0.5]
+    asks = SimpleNamespace(method="a", baseline="b", metric="error")
+    ours, others = measures.final({"a": low, "b": DEAR}, asks)
+    assert ours.tolist() == [0, 0.5] and others.tolist() == [1, 1]
+    assert gain("task", "low", low, result([[1, 1], [1, 1]], [0, 1])).steps.mean == -0.75
 
 
 def test_success_is_99_percent_of_the_way():

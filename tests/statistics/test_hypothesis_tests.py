@@ -11,13 +11,16 @@ from scipy.stats import ttest_rel, wilcoxon
 from qbp.statistics.hypothesis_tests import (
     EXACT,
     FLIPS,
+    benjamini_hochberg,
     compare_pairs,
     detectable,
     effect_size,
     holm,
     rank_biserial,
+    reachable,
     share,
     sign_flip_p,
+    smallest_p,
 )
 from qbp.statistics.intervals import relative_change
 
@@ -140,6 +143,35 @@ def test_a_comparison_has_everything():
     assert one.mean == -0.5 and np.isnan([one.low, one.effect, one.p, one.detectable]).all()
     with pytest.raises(ValueError, match="b must have shape"):
         compare_pairs([1.0, 2.0], [1.0])
+
+
+def test_benjamini_and_hochberg_by_hand():
+    """Sorted p times m over its rank, then the smallest of those above."""
+    assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    found = benjamini_hochberg([0.02, np.nan, 0.01])
+    assert found[[0, 2]] == pytest.approx([0.02, 0.02]) and np.isnan(found[1])
+    assert benjamini_hochberg([]).size == 0 and np.isnan(benjamini_hochberg([np.nan])).all()
+    p = np.random.default_rng(0).random(30) ** 3
+    order = np.argsort(p)
+    by_hand = [min(p[order[k]] * 30 / (k + 1) for k in range(rank, 30)) for rank in range(30)]
+    np.testing.assert_allclose(benjamini_hochberg(p)[order], by_hand)
+    assert (p <= benjamini_hochberg(p)).all() and (benjamini_hochberg(p) <= holm(p) + 1e-15).all()
+
+
+def test_the_smallest_p_is_that_of_seeds_that_all_agree():
+    for n in (2, 5, 6, 20):
+        assert smallest_p(n) == pytest.approx(sign_flip_p(np.ones(n))) == pytest.approx(share([True] * n).p)
+    assert smallest_p(25) == 2.0**-24 and smallest_p(25, sampled=True) == sign_flip_p(np.ones(25)) == 1e-5
+
+
+def test_what_so_many_seeds_can_reach_in_a_family():
+    p = [0.0625, 0.5, 0.9]
+    np.testing.assert_allclose(reachable(p, [0.0625, 0.001, 0.3]), [0.1875, 0.003, 0.6])
+    beside = [0.001] * 9 + [0.04]  # by rank: the tenth of ten is hardly corrected, the only small one is
+    assert reachable(beside, [0.001] * 9 + [0.03125], benjamini_hochberg)[-1] == pytest.approx(0.03125)
+    assert reachable(beside, [0.001] * 9 + [0.03125])[-1] == pytest.approx(0.03125)  # the last of Holm's, too
+    assert reachable([0.5] * 9 + [0.04], [0.001] * 9 + [0.03125], benjamini_hochberg)[-1] == 0.3125
+    assert np.isnan(reachable([np.nan, 0.5], [0.1, 0.1])[0])
 
 
 def test_changes_from_nothing():

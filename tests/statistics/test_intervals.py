@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from qbp.experiments.result import Result
+from qbp.results.store import load
+from qbp.statistics._studentized import mean_ends, ratio_ends
 from qbp.statistics.curves import common_target, decay_fit, rises, rising_share, smoothness
 from qbp.statistics.intervals import (
     Interval,
@@ -40,10 +42,87 @@ def test_the_interval_leans_to_the_long_tail_and_covers():
     assert np.mean([(f.high - f.mean) / (f.mean - f.low) for f in found]) > 1.1
 
 
-@pytest.mark.parametrize(("n", "expected"), [(20, 0.93), (5, 0.84)])
-def test_the_interval_covers_as_often_as_its_docstring_says(n, expected):
-    found = [bootstrap_interval(row) for row in np.random.default_rng(0).normal(size=(200, n))]
-    assert np.mean([f.low <= 0 <= f.high for f in found]) == pytest.approx(expected, abs=0.05)
+SAMPLES = 500
+
+
+def coverage(a, b, truth):
+    """Return the share of columns of a and b, (n, SAMPLES), whose interval of mean(a) / mean(b) holds truth;
+    b = None stands for the mean."""
+    ends = mean_ends(a, 0.95, 499) if b is None else ratio_ends(a, b, 0.95, 499)
+    return np.mean((ends[0] <= truth) & (truth <= ends[1]))
+
+
+def least(stated):
+    """Return a stated coverage less 2.5 standard errors of a share of SAMPLES."""
+    return stated - 2.5 * np.sqrt(stated * (1 - stated) / SAMPLES)
+
+
+@pytest.mark.parametrize(("n", "stated"), [(5, 0.96), (10, 0.93), (20, 0.95)])
+def test_the_interval_of_a_mean_covers_as_often_as_its_docstring_says(n, stated):
+    rng = np.random.default_rng(n)
+    normal = rng.normal(size=(n, SAMPLES))
+    assert least(stated) < coverage(normal, None, 0) < 0.99
+    for width in (0.3, 0.75):
+        assert coverage(np.exp(width * normal), None, np.exp(width**2 / 2)) > least(stated)
+    assert coverage(rng.exponential(size=(n, SAMPLES)), None, 1) > least(min(stated, 0.95))
+
+
+@pytest.mark.parametrize(("n", "stated"), [(5, 0.95), (10, 0.94), (20, 0.95)])
+@pytest.mark.parametrize("correlation", [0.5, 0.99])
+def test_the_interval_of_a_change_covers_as_often_as_its_docstring_says(n, stated, correlation):
+    rng = np.random.default_rng(n)
+    x, y = rng.normal(size=(2, n, SAMPLES))
+    y = correlation * x + np.sqrt(1 - correlation**2) * y
+    assert least(stated) < coverage(1 + 0.25 * x, 2 + 0.5 * y, 0.5) < 0.995
+    for width in (0.3, 0.75):
+        assert coverage(3 * np.exp(width * x), np.exp(width * y), 3) > least(stated)
+    squares = [(z - z.mean(0)) ** 2 for z in (2 * x, y)]
+    assert coverage(*squares, 4) > least({5: 0.94, 10: 0.93, 20: 0.94}[n])
+    for a, b in ((0.3, 0.75), (0.75, 0.3)):
+        assert coverage(np.exp(a * x), np.exp(b * y), np.exp((a**2 - b**2) / 2)) > least(
+            {5: 0.94, 10: 0.93, 20: 0.94}[n]
+        )
+
+
+@pytest.mark.parametrize(("n", "stated"), [(5, 0.95), (10, 0.94), (20, 0.94)])
+def test_the_interval_covers_for_losses_as_the_tables_have_them(n, stated):
+    """Runs are drawn from a committed table, jittered, so that the true change is that of the table."""
+    rows = load("mnist")
+    table = np.stack([rows[name].final("val_loss") for name in ("two-stage", "no-init")])
+    rng = np.random.default_rng(n)
+    root, noise = np.linalg.cholesky(np.cov(table)), rng.normal(size=(2, n, SAMPLES))
+    jitter = 0.3 * np.einsum("ij,jns->ins", root, noise)
+    a, b = table[:, rng.integers(table.shape[1], size=(n, SAMPLES))] + jitter
+    assert coverage(a, b, table[0].mean() / table[1].mean()) > least(stated)
+
+
+def test_the_interval_is_never_narrower_than_students_and_few_values_of_one_sign_prove_nothing():
+    values = np.array([1.0, 2.0, 4.0])
+    found, reach = bootstrap_interval(values), student.ppf(0.975, 2) * values.std(ddof=1) / np.sqrt(3)
+    assert found.low == pytest.approx(values.mean() - reach) and found.low < 0  # all above 0, by chance
+    two = bootstrap_interval([1.0, 2.0])  # its resamples have no spread: Student's, t of one degree 12.706
+    assert (two.low, two.high) == pytest.approx((1.5 - 12.7062 * 0.5, 1.5 + 12.7062 * 0.5), abs=1e-4)
+    change = relative_change(np.array([1.0, 2.0]), np.array([2.0, 2.0]))  # on the logarithm: error 1 / 3
+    assert change.low == pytest.approx(0.75 * np.exp(-12.7062 / 3) - 1, abs=1e-5)
+
+
+def test_an_end_that_is_not_determined_is_unbounded():
+    tail = 10.0 ** np.arange(-6, 1)  # the mean is one run's
+    found = relative_change(tail, np.ones(7))
+    assert found.mean == pytest.approx(tail.mean() - 1) and found.high == np.inf and found.low > -1
+    assert relative_change(np.ones(7), tail).low == -1
+
+
+def test_the_interval_turns_with_the_sign_and_the_order_of_its_values():
+    a, b = np.random.default_rng(3).lognormal(0, [[0.3], [0.6]], (2, 12))
+    there, back = relative_change(a, b), relative_change(b, a)
+    assert (1 + back.low, 1 + back.high) == pytest.approx(
+        (1 / (1 + there.high), 1 / (1 + there.low)), rel=1e-9
+    )
+    up, down = bootstrap_interval(a), bootstrap_interval(-a)
+    assert (down.low, down.high) == pytest.approx((-up.high, -up.low))
+    energies = relative_change(-a, -b)
+    assert (energies.low, energies.high) == pytest.approx((there.low, there.high))
 
 
 @given(
@@ -56,8 +135,9 @@ def test_intervals_hold_the_mean_at_any_scale_without_a_warning(values, shift, s
     sample = shift + scale * np.array(values, dtype=float)
     found = bootstrap_interval(sample)
     slack = 1e-12 * np.abs(sample).max()
-    assert sample.min() - slack <= found.low <= found.mean + slack
-    assert found.mean - slack <= found.high <= sample.max() + slack
+    assert found.low <= found.mean + slack and found.mean - slack <= found.high
+    wide = 200 * max(np.ptp(sample), slack)  # a t of one degree reaches 12.7 standard errors
+    assert sample.min() - wide <= found.low and found.high <= sample.max() + wide
     assert found == bootstrap_interval(sample)  # the same every time
 
 
@@ -122,12 +202,15 @@ def test_relative_change():
     assert np.isnan(relative_change(np.array([1.0]), np.array([2.0])).low)
 
 
-def test_band_is_a_percentile_bootstrap_at_each_record():
+def test_band_is_the_interval_at_each_record():
     values = np.random.default_rng(0).normal(0, 1, (100, 3)) * [1, 2, 0]
     mean, low, high = band(values)
     np.testing.assert_allclose(mean, values.mean(0))
     np.testing.assert_allclose(high - low, 2 * 1.96 * values.std(0) / 10, rtol=0.15)
     assert low[2] == high[2] == 0
+    runs = np.random.default_rng(1).lognormal(0, 0.5, (20, 1))
+    whole, (_, one, other) = bootstrap_interval(runs[:, 0]), band(runs)
+    assert (one[0], other[0]) == pytest.approx((whole.low, whole.high), rel=0.05)  # fewer resamples
     for part in band(values[:1]):
         np.testing.assert_allclose(part, values[0])
 

@@ -17,7 +17,7 @@ from qbp.studies.study import Row, entries, stored
 ROOT = Path(__file__).parents[2]
 CHOICE = """
 [[ambiguity]]
-number = 24
+number = 27
 item = "The weather"
 unclear = "Nothing is said of it."
 start = "Rain."
@@ -35,7 +35,7 @@ STUDY = """
 [[study]]
 name = "weather"
 question = "Does it rain?"
-ambiguities = [24]
+ambiguities = [27]
 seeds.mnist = 10
 [study.rows]
 dry = { method = "no-init" }
@@ -64,7 +64,7 @@ READ = {
 
 def test_a_new_entry_is_a_frozen_object_after_the_others():
     choices = ambiguities.read(stored("qbp.audit", "ambiguities.toml") + CHOICE)
-    new = Ambiguity(24, "The weather", "Nothing is said of it.", "Rain.", studies=("rain", "snow"))
+    new = Ambiguity(27, "The weather", "Nothing is said of it.", "Rain.", studies=("rain", "snow"))
     assert choices == (*AMBIGUITIES, new)
     place = Item("eq. 9", "the next one", "qbp.convex.ridge", "test_convex.py::test_ridge", "switching")
     assert paper_map.read(stored("qbp.audit", "paper_map.toml") + PLACE) == (*PAPER_MAP, place)
@@ -82,7 +82,7 @@ def test_rows_of_a_study_stand_as_they_are_or_are_changes_or_pairs():
         Row("no-init, snow", {"method": "no-init", **snow}, tasks=("mnist",)),
         Row("two-stage, snow", {"method": "two-stage", **snow}, "no-init, snow", tasks=("mnist",)),
     )
-    assert (study.ambiguities, study.seeds, study.tasks) == ((24,), {"mnist": 10}, tuple(TASKS))
+    assert (study.ambiguities, study.seeds, study.tasks) == ((27,), {"mnist": 10}, tuple(TASKS))
     (study,) = circuit_studies.read(CIRCUIT)
     assert study.rows == {"dry": {"method": "no-init"}} and study.configs("tfim")["dry"].qubits == 3
 
@@ -90,11 +90,11 @@ def test_rows_of_a_study_stand_as_they_are_or_are_changes_or_pairs():
 @pytest.mark.parametrize(
     ("text", "old", "new", "message"),
     [
-        (CHOICE, "studies =", "study =", "24: fields must be among admitted, .*, unclear, got study"),
-        (CHOICE, "start =", "default =", "24: a row must have number, item, unclear, start, got no start"),
-        (CHOICE, "number = 24", "", "The weather: a row must have number, .*, got no number"),
-        (CHOICE, '"Rain."', '""', "24: .*, got no start"),
-        (CHOICE, CHOICE, 2 * CHOICE, "24: number must be of one row, got two"),
+        (CHOICE, "studies =", "study =", "27: fields must be among admitted, .*, unclear, got study"),
+        (CHOICE, "start =", "default =", "27: a row must have number, item, unclear, start, got no start"),
+        (CHOICE, "number = 27", "", "The weather: a row must have number, .*, got no number"),
+        (CHOICE, '"Rain."', '""', "27: .*, got no start"),
+        (CHOICE, CHOICE, 2 * CHOICE, "27: number must be of one row, got two"),
         (CHOICE, "[[ambiguity]]", "[[ambiguty]]", r"every entry must be a \[\[ambiguity\]\], got ambiguty"),
         (CHOICE, "[[ambiguity]]", "[ambiguity]", r"every entry must be a \[\[ambiguity\]\], got ambiguity"),
         (CHOICE, CHOICE, "", r"every entry must be a \[\[ambiguity\]\], got none"),

@@ -4,7 +4,7 @@ import pytest
 from said import Said
 
 from qbp.audit.claims import CLAIMS
-from qbp.experiments.registry import PERCEPTRONS, SURVEYS, of
+from qbp.experiments.registry import CIRCUIT_SURVEYS, CIRCUITS, PERCEPTRONS, SURVEYS, of
 from qbp.results import store
 from qbp.results.table import Table
 from qbp.results.verify import verify
@@ -91,4 +91,6 @@ def test_a_survey_is_told_by_the_command_of_its_table():
     for name, table in tables.tables().items():
         verb = store.verb_of(table.command or f"qbp grid {name}")
         assert (of("curve", verb) is SURVEYS) == (name in apart)
-    assert of("curve") is PERCEPTRONS
+    assert of("curve") is PERCEPTRONS and of("vqe") is CIRCUITS and of("vqe", "terrain") is CIRCUIT_SURVEYS
+    with pytest.raises(ValueError, match="experiment must be one of curve, telecom, mnist, vqe, got 'pqc'"):
+        of("pqc", "terrain")

@@ -1,5 +1,5 @@
-"""Terrain that a method walks: curvature and gradients where it starts, where Stage 1 ends and where it ends,
-and the barriers between these points.
+"""Terrain that training of perceptrons walks: curvature and gradients where it starts, where Stage 1 ends and
+where it ends, and the barriers between these points.
 
 :func:`survey` trains as :func:`qbp.experiments.runner.run` does and returns the same kind of result, so
 its tables are stored, read and judged like every other.
@@ -105,14 +105,14 @@ def records(config: Experiment) -> tuple[int, int, int]:
             f"method must be {' or '.join(METHODS)}, as-written, got {config.method}, {config.reading}"
         )
     middle = config.algorithm.stage_1_steps or Experiment(config.experiment).algorithm.stage_1_steps  # type: ignore[union-attr]  # METHODS have two stages
-    if config.algorithm.switching != "steps" or middle >= config.steps:  # type: ignore[union-attr]  # METHODS have two stages
-        raise ValueError(f"stage_1_steps must end Stage 1 before step {config.steps}, got {middle}")
-    return 0, middle, config.steps
+    if config.algorithm.switching != "steps" or middle >= config.budget:  # type: ignore[union-attr]  # METHODS have two stages
+        raise ValueError(f"stage_1_steps must end Stage 1 before step {config.budget}, got {middle}")
+    return 0, middle, config.budget
 
 
 def work(config: Experiment) -> int:
     """Return the run-steps of a survey, for a progress bar."""
-    again = config.steps + 1 if config.method == "two-stage" else 0
+    again = config.budget + 1 if config.method == "two-stage" else 0
     return config.seeds * (sum(s + 1 for s in records(config)) + again)
 
 
@@ -122,8 +122,8 @@ def configs(experiment: str, seeds: int = 20, **options: Any) -> list[Experiment
 
 
 def _without_oscillation(config: Experiment) -> Experiment:
-    algorithm = replace(config.algorithm, beta_0=0.0, record_every=config.steps)
-    return replace(config, record_every=config.steps, algorithm=algorithm)
+    algorithm = replace(config.algorithm, beta_0=0.0, record_every=config.budget)
+    return replace(config, record_every=config.budget, algorithm=algorithm)
 
 
 def _around(loss: Callable[[Tensor], Tensor], model: "MLP", theta: Tensor, rows: int) -> dict[str, Tensor]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from qbp.experiments import registry, terrain
+from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.runner import run
+from qbp.experiments.terrain import perceptrons as terrain
 from qbp.perceptrons.curvature import line_barrier
 from qbp.perceptrons.mlp import MLP, mean_squared_error
 from qbp.results import store
