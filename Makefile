@@ -25,7 +25,7 @@ WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circu
   test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons faults refresh results bench clean
+.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons interchange labs grade labtest faults soak refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -79,12 +79,31 @@ browser: $(STAMP)  ## open every built page in Chromium: no script error, no for
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
 	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py
 
+interchange:  ## exchange circuits with Qiskit, PennyLane, Cirq and OpenFermion, in an environment of their own
+	test -x _build/interchange/bin/python || $(PYTHON) -m venv _build/interchange
+	_build/interchange/bin/python -m pip install -q $$(grep '^torch==' requirements.lock)
+	_build/interchange/bin/python -m pip install -q -r tests/interchange/requirements.txt
+	$(ONE_THREAD) PYTHONPATH=. _build/interchange/bin/python -m pytest -m interchange tests/interchange/peers
+
 jupyter: $(STAMP)  ## open the book in JupyterLab, where sliders compute; LAB="..." are more options for it
 	$(BIN)/jupyter lab --ServerApp.contents_manager_class=qbp.book.jupyter.Chapters \
 	  --LabApp.default_url=/lab/tree/book/index.ipynb --LabApp.news_url= $(LAB)
 
+labs: $(STAMP)  ## student versions of the labs, and a zip of each, into _build/labs; LABS="..." are more options
+	$(BIN)/qbp labs $(LABS)
+
+grade: $(STAMP)  ## grade a folder of submissions into _build/grades: make grade DIR=submissions; GRADE="..." are more options
+	@test -n "$(DIR)" || { echo "name the folder of the submissions: make grade DIR=submissions" >&2; exit 2; }
+	$(BIN)/qbp grade "$(DIR)" --jobs $(JOBS) $(GRADE)
+
+labtest: $(STAMP)  ## every lab, solved, untouched and with each wrong answer; the points go to _build/labs-points
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) -m labs tests/teaching
+
 faults: $(STAMP)  ## plant the faults of tests/faults.toml, one at a time, in a copy: each must make its test fail
 	$(BIN)/python tests/faults.py --jobs $(JOBS)
+
+soak: $(STAMP)  ## kill sweeps at twenty random moments: each goes on and ends with the table of an undisturbed one (half an hour)
+	$(ONE_THREAD) $(BIN)/python -m pytest -m soak tests/sweeps/test_kills.py
 
 lint: $(STAMP)  ## ruff on modules, tests and notebooks, their layout too; the rules between the folders of qbp
 	$(BIN)/ruff check .
@@ -99,11 +118,12 @@ refresh: $(STAMP)  ## re-execute the chapters in place, when an output is meant 
 
 results: $(STAMP)  ## compute the committed result tables (paper profile; about two hours on two cores); goes on where it stopped
 	$(BIN)/qbp grid --jobs $(JOBS)
-	for task in curve telecom mnist; do $(BIN)/qbp terrain $$task --save results || exit 1; done
+	for task in curve telecom mnist "vqe --frame clifford" "vqe --hamiltonian circuit"; do \
+	  $(BIN)/qbp terrain $$task --save results || exit 1; done
 	$(BIN)/qbp readme
 
-bench: $(STAMP)  ## measure qbp beside its peers on a quiet machine (installs them into benchmarks/.env; over an hour)
-	$(BIN)/python -m benchmarks
+bench: $(STAMP)  ## measure qbp beside its peers on a quiet machine (installs them into benchmarks/.env; an hour); BENCH="..." are more options
+	$(BIN)/python -m benchmarks --threads 1 --rounds 3 --run-cap 8 --compile-cap 40 $(BENCH)
 
 clean:  ## remove what was built; .venv stays
 	rm -rf _build build *.egg-info benchmarks/.env .pytest_cache .ruff_cache .mypy_cache .coverage .import_linter_cache .hypothesis

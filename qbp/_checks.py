@@ -48,9 +48,9 @@ def is_trusted() -> bool:
     return _trusted.get()
 
 
-def option(default: Any, text: str) -> Any:
-    """Declare a dataclass field with the one line that `--help` shows for it."""
-    return field(default=default, metadata={"help": text})
+def option(default: Any, text: str, *, later: bool = False) -> Any:
+    """Declare a field with its `--help`; a `later` one is no part of stored keys while it has its default."""
+    return field(default=default, metadata={"help": text, "later": later})
 
 
 def plain(config: Any) -> None:

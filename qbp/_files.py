@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +90,29 @@ def parse(text: str | bytes, what: str) -> dict[str, Any]:
         Traceback (most recent call last):
         ValueError: this cannot be read: the key 'a' stands twice
     """
+    found = decoded(text, what, _once)
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} cannot be read: it is not an object")
+    return found
+
+
+def decoded(text: str | bytes, what: str, pairs: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    """Return what a text in JSON says.
+
+    Args:
+        text: the text.
+        what: whose it is, for the error.
+        pairs: makes an object of its keys and values.
+
+    Raises:
+        ValueError: it is no JSON, or is nested too deeply; or as `pairs` raises it.
+    """
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError(f"{what} cannot be read: it is nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{what} cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{what} cannot be read: it is not an object")
-    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from qbp import _checks
 from qbp._arguments import takes
 from qbp._checks import option
 from qbp.convex import NORMS, SWITCHING, gradient_metrics, gradient_norm, should_switch
-from qbp.optimizers import OPTIMIZERS
+from qbp.optimizers import OPTIMIZERS, restarted
 from qbp.problem import History, Problem, Recorder, gradients
 from qbp.refinement import anneal_blend, anneal_oscillation, oscillatory_regularizer, refinement_loss
 
@@ -21,7 +21,7 @@ from qbp.refinement import anneal_blend, anneal_oscillation, oscillatory_regular
 class TwoStageConfig:
     """Every choice Algorithm 1 leaves open, with the paper's value where it gives one."""
 
-    steps: int = option(500, "training steps, both stages together")
+    steps: int = option(500, "training steps, both stages together unless counting says otherwise")
     stage_1_steps: int = option(100, "length of Stage 1 when switching is steps (Section IV.B)")
     switching: str = option("steps", "reading of eq. 3: steps, threshold, plateau or threshold-or-plateau")
     norm: str = option(
@@ -49,6 +49,17 @@ class TwoStageConfig:
     weight_decay: float | None = option(
         None, "decoupled weight decay (default 0.01 for adamw, 0 for the others)"
     )
+    moments: str = option(
+        "carried", "the optimizer's state at the switch to Stage 2: carried on, or restarted", later=True
+    )
+    restart_step: int | None = option(
+        None, "restart the optimizer before this step, in either stage: the control of moments", later=True
+    )
+    counting: str = option(
+        "within",
+        "within: steps are those of both stages; on-top: those of Stage 2, after Stage 1",
+        later=True,
+    )
     record_every: int = option(1, "keep metrics each so many steps")
 
     def __post_init__(self) -> None:
@@ -72,6 +83,18 @@ class TwoStageConfig:
             _checks.choice(name, getattr(self, name), options)
         if self.tau_g is not None:
             _checks.number("tau_g", self.tau_g, low=0)
+        if self.restart_step is not None:
+            _checks.integer("restart_step", self.restart_step, low=0)
+        if self.counting == "on-top" and self.switching != "steps":
+            raise ValueError(
+                f"counting must be within where eq. 3 ends Stage 1 (switching {self.switching}), got on-top: "
+                "each run would end at a step of its own"
+            )
+
+    @property
+    def budget(self) -> int:
+        """Steps that a run takes, of both stages."""
+        return self.steps + (self.stage_1_steps if self.counting == "on-top" else 0)
 
 
 CHOICES = {
@@ -79,6 +102,8 @@ CHOICES = {
     "norm": NORMS,
     "anneal": ("after", "before"),
     "optimizer": tuple(OPTIMIZERS),
+    "moments": ("carried", "restarted"),
+    "counting": ("within", "on-top"),
 }
 
 
@@ -122,12 +147,13 @@ def algorithm(
     lam, beta = (torch.full_like(theta[..., 0], v) for v in (c.lambda_0, c.beta_0))  # line 2
     eta_c, eta_n = (torch.full_like(lam, v) for v in (c.eta_c, c.eta_n))
     stage_1 = torch.ones_like(lam, dtype=torch.bool)
-    log = Recorder(c.steps, c.record_every, like=lam)
-    for step in range(c.steps + 1):  # lines 3, 7: one budget; a mask says in which loop a run is
+    log = Recorder(c.budget, c.record_every, like=lam)
+    for step in range(c.budget + 1):  # lines 3, 7: one budget; a mask says in which loop a run is
         batch = problem.batches(step)
         theta = theta.detach().requires_grad_()
         energy, convex = problem.losses(theta, batch, **_terms(step, c))     # line 4: L_convex; line 9: <H>
-        stage_1 = stage_1 & ~_is_over(norms, convex, theta, step, c)         # lines 3, 6: eq. 3
+        over = stage_1 & _is_over(norms, convex, theta, step, c)             # lines 3, 6: eq. 3
+        stage_1, moments = stage_1 & ~over, _restart(moments, over, step, c)
         lam, beta = _anneal(lam, beta, ~stage_1 & (c.anneal == "before"), c)
         lam_t, beta_t = torch.where(stage_1, 1, lam), torch.where(stage_1, 0, beta)  # Stage 1 is 1, 0
         osc = c.amplitude * oscillatory_regularizer(theta, omega=c.omega, phi=phi)   # line 8: eq. 5
@@ -140,7 +166,7 @@ def algorithm(
             terms = {"loss": loss, "energy": energy, "convex": convex, "osc": osc}
             state = {"lam": lam_t, "beta": beta_t, "stage": 2 - stage_1.to(lam.dtype)}
             log.add(step, terms | state | gradient_metrics(grad) | problem.evaluate(theta))
-        if step == c.steps:  # the last pass only records                    # line 12: end while
+        if step == c.budget:  # the last pass only records                    # line 12: end while
             break
         eta = torch.where(stage_1, eta_c, eta_n)
         theta, moments = update(theta, grad, moments, lr=eta, active=alive)  # lines 5, 10
@@ -153,6 +179,13 @@ def _update(c: TwoStageConfig) -> Callable:
     """Return one step of the chosen optimizer."""
     own = {"friction": c.friction} if c.optimizer == "heavy-ball" else {}
     return partial(OPTIMIZERS[c.optimizer], weight_decay=c.weight_decay, **own)
+
+
+def _restart(moments: Any, over: Tensor, step: int, c: TwoStageConfig) -> Any:
+    """Restart the optimizer of the runs whose Stage 1 is over, where it is not carried on, or of all."""
+    if step == c.restart_step:
+        return restarted(moments, torch.ones_like(over))
+    return restarted(moments, over) if c.moments == "restarted" else moments
 
 
 def _terms(step: int, c: TwoStageConfig) -> dict[str, bool]:

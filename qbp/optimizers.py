@@ -124,6 +124,24 @@ def heavy_ball(
     return theta + on * velocity, (velocity,)
 
 
+@takes(runs="mask ...")
+def restarted(state: tuple[Tensor, ...] | None, runs: Tensor) -> tuple[Tensor, ...] | None:
+    """Return a state in which some runs have taken no step yet: zero moments, or velocities, and count.
+
+    Args:
+        state: from one of the optimizers here, None before the first step and without moments.
+        runs: boolean, (...): which start anew.
+
+    Example:
+        >>> restarted((torch.ones(2, 3),), torch.tensor([True, False]))[0].sum(-1)
+        tensor([0., 3.])
+    """
+    if state is None:
+        return None
+    parts = (torch.where(runs.unsqueeze(-1), 0.0, part) for part in state)
+    return Moments(*parts) if isinstance(state, Moments) else tuple(parts)
+
+
 OPTIMIZERS: dict[str, Callable] = {
     "gd": gradient_descent,
     "adam": adam,

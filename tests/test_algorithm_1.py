@@ -59,13 +59,14 @@ def listing(case, seed, c):
     """Algorithm 1 for one run, two loops with torch.optim: losses, last theta, where Stage 1 ended."""
     problem, theta0, phi = CASES[case]([seed])
     theta, step, losses, norms = nn.Parameter(theta0.clone()), 0, [], []
-    if c.optimizer == "gd":
-        optimizer = torch.optim.SGD([theta], lr=1.0, weight_decay=c.weight_decay)
-    else:
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[c.optimizer]
-        optimizer = kind([theta], lr=1.0, weight_decay=c.weight_decay)
+    kind = {"gd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[c.optimizer]
+    optimizer = kind([theta], lr=1.0, weight_decay=c.weight_decay)
+    last_step = c.steps + (c.stage_1_steps if c.counting == "on-top" else 0)
 
     def update(loss, eta):
+        nonlocal optimizer
+        if step == c.restart_step:
+            optimizer = kind([theta], lr=1.0, weight_decay=c.weight_decay)
         last = theta.detach().clone()
         optimizer.zero_grad()
         loss.backward()
@@ -74,7 +75,7 @@ def listing(case, seed, c):
         losses.append(loss.item())
         return last[0]
 
-    while step <= c.steps:  # line 3
+    while step <= last_step:  # line 3
         convex = problem.convex(theta, problem.batches(step)).squeeze()
         (grad,) = torch.autograd.grad(convex, theta, retain_graph=True)
         norms.append(grad.norm().item() / {"paper": theta.numel(), "rms": theta.numel() ** 0.5}[c.norm])
@@ -83,7 +84,9 @@ def listing(case, seed, c):
         last = update(convex, c.eta_c)  # lines 4 and 5
         step += 1
     switch, lam, beta = step, c.lambda_0, c.beta_0
-    while step <= c.steps:  # line 7
+    if c.moments == "restarted":
+        optimizer = kind([theta], lr=1.0, weight_decay=c.weight_decay)
+    while step <= last_step:  # line 7
         if c.anneal == "before":
             lam, beta = max(0, c.lambda_decay * lam), c.beta_decay * beta
         batch = problem.batches(step)
@@ -111,6 +114,12 @@ OPTIONS = [
     {"switching": "threshold", "tau_g": 0.001, "norm": "rms"},
     {"switching": "threshold", "tau_g": 1e9, "stage_1_cap": 17},
     {"switching": "plateau", "eta_c": 0.01},
+    {"moments": "restarted", "eta_c": 0.02, "eta_n": 0.02},
+    {"moments": "restarted", "eta_c": 0.02, "eta_n": 0.02, "counting": "on-top"},
+    {"moments": "restarted", "switching": "plateau", "eta_c": 0.01, "eta_n": 0.01},  # each at its own step
+    {"counting": "on-top", "stage_1_steps": 10, "optimizer": "adam"},
+    {"restart_step": 33, "stage_1_steps": 0, "lambda_0": 0.0, "beta_0": 0.0, "eta_n": 0.02},  # the control
+    {"restart_step": 7, "moments": "restarted", "optimizer": "adam", "eta_c": 0.02, "eta_n": 0.02},
     {"switching": "threshold-or-plateau", "tau_g": 1e9, "norm": "rms", "eta_c": 0.01},
 ]
 
@@ -125,7 +134,7 @@ def test_runs_are_the_listing(case, options):
         losses, last, switch = listing(case, seed, c)
         agree(history.minibatch_loss[row].tolist(), losses)
         agree(theta[row], last)
-        assert history.metrics["stage"][row].tolist() == [1 if t < switch else 2 for t in range(c.steps + 1)]
+        assert history.metrics["stage"][row].tolist() == [1 if t < switch else 2 for t in range(c.budget + 1)]
     agree(history.metrics["loss"], history.minibatch_loss, rtol=0)
     assert not history.diverged.any()
 
@@ -345,3 +354,31 @@ def test_bad_input():
         two_stage(problem, c, torch.zeros(2), phi=torch.zeros(3, 2))
     with pytest.raises(ValueError, match="phi must be finite"):
         two_stage(problem, c, torch.zeros(2), phi=torch.full((2,), math.nan))
+
+
+def test_a_heavy_ball_forgets_its_velocity_at_the_switch():
+    """In a potential without force a ball that has been pushed in Stage 1 rolls on, or stands still."""
+    problem = Problem(convex=lambda theta, batch: theta.sum(-1))
+    ends = {}
+    for moments in ("carried", "restarted"):
+        c = TwoStageConfig(
+            steps=5,
+            stage_1_steps=1,
+            lambda_0=0.0,
+            beta_0=0.0,
+            optimizer="heavy-ball",
+            eta_c=0.1,
+            moments=moments,
+        )
+        ends[moments] = two_stage(problem, c, torch.zeros(1, 1, dtype=torch.float64))[0].item()
+    assert ends == pytest.approx({"carried": -0.5, "restarted": -0.1})
+
+
+def test_a_budget_on_top_needs_a_stage_1_of_fixed_length():
+    with pytest.raises(ValueError, match=r"counting must be within where eq\. 3 ends Stage 1 .*got on-top"):
+        TwoStageConfig(counting="on-top", switching="plateau")
+    assert TwoStageConfig(counting="on-top", steps=20, stage_1_steps=7).budget == 27
+    assert TwoStageConfig(steps=20, stage_1_steps=7).budget == 20
+    for bad in ({"moments": "kept"}, {"counting": "outside"}, {"restart_step": -1}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            TwoStageConfig(**bad)

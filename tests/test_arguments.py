@@ -9,6 +9,7 @@ import importlib
 import inspect
 import json
 import re
+import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,8 +32,15 @@ from qbp.results import store
 from qbp.statistics.gains import gain
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("", "baseline", "perceptrons", "statistics", "experiments")
+FOLDERS = ("", "baseline", "perceptrons", "statistics", "experiments", "interchange", "interchange.qasm")
 UNCHECKED = {  # public to the package, not to a caller
+    "qbp.interchange.cirq": "needs Cirq: tests/interchange/peers",
+    "qbp.interchange.export": "of a circuit that the exporters have checked",
+    "qbp.interchange.linear": "sums of angles that are read",
+    "qbp.interchange.pennylane": "needs PennyLane: tests/interchange/peers",
+    "qbp.interchange.qasm.standard": "takes nothing",
+    "qbp.interchange.qiskit": "needs Qiskit: tests/interchange/peers",
+    "qbp.interchange.summary": "plain numbers of a circuit that was read",
     "qbp.algorithm_1.algorithm": "two_stage checks its arguments",
     "qbp.perceptrons.datasets.shipped_digits": "takes nothing",
     "qbp.statistics.curves.common_target": "any number of arrays: tested with the others",
@@ -40,7 +48,8 @@ UNCHECKED = {  # public to the package, not to a caller
     "qbp.experiments.perceptrons": "a configuration, checked when it was built",
     "qbp.experiments.regression": "a configuration, checked when it was built",
     "qbp.experiments.settings": "a configuration, checked when it was built",
-    "qbp.experiments.terrain": "a configuration, checked when it was built",
+    "qbp.experiments.terrain.circuits": "a configuration, checked when it was built",
+    "qbp.experiments.terrain.perceptrons": "a configuration, checked when it was built",
     "qbp.experiments.runner": "a configuration, checked when it was built",
 }
 MODEL, SELLIER, WAVES = MLP(1, 2, 1), SellierConfig(points=16), WaveConfig(points=16, reach=4.0)
@@ -123,6 +132,7 @@ GOOD = {
         "gradient_descent": step,
         "adam": step,
         "heavy_ball": lambda: {**step(), "friction": 0.5},
+        "restarted": lambda: {"state": None, "runs": torch.tensor([True, False])},
     },
     "problem": {"no_loss": lambda: {"theta": t(2, 3), "batch": None}, "gradients": dict},
     "refinement": {
@@ -205,12 +215,14 @@ GOOD = {
         "smoothness": lambda: {**values(), "start": 0},
         "rises": lambda: {**values(), "start": 0, "stop": 3},
         "rising_share": lambda: {**values(), "start": 0, "stop": 3},
+        "convergence": lambda: {**values(), "share": 0.1, "window": 1, "start": 0},
         "stopped_early": lambda: {"values": np.ones((3, 4)), "held": np.ones((3, 4))},
         "decay_fit": lambda: {"x": [1, 2, 3], "y": [4.0, 2.0, 1.5], "confidence": 0.9},
         "decay_fit_log2": lambda: {"x": [1, 2, 3], "log2_y": [2.0, 1.0, 0.5], "confidence": 0.9},
     },
     "statistics.gains": {
         "evaluations_to": lambda: {"result": result(), "target": 0.5},
+        "errors": lambda: {"result": result()},
         "error_within": lambda: {"result": result(), "budget": 2.0},
         "successes": lambda: {"result": result()},
         "gain": lambda: {"task": "a", "label": "b", "ours": result(), "others": result(2.0), "longer": None},
@@ -219,6 +231,13 @@ GOOD = {
         "table": lambda: {"gains": {("a",): gain("a", "b", result(), result(2.0))}, "names": ("task",)},
         "gains": lambda: {"task": "a", "results": {"no-init": result(), "two-stage": result()}},
     },
+    "statistics.crossed": {
+        "crossed": lambda: {"values": np.eye(3), "confidence": 0.9},
+    },
+    "perceptrons.digits": {
+        "digit_angles": lambda: {"classes": [0, 1], "n_features": 2, "per_class": 3, "seed": 1},
+        "different_digits": lambda: {"classes": [0, 1]},
+    },
     "statistics.hypothesis_tests": {
         "compare_pairs": pair,
         "share": lambda: {"hits": [True, False], "confidence": 0.9},
@@ -226,6 +245,9 @@ GOOD = {
         "rank_biserial": lambda: {"differences": [1.0, -2.0]},
         "sign_flip_p": lambda: {"differences": [1.0, -2.0]},
         "holm": lambda: {"p_values": [0.1, 0.2]},
+        "benjamini_hochberg": lambda: {"p_values": [0.1, 0.2]},
+        "smallest_p": lambda: {"n": 5},
+        "reachable": lambda: {"p_values": [0.1, 0.2], "smallest": [0.1, 0.1]},
         "detectable": lambda: {"differences": [1.0, -2.0], "power": 0.7, "level": 0.1},
     },
     "statistics.intervals": {
@@ -258,10 +280,27 @@ GOOD = {
         "compare": lambda: {"experiment": "curve", "methods": ["no-init"]},
         "asked": lambda: {"methods": ["random"]},
     },
+    "interchange.hamiltonians": {
+        "pauli_sum": lambda: {"terms": [("XY", 0.5)], "what": "this"},
+        "read_hamiltonian": lambda: {"path": ROOT / "tests/interchange/two.json", "n_qubits": 2, "key": None},
+        "write_hamiltonian": lambda: {
+            "H": qbp.tfim(2), "path": f"{tempfile.gettempdir()}/H.json", "key": "H",
+        },
+        "openfermion_text": lambda: {"H": qbp.tfim(2)},
+    },
+    "interchange.qasm.reader": {
+        "read_qasm": lambda: {"path_or_text": "OPENQASM 2.0; qreg q[1]; rx(0.1) q[0];", "angles": "free"},
+    },
+    "interchange.qasm.writer": {
+        "write_qasm": lambda: {"circuit": qbp.HardwareEfficient(2, 1), "version": 2, "theta": t(4)},
+    },
     "experiments.result": {"resolve_device": lambda: {"device": "cpu"}},
 }  # fmt: skip
 CALLS = [(module, name) for module, functions in GOOD.items() for name in functions]
-UNTYPED = {("problem", "no_loss"): {"batch"}}  # anything will do
+UNTYPED = {
+    ("problem", "no_loss"): {"batch"},
+    ("interchange.hamiltonians", "pauli_sum"): {"what"},
+}  # anything will do
 
 
 def function(module, name):
@@ -271,7 +310,7 @@ def function(module, name):
 def public():
     """All functions of the folders, {dotted name}."""
     for folder in FOLDERS:
-        for path in sorted((ROOT / "qbp" / folder).glob("*.py")):
+        for path in sorted((ROOT / "qbp" / folder.replace(".", "/")).glob("*.py")):
             if path.stem.startswith("_"):
                 continue
             module = importlib.import_module(".".join(filter(None, ["qbp", folder, path.stem])))
@@ -407,7 +446,7 @@ CONFIGURATIONS = [
     (qbp.CircuitExperiment, {}),
     (qbp.RegressionExperiment, {}),
     (MLP, {"n_in": 1, "n_hidden": 2, "n_out": 1}),
-    (CircuitRegressor, {}),
+    (CircuitRegressor, {"output": "local"}),
     (Problem, {}),
 ]
 

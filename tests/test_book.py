@@ -27,6 +27,7 @@ from qbp.book.sphinx import ALL_CLAIMS, tables_shown
 from qbp.cli import arguments, commands
 from qbp.results import store
 from qbp.studies.tables import gridded, resolve
+from qbp.sweeps import axes
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -271,7 +272,7 @@ def commands_in(text):
             if command := line.partition("#")[0].strip():
                 yield command
     for code in re.findall(r"`([^`]+)`", re.sub(r"(`{3,}).*?\1", "", text, flags=re.DOTALL)):
-        ours = "qbp (run|grid|verify|variance|claims|info|reproduce|refresh)"
+        ours = "qbp (run|grid|sweep|collect|verify|variance|claims|info|circuit|reproduce|refresh)"
         if re.match(rf"(\.venv/bin/)?({ours}|papermill|make)\s", code):
             yield code
 
@@ -310,7 +311,8 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
         args = arguments.parser().parse_args(words)  # a wrong one exits
         configs = commands._configs(args) if args.name == "run" else []
         assert args.name != "grid" or set(args.tables) <= gridded().keys()
-        fast = ("info", "claims", "variance")
+        assert args.name != "sweep" or axes.plan(args.chapter, args.given).runs
+        fast = ("info", "claims", "variance", "circuit")
         quick = args.name in fast or (configs and len(configs) * configs[0].seeds <= 3)
         if quick and all(config.experiment != "mnist" for config in configs):  # under ten seconds
             assert commands.main(words) == 0 and capsys.readouterr().out

@@ -22,7 +22,7 @@ def project() -> dict:
 def direct() -> list[Requirement]:
     """What `make` installs by name: the dependencies and the extras."""
     extras = project()["optional-dependencies"]
-    chosen = [line for extra in ("book", "dev", "fast", "lab") for line in extras[extra]]
+    chosen = [line for extra in ("book", "dev", "fast", "lab", "labs", "scale") for line in extras[extra]]
     return [Requirement(line) for line in project()["dependencies"] + chosen]
 
 

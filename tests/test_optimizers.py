@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbp.optimizers import OPTIMIZERS, gradient_descent, heavy_ball
+from qbp.optimizers import OPTIMIZERS, adam, gradient_descent, heavy_ball, restarted
 
 ROWS, DIM, STEPS = 3, 4, 25
 RATES = [0.1, 0.02, 0.003]
@@ -115,3 +115,18 @@ def test_a_heavy_ball_that_loses_all_its_velocity_descends_the_gradient():
         theta, state = heavy_ball(theta, gradient(theta, step), state, lr=lr, active=yes, friction=1.0)
         plain, _ = gradient_descent(plain, gradient(plain, step), None, lr=lr, active=yes)
     torch.testing.assert_close(theta, plain, rtol=1e-13, atol=1e-14)
+
+
+def test_a_restarted_run_is_a_new_one_and_its_neighbour_goes_on():
+    """After a restart the next step is the first step of Adam, sign(grad) lr, whatever came before."""
+    theta, lr = torch.zeros(2, 3, dtype=torch.float64), torch.full((2,), 0.1, dtype=torch.float64)
+    on, grad = torch.ones(2, dtype=torch.bool), torch.tensor([[3.0, -2.0, 1.0]] * 2, dtype=torch.float64)
+    state = None
+    for _ in range(5):
+        theta, state = adam(theta, grad, state, lr=lr, active=on)
+    state = restarted(state, torch.tensor([True, False]))
+    assert state.count.flatten().tolist() == [0, 5]
+    after, state = adam(theta, -0.5 * grad, state, lr=lr, active=on)
+    torch.testing.assert_close((after - theta)[0], 0.1 * grad[0].sign(), rtol=1e-6, atol=1e-6)
+    assert ((after - theta)[1] * grad[1] < 0).all()  # five steps of momentum outweigh one
+    assert restarted(None, on) is None

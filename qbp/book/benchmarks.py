@@ -88,14 +88,49 @@ def layout(table: "pd.DataFrame") -> "pd.DataFrame":
     return made.drop(columns=[name for name in made if (made[name] == "").all()])
 
 
+def by_family(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a row a family: how often qbp is faster than every peer, and the smallest and largest ratio.
+
+    The ratio of a workload is that of :func:`layout`, the smaller one of both precisions.
+    """
+    pairs, rows = _worst(table), {}
+    families = table.drop_duplicates("workload").set_index("workload")["family"]
+    for family, part in pairs.groupby(pairs["workload"].map(families), sort=False):
+        row: dict[str, object] = {"workloads": len(part), "qbp is faster": int((part["ratio"] > 1).sum())}
+        extremes = {"smallest ratio": part["ratio"].idxmin(), "largest ratio": part["ratio"].idxmax()}
+        for name, at in extremes.items():
+            row[name] = f"{part['ratio'][at]:.2g} ({part['workload'][at]}, {part['peer'][at]})"
+        rows[family] = row
+    return markup.frame(rows, "family")
+
+
+def in_words(table: "pd.DataFrame") -> dict[str, str]:
+    """Return the numbers of the page's sentences: "compared" and "faster" count workloads, "middle" is the
+    median ratio, "lost" lists the workloads on which a peer wins, with that peer, or says "none"."""
+    pairs = _worst(table)
+    lost = pairs[pairs["ratio"] < 1]
+    names = [f"{row.workload} ({row.peer})" for row in lost.itertuples()]
+    return {
+        "compared": str(len(pairs)),
+        "faster": str(len(pairs) - len(lost)),
+        "middle": f"{pairs['ratio'].median():.2g}",
+        "lost": ", ".join(names) or "none",
+    }
+
+
+def _worst(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the smallest ratio of each workload, in the order of the table."""
+    pairs = ratios(table)
+    return pairs.loc[pairs.groupby("workload", sort=False)["ratio"].idxmin()].reset_index(drop=True)
+
+
 def slower(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return the workloads on which the ratio is below what was aimed at, or below 1: a peer wins."""
     import pandas as pd
 
     rows, columns = {}, ["best peer", "best peer / qbp", "aim", "of the aim", ""]
-    for workload, pairs in ratios(table).groupby("workload", sort=False):
-        worst = pairs.loc[pairs["ratio"].idxmin()]
-        aim = TARGETS.get(workload, 1.0)
+    for _, worst in _worst(table).iterrows():
+        workload, aim = worst["workload"], TARGETS.get(worst["workload"], 1.0)
         if worst["ratio"] < max(aim, 1.0):
             verdict = "the peer wins" if worst["ratio"] < 1 else "missed" if worst["ratio"] < aim else ""
             cells = worst["peer"], f"{worst['ratio']:.2g}", f"{aim:g}", f"{worst['ratio'] / aim:.2g}", verdict

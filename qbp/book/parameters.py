@@ -99,14 +99,21 @@ CHAPTERS: dict[str, dict[str, Rule]] = {
     "figure-1": {"start": whole(0, 490)},
     "first-circuit": {"rate": partial(_real, 0, math.pi)},
     "index": {"reading": one_of("both", "as-released", "as-written")},
+    "lie-algebra": {"samples": whole(4), "largest": whole(4, 10), "chain": whole(10, 200)},
     "noise-plateaus": {
         "samples": whole(2, or_zero=True), "runs": whole(2, or_zero=True), "n_qubits": whole(2, 6),
         "p": partial(_real, 0, 0.5), "deepest": whole(32, 64),
     },
+    "own-circuit": {"starts": whole(2), "samples": whole(4)},
     "paper-map": {"kind": one_of("all", "equation", "line", "experiment", "figure", "reference")},
-    "performance": {"families": partial(_list, ("W1", "W2", "W3", "W4", "W5", "W6"), 1)},
+    "performance": {"families": partial(_list, tuple(f"W{k}" for k in range(1, 10)), 1)},
     "regression-circuit": {"layers": whole(1, 100)},
+    "rerun-it": {"largest": whole(4, 14), "seeds": whole(2, 100), "workers": whole(1, 64)},
     "saddles-and-curvature": {"largest": whole(4, 9), "samples": whole(4), "runs": whole(2)},
+    "start-ensembles": {
+        "walks": whole(256, 2**22, or_zero=True), "samples": whole(4), "largest": whole(100),
+        "layers": whole(1, 1000),
+    },
     "start-of-stage-2": {
         "starts": whole(8, or_zero=True), "hessians": whole(2), "n": whole(2, 8),
         "depth": one_of("1", "n", "2n", "4n"),

@@ -50,8 +50,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def is_default(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Skip a field of a class whose default is a function or a class: that stands under its own name."""
-    return True if what == "class" and "." not in getattr(member, "__qualname__", ".") else None
+    """Skip a field of a class whose default is a function or a class, which stands under its own name, and a
+    field of a named tuple, which stands in the text of the class.
+    """
+    field = str(getattr(member, "__doc__", "")).startswith("Alias for field number")
+    return True if what == "class" and (field or "." not in getattr(member, "__qualname__", ".")) else None
 
 
 def trace(app: Sphinx, doctree: nodes.document) -> None:

@@ -4,19 +4,18 @@ configurations.  :mod:`qbp.cli.commands` has what the commands do.
 Nothing here loads torch until a command that has configurations is parsed: `qbp --help` is quick.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
 from functools import partial
 from typing import Any, get_args
 
 from qbp import __version__
-from qbp.cli.parser import Parser, named
+from qbp.cli import labs, sweep_arguments
+from qbp.cli.parser import JSON, Command, Parser, folder, named, number, option, profile, switch, valued
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
 VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
 NAMED = {"mnist": "DIR", "rotations": "A,B", "qubits": "N-M", "layers": "N"}  # where words say more
-JSON = "print one JSON object to standard output and nothing else"
-Command = Callable[..., "Parser"]  # `_command` of one name
 
 
 def parser() -> Parser:
@@ -29,14 +28,11 @@ def parser() -> Parser:
     )
     whole.add_argument("--version", action="version", version=f"qbp {__version__}")
     commands = whole.add_subparsers(dest="name", metavar="COMMAND", parser_class=Parser)
-    for add in (_run, _variance, _claims, _terrain, _verify, _grid, _reproduce, _refresh, _readme, _info):
+    measured = (_run, _variance, _circuit, _claims, _terrain)
+    swept = (sweep_arguments.grid, sweep_arguments.sweep, sweep_arguments.collect)
+    for add in (*measured, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
         add(partial(_command, commands, add.__name__.strip("_")))
     return whole
-
-
-def option(name: str) -> str:
-    """Return how the option of a field is spelled."""
-    return f"--{name.replace('_', '-')}"
 
 
 def _command(commands: Any, name: str, does: str, more: str = "", examples: Iterable[str] = ()) -> Parser:
@@ -99,15 +95,16 @@ def _fields_of_run(own: Parser) -> None:
         if kind.config is not Experiment:
             others = _other_defaults(kind.config, shown)
             shown |= _fields(own.add_argument_group(experiment, others), kind.config, shown)
-    _switch(own, "--json", JSON)
-    _folder(own, "--save", "also write the runs as a table with a manifest into this folder")
+    switch(own, "--json", JSON)
+    folder(own, "--save", "also write the runs as a table with a manifest into this folder")
 
 
 def _variance(command: Command) -> None:
     own = command(
         "gradient variance against the number of qubits",
-        "Angles are uniform on [0, 2 pi).  A row for each size as it is done: the variance with its standard "
-        "error, a 95 % upper bound and log2; then the decay fitted in bits per qubit.",
+        "Angles are uniform on [0, 2 pi) unless --angles says otherwise.  A row for each size as it is done: "
+        "the variance with its standard error, a 95 % upper bound and log2; then the decay fitted in bits "
+        "per qubit.",
         [
             "--qubits 2-8 --layers 10 --observable zz",
             "--qubits 4,6,8 --layers 2n --observable global --json",
@@ -116,13 +113,28 @@ def _variance(command: Command) -> None:
     )
     own.fill = _fields_of_variance
     own.add_argument("--plot", type=named, metavar="FILE", help="also draw it, into a .svg or .png file")
-    _switch(own, "--json", JSON)
+    switch(own, "--json", JSON)
 
 
 def _fields_of_variance(own: Parser) -> None:
     from qbp.studies.variance_studies import Study
 
     _fields(own, Study)
+
+
+def _circuit(command: Command) -> None:
+    own = command(
+        "read a circuit from an OpenQASM file and say what is in it",
+        "Gates, rotations, parameters, and what an expectation can depend on.  A file that cannot be read is "
+        "refused with its line and column.",
+        ["ansatz.qasm", "trained.qasm --angles equal --json"],
+    )
+    own.add_argument("file", type=named, metavar="FILE", help="OpenQASM 2 or 3")
+    words = (
+        "numbers in a file without inputs: free, each a parameter; equal, equal ones share it; file, fixed"
+    )
+    valued(own, "--angles", words, "free", metavar="NAME")
+    switch(own, "--json", JSON)
 
 
 def _claims(command: Command) -> None:
@@ -137,25 +149,27 @@ def _claims(command: Command) -> None:
         ],
     )
     own.add_argument("ids", nargs="*", metavar="ID", help="rows to show (default all); --json has their ids")
-    _switch(own, "--rerun", "train again what these rows are measured on, and measure them")
-    _number(own, "--seeds", "runs with --rerun (default as committed)")
+    switch(own, "--rerun", "train again what these rows are measured on, and measure them")
+    number(own, "--seeds", "runs with --rerun (default as committed)")
     form = own.add_mutually_exclusive_group()
-    _switch(form, "--json", "print a JSON list to standard output and nothing else")
-    _switch(form, "--markdown", "print the table of README.md")
+    switch(form, "--json", "print a JSON list to standard output and nothing else")
+    switch(form, "--markdown", "print the table of README.md")
 
 
 def _terrain(command: Command) -> None:
     own = command(
         "curvature, gradients by layer and barriers where Stage 1 starts and ends",
         "Of two-stage and no-init, at the start, where Stage 1 ends, and after the last step.",
-        ["curve --seeds 5", "mnist --json > terrain.json"],
+        ["curve --seeds 5", "vqe --frame clifford", "mnist --json > terrain.json"],
     )
-    own.add_argument("experiment", help="one of curve, telecom, mnist")
-    _number(own, "--seeds", "number of runs", 20)
-    _number(own, "--seed", "seed of the first run", 0)
-    _number(own, "--steps", "training steps", 500)
-    _switch(own, "--json", JSON)
-    _folder(own, "--save", "also write the table with a manifest into this folder")
+    own.add_argument("experiment", help="one of curve, telecom, mnist, vqe")
+    number(own, "--seeds", "number of runs", 20)
+    number(own, "--seed", "seed of the first run", 0)
+    number(own, "--steps", "training steps (default 500, of vqe 300)")
+    own.add_argument("--hamiltonian", metavar="NAME", help="of vqe: the task (default tfim)")
+    own.add_argument("--frame", metavar="NAME", help="of vqe: plain or clifford (default plain)")
+    switch(own, "--json", JSON)
+    folder(own, "--save", "also write the table with a manifest into this folder")
 
 
 def _verify(command: Command) -> None:
@@ -165,34 +179,15 @@ def _verify(command: Command) -> None:
         "then 1.",
         ["--rows 20", "--tables curve,vqe --rows 4 --seed 1", "--skip-recompute"],
     )
-    _number(own, "--rows", "rows to compute again", 20)
-    _number(own, "--seed", "seed of the sample (default: drawn, and printed)")
+    number(own, "--rows", "rows to compute again", 20)
+    number(own, "--seed", "seed of the sample (default: drawn, and printed)")
     own.add_argument(
         "--tables", type=named, metavar="A,B", help="tables to check (default all, and what pages print)"
     )
-    _folder(own, "--results", "folder of the tables (default the committed ones)")
-    _switch(own, "--skip-recompute", "check what is stored, compute nothing")
-    _switch(own, "--allow-older", "name tables that other code has made, but let them pass")
-    _switch(own, "--json", JSON)
-
-
-def _grid(command: Command) -> None:
-    own = command(
-        "compute the result tables; goes on where it stopped",
-        examples=["--list", "--profile quick curve", "vqe --jobs 2"],
-    )
-    own.add_argument("tables", nargs="*", metavar="TABLE", help="tables to compute (default all; see --list)")
-    _switch(own, "--list", "show the tables and what they take, compute nothing")
-    _profile(
-        own, "--profile", "paper: as committed; quick: two seeds and twenty steps, to see it run", "paper"
-    )
-    _number(own, "--seeds", "runs of every configuration (default as the profile says)")
-    _number(own, "--jobs", "processes, one thread each", 2)
-    _folder(own, "--save", "folder of the tables (default results; _build/quick for quick)")
-    _folder(own, "--parts", "folder of finished configurations", "_build/grid")
-    other = own.add_mutually_exclusive_group()
-    _switch(other, "--fresh", "compute anew what only other code has computed")
-    _switch(other, "--allow-mixed", "take what other code has computed")
+    folder(own, "--results", "folder of the tables (default the committed ones)")
+    switch(own, "--skip-recompute", "check what is stored, compute nothing")
+    switch(own, "--allow-older", "name tables that other code has made, but let them pass")
+    switch(own, "--json", JSON)
 
 
 def _reproduce(command: Command) -> None:
@@ -201,9 +196,9 @@ def _reproduce(command: Command) -> None:
         "`make reproduce` does this and builds the pages from it; README.md has the command for one chapter.",
         ["", "--profile paper --out _build/paper"],
     )
-    _profile(own, "--profile", "quick: seconds a chapter; paper: the seeds of the committed results", "quick")
-    _folder(own, "--out", "folder of the copy, made anew", "_build/reproduced")
-    _number(own, "--jobs", "chapters at a time", 1)
+    profile(own, "--profile", "quick: seconds a chapter; paper: the seeds of the committed results", "quick")
+    folder(own, "--out", "folder of the copy, made anew", "_build/reproduced")
+    number(own, "--jobs", "chapters at a time", 1)
 
 
 def _refresh(command: Command) -> None:
@@ -224,22 +219,7 @@ def _readme(command: Command) -> None:
 
 def _info(command: Command) -> None:
     own = command("versions, device, threads, kernel in use")
-    _switch(own, "--json", JSON)
-
-
-def _switch(to: Any, name: str, text: str) -> None:
-    to.add_argument(name, action="store_true", help=text)
-
-
-def _valued(to: Any, name: str, text: str, default: Any = None, **options: Any) -> None:
-    """Add an option with a value; its help says the default, if it has one."""
-    said = text if default is None else f"{text} (default {default})"
-    to.add_argument(name, default=default, help=said, **options)
-
-
-_number = partial(_valued, type=int, metavar="N")
-_folder = partial(_valued, type=named, metavar="DIR")
-_profile = partial(_valued, choices=("quick", "paper"))
+    switch(own, "--json", JSON)
 
 
 def _fields(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import qbp.cli._environment  # noqa: F401  before NumPy is loaded
-from qbp import _checks, _threads
-from qbp.cli import arguments, output
+from qbp import _threads
+from qbp.cli import arguments, labs, output, sweeps
 from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.registry import run
@@ -50,10 +50,9 @@ def _configs(args: argparse.Namespace) -> list[Any]:
     given = {name: value for name, value in vars(args).items() if value is not None}
     takes, of_algorithm = _takes(kind.config)
     for name in given:
-        others = [e for e, k in registry.KINDS.items() if name in set.union(*_takes(k.config))]
+        others = ", ".join(e for e, k in registry.KINDS.items() if name in set.union(*_takes(k.config)))
         if others and name not in takes | of_algorithm:
-            said = f"{arguments.option(name)} is an option of {', '.join(others)}, not of {args.experiment}"
-            raise ValueError(said)
+            raise ValueError(f"{arguments.option(name)} is an option of {others}, not of {args.experiment}")
     options = {name: given[name] for name in takes & given.keys()}
     algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
     return registry.configurations(args.experiment, args.methods.split(","), algorithm, **options)
@@ -89,39 +88,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _run_with_bar(configs: Sequence[Any], results: dict[str, Result]) -> None:
-    total = sum(c.seeds * (c.steps + 1) for c in configs)
+    total = sum(c.seeds * (c.budget + 1) for c in configs)
     with output.bar("step", total, scaled=True) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
             results[config.method] = run(config, bar.update)
-
-
-def _grid(args: argparse.Namespace) -> int:
-    from qbp.results.grid import Parts, run_grid
-    from qbp.results.table import at_profile, listing
-    from qbp.studies.tables import gridded
-
-    _checks.integer("jobs", args.jobs)
-    known = gridded()
-    for name in args.tables:
-        _checks.choice("TABLE", name, known)
-    chosen = {name: known[name] for name in args.tables or known}
-    chosen = at_profile(chosen, args.profile, args.seeds)
-    if args.list:
-        print(listing(chosen, args.jobs))
-        return 0
-    quick = args.profile == "quick"
-    words = ["--profile quick"] * quick + [f"--seeds {args.seeds}"] * (args.seeds is not None)
-    failed = run_grid(
-        chosen,
-        Parts(Path(args.parts), allow_mixed=args.allow_mixed, fresh=args.fresh),
-        jobs=args.jobs,
-        options=" ".join(words),
-        directory=Path(args.save or ("_build/quick" if quick else "results")),
-    )
-    for command, error in failed.items():
-        print(f"failed: {command}: {error}", file=sys.stderr)
-    return 1 if failed else 0
 
 
 def _variance(args: argparse.Namespace) -> int:
@@ -147,15 +118,31 @@ def _variance(args: argparse.Namespace) -> int:
 
 
 def _terrain(args: argparse.Namespace) -> int:
-    from qbp.experiments import terrain
+    from qbp.experiments.terrain import circuits, perceptrons
 
-    configs = terrain.configs(args.experiment, args.seeds, steps=args.steps, seed=args.seed)
+    options = {"seeds": args.seeds, "seed": args.seed, "steps": args.steps}
+    options |= {"hamiltonian": args.hamiltonian, "frame": args.frame}
+    given = {name: value for name, value in options.items() if value is not None}
+    of_circuits = args.experiment == "vqe"
+    if not of_circuits and (foreign := {"hamiltonian", "frame"} & given.keys()):
+        raise ValueError(f"--{min(foreign)} is an option of vqe, not of {args.experiment}")
+    walks: Any = circuits if of_circuits else perceptrons
+    configs = circuits.configs(**given) if of_circuits else perceptrons.configs(args.experiment, **given)
     found = {}
-    with output.bar("step", sum(map(terrain.work, configs))) as bar:
+    with output.bar("step", sum(map(walks.work, configs))) as bar:
         for config in configs:
             bar.set_description(f"{config.experiment} {config.method}")
-            found[config.method] = terrain.survey(config, bar.update)
+            found[config.method] = walks.survey(config, bar.update)
     output.report_terrain(args, found)
+    return 0
+
+
+def _circuit(args: argparse.Namespace) -> int:
+    from qbp.interchange.qasm.reader import read_qasm
+    from qbp.interchange.summary import in_words, summary
+
+    found = summary(read_qasm(Path(args.file), args.angles))
+    output.show(args, lambda: {"file": args.file, "angles": args.angles, **found}, lambda: in_words(found))
     return 0
 
 
@@ -272,12 +259,16 @@ def _info(args: argparse.Namespace) -> int:
 COMMANDS = {
     "run": _run,
     "variance": _variance,
+    "circuit": _circuit,
     "claims": _claims,
     "terrain": _terrain,
     "verify": _verify,
-    "grid": _grid,
+    "grid": sweeps.grid,
+    "sweep": sweeps.sweep,
+    "collect": sweeps.collect,
     "reproduce": _reproduce,
     "refresh": _refresh,
     "readme": _readme,
     "info": _info,
+    **labs.COMMANDS,
 }

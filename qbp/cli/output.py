@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbp._files import printable
-from qbp.cli.arguments import option
+from qbp.cli.parser import option
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -105,10 +105,14 @@ def _table(results: dict[str, "Result"]) -> str:
     c = first.config
     shown = [m for m in registry.of(c.experiment).metrics if m in first.history]
     what = [c.experiment, *(getattr(c, name) for name in ("reading", "hamiltonian") if hasattr(c, name))]
-    runs = f"{', '.join(what)}, {c.steps} steps, seeds {c.seed}-{c.run_seeds[-1]}"
+    runs = f"{', '.join(what)}, {_steps(results)} steps, seeds {c.seed}-{c.run_seeds[-1]}"
     seconds = sum(r.seconds for r in results.values())
     head, end = f"{runs}; mean [95 % bootstrap interval]", f"{seconds:.1f} s on {first.theta.device}"
     return f"{head}\n{summary(results, shown).to_string()}\n{end}"
+
+
+def _steps(results: dict[str, "Result"]) -> str:
+    return " or ".join(map(str, dict.fromkeys(r.config.budget for r in results.values())))
 
 
 def _save(args: argparse.Namespace, results: dict[str, "Result"], suffix: str) -> None:
@@ -157,8 +161,17 @@ def report_terrain(args: argparse.Namespace, found: dict[str, "Result"]) -> None
     show(args, lambda: run_json(found), lambda: terrain_table(found).to_string())
     sys.stdout.flush()
     if args.save:  # last: a full disk, or a table that is not to be replaced, takes no numbers with it
-        name = f"terrain-{args.experiment}"
-        command = f"{store.command(next(iter(found.values())).config, 'terrain')} --save {args.save}"
+        config = next(iter(found.values())).config
+        name, command = f"terrain-{_walked(config)}", f"{store.command(config, 'terrain')} --save {args.save}"
         target, folder = "I, III.B, IV.D", Path(args.save)
         path = store.save(name, found.values(), command=command, target=target, directory=folder)
         print(f"wrote {path}", file=sys.stderr)
+
+
+def _walked(config: Any) -> str:
+    """Name what was surveyed: the experiment, of circuits the task as studies call it."""
+    from qbp.studies.circuit_studies import TASKS
+
+    asked = {name: getattr(config, name) for name in ("hamiltonian", "frame") if hasattr(config, name)}
+    named = (task for task, given in TASKS.items() if {"frame": "plain", **given} == asked)
+    return next(named, config.experiment).replace(", ", "-")

@@ -2,9 +2,13 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from qbp._checks import did_you_mean
+
+JSON = "print one JSON object to standard output and nothing else"
+Command = Callable[..., "Parser"]  # adds one command, whose name is known
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,3 +50,24 @@ def named(value: str) -> str:
     if not value.strip():
         raise argparse.ArgumentTypeError(f"must be a name, got {value!r}")
     return value
+
+
+def option(name: str) -> str:
+    """Return how the option of a field is spelled."""
+    return f"--{name.replace('_', '-')}"
+
+
+def switch(to: Any, name: str, text: str) -> None:
+    """Add an option without a value."""
+    to.add_argument(name, action="store_true", help=text)
+
+
+def valued(to: Any, name: str, text: str, default: Any = None, **options: Any) -> None:
+    """Add an option with a value; its help says the default, if it has one."""
+    said = text if default is None else f"{text} (default {default})"
+    to.add_argument(name, default=default, help=said, **options)
+
+
+number = partial(valued, type=int, metavar="N")
+folder = partial(valued, type=named, metavar="DIR")
+profile = partial(valued, choices=("quick", "paper"))

@@ -70,18 +70,21 @@ class Dataset:
 
 
 @takes()
-def curve(points: int = 3) -> Dataset:
+def curve(points: int = 3, *, seed: int = 0) -> Dataset:
     """Return y = x**2 on [0, 1]  (eq. 8, Section IV.B).
 
     Args:
         points: 3 gives the released notebook's training points 0.15, 0.60, 0.80 and validation points 0.30,
             0.70; any other number gives that many equally spaced training points with the midpoints between
             them for validation.
+        seed: 0 gives these; any other draws as many training points uniformly on [0, 1], and the validation
+            points stay.
 
     Raises:
-        TypeError, ValueError: `points` is no integer of at least 2.
+        TypeError, ValueError: `points` is no integer of at least 2, or `seed` none of at least 0.
     """
     _checks.integer("points", points, 2, 2**40)
+    _checks.integer("seed", seed, 0, 2**63)
     if points == 3:
         train, val = (
             torch.tensor(points, dtype=torch.float64) for points in ([0.15, 0.60, 0.80], [0.30, 0.70])
@@ -89,6 +92,8 @@ def curve(points: int = 3) -> Dataset:
     else:
         train = torch.linspace(0, 1, points, dtype=torch.float64)
         val = (train[1:] + train[:-1]) / 2
+    if seed:
+        train = draws.uniform([seed], "curve points", points)[0].sort().values
     x = torch.cat([train, val])[:, None]
     index = torch.arange(len(x))
     return Dataset("curve", x, x**2, index[: len(train)], index[len(train) :])

@@ -6,22 +6,27 @@ import importlib
 import json
 import re
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import reference
 
 import qbp
-from benchmarks import machine, oracle, run, workloads
+from benchmarks import generators, machine, oracle, run, workloads
 from qbp.book import benchmarks
 from qbp.book.figures import style, training
 from qbp.results.store import manifest
 
 ROOT = Path(__file__).parents[2]
+X, Y, Z = (reference.PAULI[letter] for letter in "XYZ")
 BY_NAME = {w.name: w for w in workloads.ALL}
-SMALL = [workloads.small(BY_NAME[name]) for name in ("W1 4x10", "W2 n=4", "W3 cz", "W3 cnot", "W6 n=4")]
+CHECKED = ("W1 4x10", "W2 n=4", "W3 cz", "W3 cnot", "W6 n=4", "W7 n=6", "W8 n=8", "W9 n=16")
+SMALL = [workloads.small(BY_NAME[name]) for name in CHECKED]
 ids = [f"{w.family}-{w.entangler}" for w in SMALL]
 
 
@@ -40,6 +45,65 @@ def test_the_oracle_knows_a_cosine():
     found = oracle.answer(one)
     np.testing.assert_allclose(found["values"], np.cos(one.theta[:, 0]))
     np.testing.assert_allclose(found["grads"][:, 0], -np.sin(one.theta[:, 0]))
+
+
+def test_the_oracle_adds_the_derivatives_of_a_shared_angle():
+    """From |00> by exp(-i t XI / 2) and exp(-i t XX / 2), <ZI> = cos(t)^2: a factor of each rotation."""
+    one = workloads.Workload("one", "W7", 2, 1, observable="z0", ansatz="alternating")
+    fields = {"n": 2, "n_params": 1, "start": "zero", "terms": one.terms, "strings": [("XI", 0), ("XX", 0)]}
+    angle = 0.3
+    found = oracle._rotations(SimpleNamespace(**fields, theta=np.array([[angle]])))
+    np.testing.assert_allclose(found["values"], [np.cos(angle) ** 2])
+    np.testing.assert_allclose(found["grads"], [[-np.sin(2 * angle)]])
+
+
+def test_the_strings_of_excitations_are_those_of_jordan_and_wigner():
+    lower = (X + 1j * Y) / 2
+    fermion = [reference.kron(*[Z] * q, lower, *[np.eye(2)] * (3 - q)) for q in range(4)]
+    strings = generators.excitations(4)
+    assert len(strings) == len(set(strings)) == 2 * 6 + 8
+    for annihilated, created, among in [((0,), (2,), strings[:12]), ((0, 1), (2, 3), strings[12:])]:
+        up = reduce(np.matmul, [fermion[q].conj().T for q in created] + [fermion[q] for q in annihilated])
+        generator = 1j * (up - up.conj().T)  # of exp(t (T - T^dagger)), Hermitian
+        weights = {s: np.trace(reference.pauli(s) @ generator).real / 16 for s in strings}
+        assert {s for s, weight in weights.items() if abs(weight) > 1e-12} <= set(among)
+        np.testing.assert_allclose(reference.pauli_sum(weights), generator, atol=1e-12)
+    assert [s.count("Y") % 2 for s in strings] == [1] * 20 and strings[2:4] == ["XZYI", "YZXI"]
+
+
+def test_strings_that_flip_the_same_qubits_are_one_pass():
+    assert generators.groups(["ZZI", "IZZ", "XII", "IXI", "XYI", "YXI", "ZII", "XYI"]) == 6
+    assert generators.groups(generators.excitations(4)) == 6 + 1
+    w = BY_NAME["W7 n=6"]
+    assert w.limit == (22 * 10 * (1 + 6) * 2**6, 10 * 2**6 * 96)
+    assert BY_NAME["W9 n=16"].limit[0] == 22 * 8 * (1 + 16) * 2**16
+
+
+@pytest.mark.parametrize("n", [4, 8, 16])
+def test_a_random_graph_is_regular_and_always_the_same(n):
+    edges = generators.regular_graph(n, 3, seed=1)
+    assert np.bincount(np.ravel(edges)).tolist() == [3] * n
+    assert len(set(edges)) == len(edges) and all(a < b for a, b in edges)
+    assert edges == generators.regular_graph(n, 3, seed=1)
+
+
+def test_derivatives_by_rotation_are_summed_by_angle():
+    w = BY_NAME["W7 n=6"]
+    assert w.n_params == 20 and len(w.of_rotation) == 10 * (5 + 6)
+    found = w.shared(np.ones((3, 110)))
+    assert found.shape == (3, 20) and found[0].tolist() == [5, 6] * 10
+
+
+def test_circuits_of_strings_are_those_of_the_library():
+    for name in ("W7 n=12", "W8 n=8", "W9 n=16"):
+        w = BY_NAME[name]
+        generators_, tied = zip(*w.strings, strict=True)
+        assert qbp.PauliRotations(w.n, generators_, tied, start=w.start).n_params == w.n_params
+        assert workloads.from_json(json.loads(json.dumps(w.as_json()))) == w
+        assert w.dtype == "complex128" and w.theta.shape == (1, w.n_params)
+    assert [BY_NAME[f"W8 n={n}"].n_params for n in (8, 10, 12)] == [432, 936, 2052]
+    cut, w = qbp.maxcut(w.edges), BY_NAME["W9 n=16"]
+    assert cut == qbp.PauliSum(w.terms | {"I" * 16: -len(w.edges) / 2})
 
 
 def test_workloads_are_those_of_the_library():
@@ -127,6 +191,19 @@ def test_a_peer_in_one_precision_has_ours_beside_it_in_the_same():
     assert [c.peer for c in session.cells(BY_NAME["W5 curve float64"])] == ["qbp", "PyTorch loop"]
 
 
+def test_a_peer_that_does_not_compile_in_time_is_not_asked_for_a_larger_circuit():
+    session = run.Session(["qbp", "PennyLane JAX"], 1, 1, run.Limits(60, 60, 1e4), None)
+
+    def start(peer):
+        raise run.Failed("over 60 s to compile" if peer == "PennyLane JAX" else "failed: gone")
+
+    session.start = start
+    for cell in session.cells(BY_NAME["W7 n=6"]):
+        session.set_up(cell)
+    assert [c.peer for c in session.cells(BY_NAME["W7 n=12"])] == ["qbp"]
+    assert [c.peer for c in session.cells(BY_NAME["W8 n=8"])] == ["qbp", "PennyLane JAX"]
+
+
 def test_names_are_found_or_refused():
     known = {"W1 2x5": "W1", "W1 8x20": "W1", "W2 n=4": "W2"}
     assert run._chosen("w1", known, "--workloads") == ["W1 2x5", "W1 8x20"]
@@ -209,6 +286,16 @@ def test_the_ratio_is_taken_at_equal_precision_and_the_smaller_counts(table):
     ]
     assert shown["PennyLane JAX"].tolist() == ["does not install"] * 2
     assert benchmarks.slower(table).index.tolist() == ["W2 n=8"]  # 8 was aimed at
+
+
+def test_families_and_sentences_are_counted(table):
+    theirs = (table["workload"] == "W2 n=4") & (table["peer"] == "Qulacs")
+    table.loc[theirs, "seconds"] = 1e-3  # half of ours
+    shown = benchmarks.by_family(table)
+    assert shown.loc["W2"].tolist() == [2, 1, "0.5 (W2 n=4, Qulacs)", "5 (W2 n=8, Qulacs)"]
+    said = benchmarks.in_words(table)
+    assert said == {"compared": "2", "faster": "1", "middle": "2.8", "lost": "W2 n=4 (Qulacs)"}
+    assert benchmarks.in_words(table[table["workload"] == "W2 n=8"])["lost"] == "none"
 
 
 def test_the_markdown_table_gives_the_reason_and_the_versions(table):

@@ -65,7 +65,7 @@ SAID = "On the curve it changes by <!-- claim curve-ridge -->{}<!-- /claim --> w
 
 @pytest.fixture(scope="module")
 def everything():
-    return claims.everything(claims=MAIN)
+    return claims.everything()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from said import Said
 
 import qbp
 from qbp.audit import claims
+from qbp.audit.verdicts import VERDICTS
 from qbp.baseline.loop import SellierConfig
 from qbp.cli import arguments, commands
 from qbp.experiments import perceptrons, registry
@@ -334,6 +335,36 @@ def test_an_example_of_the_help_can_be_typed(example):
         assert not args.ids or claims.select(args.ids)
 
 
+def test_circuit_says_what_is_in_a_file(here):
+    (here / "a.qasm").write_text("OPENQASM 2.0;\nqreg q[2];\nrx(0.3) q[0]; rx(0.3) q[1]; cx q[0], q[1];\n")
+    said = Said("circuit", "a.qasm", "--angles", "equal", "--json")
+    assert (said.status, said.err, said.out.count("\n")) == (0, "", 1)
+    found = json.loads(said.out)
+    assert list(found) == [
+        "file", "angles", "n_qubits", "gates", "rotations", "free", "fixed", "entanglers", "parameters",
+        "shared",
+        "rotations_without_cliffords", "light_cones", "notes",
+    ]  # fmt: skip
+    assert (found["n_qubits"], found["gates"], found["shared"]) == (2, {"cx": 1, "rx": 2}, 1)
+    assert Said("circuit", "a.qasm").out.startswith("qubits            2\ngates             1 cx, 2 rx\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("b.qasm", "b.qasm:2:10: expected ';', got the end"),
+        ("no.qasm", "path_or_text must be a file of OpenQASM that can be read.* got 'no.qasm': No such file"),
+        ("b.qasm --angles some", "angles must be one of free, equal, file, got 'some'"),
+    ],
+)
+def test_a_circuit_that_cannot_be_read_is_one_line(words, message, here):
+    (here / "b.qasm").write_text("OPENQASM 2.0;\nqreg q[1]")
+    said = Said("circuit", *words.split(), "--json")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    with pytest.raises(ValueError, match=f"^qbp circuit: error: {message}"):
+        raise ValueError(said.err)
+
+
 def test_run_wants_a_configuration():
     with pytest.raises(TypeError, match=r"config must be a configuration such as .*, got 'curve'"):
         qbp.run("curve")
@@ -439,7 +470,7 @@ def test_claims():
     documented = {"id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "command"}
     for row in rows:
         assert documented < row.keys()
-        assert row["verdict"] in ("supported", "partly", "not supported", "untestable", "open")
+        assert row["verdict"] in VERDICTS
         if row["n"]:
             assert row["command"].startswith(f"qbp claims {row['id']} --rerun")
         else:
@@ -488,6 +519,23 @@ def test_terrain(tmp_path):
     assert "hessian_high" in Said("terrain", "curve", "--seeds", "1", "--steps", "101").out
     said = Said("terrain", "heat")
     assert said.status == 2 and "experiment must be" in said.err
+
+
+@pytest.mark.parametrize(("words", "name"), [("--frame clifford", "tfim"), ("", "tfim-plain")])
+def test_terrain_of_a_circuit(tmp_path, words, name):
+    more = ["--seeds", "1", "--steps", "101", "--save", str(tmp_path), "--json"]
+    found = json.loads(Said("terrain", "vqe", *words.split(), *more).out)
+    assert found["step"] == [0, 100, 101]
+    assert {"down", "grad_71"} < found["methods"]["no-init"]["final"].keys()
+    entry = json.loads((tmp_path / "MANIFEST.json").read_text())[f"terrain-{name}"]
+    assert entry["command"].startswith(f"qbp terrain vqe --seeds 1 {words}".strip())
+    shown = Said("terrain", "vqe", *words.split(), *more[:4]).out
+    assert "hessian_high" in shown and "grad_0" not in shown
+
+
+def test_tasks_of_circuits_are_none_of_perceptrons():
+    said = Said("terrain", "curve", "--frame", "plain")
+    assert said.status == 2 and "--frame is an option of vqe, not of curve" in said.err
 
 
 def test_claims_without_tables_is_one_line(monkeypatch):

@@ -214,3 +214,17 @@ def test_at_least_one_sample_trains():
     assert len(datasets.hold_out(datasets.curve(), 0.99).train) == 1
     with pytest.raises(ValueError, match=r"share must be .*got 1.5"):
         datasets.hold_out(datasets.curve(), 1.5)
+
+
+def test_another_seed_draws_other_points_of_the_curve_and_keeps_the_validation():
+    usual, drawn = datasets.curve(), [datasets.curve(seed=seed) for seed in (1, 2)]
+    assert not torch.equal(drawn[0].x, drawn[1].x)
+    for data in (*drawn, datasets.curve(64, seed=1)):
+        train = data.x[data.train, 0]
+        assert train[0] >= 0 and train[-1] <= 1 and (train.diff() > 0).all()
+        torch.testing.assert_close(data.y, data.x**2)
+        same = datasets.curve(len(train))
+        assert torch.equal(data.x[data.val], same.x[same.val]) and len(data.val) == len(same.val)
+    assert torch.equal(datasets.curve(seed=0).x, usual.x)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        datasets.curve(seed=-1)

@@ -16,7 +16,7 @@ from qbp.circuits.gates import Entangler, Rotation
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
-    from qbp.circuits.ansatz import Circuit
+    from qbp.circuits.circuit import Circuit
     from qbp.plateaus.shifts import Slice
 
 BOX = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "black"}
@@ -33,7 +33,7 @@ def diagram(circuit: "Circuit") -> Figure:
     free, gates = np.zeros(circuit.n_qubits), []  # the first free column of each qubit
     for gate in circuit.program:
         turned = [q for q, p in enumerate(gate.pauli) if p != "I"] if isinstance(gate, Rotation) else []
-        for group in gate.pairs if isinstance(gate, Entangler) else [turned]:
+        for group in gate.pairs if isinstance(gate, Entangler) else [turned] * bool(turned):
             column = free[min(group) : max(group) + 1].max() + 1
             free[min(group) : max(group) + 1] = column
             gates.append((column, group, gate))
@@ -44,7 +44,7 @@ def diagram(circuit: "Circuit") -> Figure:
             if isinstance(gate, Rotation):
                 name = "R_" if len(group) == 1 else ""  # joined boxes are one rotation about their product
                 for q in group:
-                    text = f"${name}{gate.pauli[q]}(\\theta_{{{gate.parameter}}})$"
+                    text = f"${name}{gate.pauli[q]}({_angle(gate)})$"
                     axis.text(column, q, text, ha="center", va="center", bbox=BOX, zorder=3)
                 continue
             for q, filled in zip(group, (True, gate.kind == "cz"), strict=True):
@@ -55,6 +55,14 @@ def diagram(circuit: "Circuit") -> Figure:
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
     return figure
+
+
+def _angle(gate: Rotation) -> str:
+    """Return the angle of a rotation in TeX: scale and offset to three digits, where there are any."""
+    if gate.parameter is None:
+        return f"{gate.offset:.3g}"
+    scale = "" if gate.scale == 1 else "-" if gate.scale == -1 else f"{gate.scale:.3g}\\,"
+    return f"{scale}\\theta_{{{gate.parameter}}}" + (f"{gate.offset:+.3g}" if gate.offset else "")
 
 
 def sine_slice(shown: "Slice", limits: tuple[float, float], *, unit: str = "J") -> Figure:

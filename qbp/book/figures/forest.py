@@ -20,6 +20,7 @@ MARKS = {
     "helps": ("<", "#4B2E83", "#4B2E83", "lower"),
     "hurts": (">", "#E69F00", "#8A5A00", "higher"),
     "nothing seen": ("o", "white", "0.45", "nothing seen"),
+    "too few seeds": ("s", "white", "black", "too few seeds to tell"),
     "the same": ("D", "black", "black", "the same numbers"),
     "no interval": ("x", "black", "black", "no interval"),
 }

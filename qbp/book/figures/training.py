@@ -216,14 +216,16 @@ def times_against_qubits(table: "pd.DataFrame") -> Figure:
     """Draw how long each library takes against the number of qubits, and the least time the machine allows.
 
     Args:
-        table: from :func:`qbp.book.benchmarks.load`; its families W1 (time of a vector and a layer), W2 and
-            W6, a panel each.  Where a library has no time in a row's precision, its 64-bit time is shown,
-            hollow.
+        table: from :func:`qbp.book.benchmarks.load`; its families W1 (time of a vector and a layer), W2, W6,
+            W7 and W8, a panel each.  Where a library has no time in a row's precision, its 64-bit time is
+            shown, hollow.
     """
     titles = {
         "W1": ("200 vectors at once", "s per vector and layer"),
         "W2": ("one vector, value and gradient", "s"),
         "W6": ("eq. 1, 20 vectors", "s"),
+        "W7": ("Hamiltonian variational ansatz", "s"),
+        "W8": ("strings of excitations", "s"),
     }
     families = [family for family in titles if (table["family"] == family).any()]
     shown: dict[str, Artist] = {}

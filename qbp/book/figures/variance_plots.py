@@ -230,6 +230,38 @@ def walk_picture(strings: Sequence[str], passed: Sequence[str]) -> Figure:
     return figure
 
 
+def points_on_lines(
+    lines: Mapping[str, Mapping[float, float]],
+    points: Mapping[str, Mapping[float, tuple[float, float]]],
+    labels: tuple[str, str],
+    *,
+    powers: bool = True,
+) -> Figure:
+    """Draw lines that were computed and, in the colour of a line, what was measured of the same.
+
+    Args:
+        lines: {label: {x: y}}; one without points is a grey reference if others have points.
+        points: {label of a line: {x: (y, one standard error)}}.
+        labels: of the axes, with their units.
+        powers: whether the vertical axis is logarithmic.
+    """
+    with drawing(7.2, 4.4 + 0.12 * len(lines)) as (figure, axis):
+        looks, grey = cycle(PLAIN), cycle(("0.6", dash) for dash in DASHES)
+        for (name, line), marker in zip(lines.items(), cycle(POINTS)):
+            color, dash = next(grey if points and name not in points else looks)
+            axis.plot([*line], [*line.values()], color=color, linestyle=dash, linewidth=1.6, label=name)
+            if some := points.get(name):
+                y, error = np.array([*some.values()]).T
+                look = {"fmt": marker, "color": color, "capsize": 3, "markersize": 6}
+                axis.errorbar([*some], y, error, **look)
+        axis.set(xlabel=labels[0], ylabel=labels[1])
+        if powers:
+            axis.set_yscale("log")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        add_legend(figure, axis, columns=2)
+    return figure
+
+
 def _log_of_counts(axis: Axes) -> None:
     """Make the horizontal axis logarithmic, with counts written out."""
     axis.set_xscale("log")

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbp.audit.choices import Answer, answers, depends, new_default
+from qbp.audit.choices import Answer, answers, depends, favored, new_default
 from qbp.book.tables.effects import judged_words
 from qbp.book.tables.markup import change_words, folded, html, html_row, markdown
 from qbp.results import store
@@ -50,7 +50,9 @@ class Choice:
             said = ["How two-stage compares with its baseline is the same under every alternative shown."]
         better = new_default(self.item, self.answers)
         if self.item.kept:
-            said.append(f"The default stays: {self.item.kept}.")
+            liked = favored(self.item, self.answers)
+            would = f"The numbers favor {', '.join(liked)}, and yet the" if liked else "The"
+            said.append(f"{would} default stays: {self.item.kept}.")
         elif better:
             said.append(f"By the rule the default should change, to one of: {', '.join(better)}.")
         else:

@@ -15,6 +15,7 @@ VERDICTS = {  # in the order of a page: what to say of each
     "hurts": "Higher with it",
     "small": f"Seen, but all of the interval within {100 * SMALL:.0f} %",
     "nothing seen": "Nothing seen",
+    "too few seeds": "Too few seeds to tell",
     "the same": "The same numbers with it and without",
     "no interval": "No interval",
 }

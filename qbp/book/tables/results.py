@@ -150,13 +150,14 @@ def convergence_table(
 
 
 def terrain_table(results: Mapping[str, "Result"]) -> "pd.DataFrame":
-    """Return what surveys found (:func:`qbp.experiments.terrain.survey`), a row per method and step: each
-    metric's mean over seeds with its 95 % interval."""
+    """Return what surveys found (``qbp.experiments.terrain``), a row per method and step: each metric's
+    mean over seeds with its 95 % interval, but for single components of a gradient."""
     rows = {}
     for method, result in results.items():
+        shown = {m: values for m, values in result.history.items() if not m.startswith("grad_")}
         for k, step in enumerate(result.step):
             rows[method, int(step)] = {
-                metric: f"{bootstrap_interval(values[:, k]):.3g}" for metric, values in result.history.items()
+                metric: f"{bootstrap_interval(values[:, k]):.3g}" for metric, values in shown.items()
             }
     return frame(rows, "method", "step")
 
@@ -231,7 +232,8 @@ def _method_json(result: "Result") -> dict[str, Any]:
         final[metric] = {"mean": mean.mean, "low": mean.low, "high": mean.high, "values": values}
     history = {metric: values.mean(0).tolist() for metric, values in result.history.items()}
     diverged = int(result.diverged.sum())
-    return {"final": final, "history": history, "diverged": diverged, "config": config_dict(result.config)}
+    plain = {"final": final, "history": history, "diverged": diverged, "config": config_dict(result.config)}
+    return plain | {"step": result.step.tolist()}  # methods may differ in it, as by their budgets
 
 
 def _clean(value: Any) -> Any:

@@ -101,3 +101,19 @@ def test_a_diagram_has_every_gate_on_its_qubits():
     assert found == [
         (1, 0, r"$X(\theta_{0})$"), (1, 2, r"$X(\theta_{0})$"), (2, 1, r"$R_Z(\theta_{1})$"),
     ]  # fmt: skip
+
+
+def test_a_diagram_shows_scales_offsets_and_fixed_angles():
+    b = qbp.CircuitBuilder(2)
+    a, c = b.parameter(), b.parameter()
+    b.h(0).rx(2 * a, 0).ry(-c, 1).rz(c / 3 - 1, 0).cx(0, 1).ry(a, 1).pauli_rotation(0.5, "II")
+    (axis,) = circuit_plots.diagram(b.build()).axes
+    shown = [text.get_text() for text in axis.texts]
+    assert shown == [
+        "$R_Z(3.14)$",
+        "$R_Y(1.57)$",
+        r"$R_X(2\,\theta_{0})$",
+        r"$R_Y(-\theta_{1})$",
+        r"$R_Z(0.333\,\theta_{1}-1)$",
+        r"$R_Y(\theta_{0})$",
+    ]

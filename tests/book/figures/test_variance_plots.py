@@ -49,12 +49,17 @@ def figures(tables, pair):
         "both_engines": variance_plots.both_engines({"n = 4": pair}),
         "histograms": variance_plots.histograms({"a": values, "b": values / 5}),
         "walk_picture": variance_plots.walk_picture(*trace.walk_trace(CIRCUIT, "ZZII")),
+        "points_on_lines": variance_plots.points_on_lines(
+            {"a": {2: 0.5, 3: 0.25}, "limit": {2: 0.2, 3: 0.2}},
+            {"a": {2: (0.52, 0.01), 3: (0.24, 0.01)}},
+            ("number of qubits (dimensionless)", "variance (dimensionless)"),
+        ),
     }
 
 
 NAMES = [
     "decays", "joined", "against_layers", "scalings", "expressibility_and_gradients", "both_engines",
-    "histograms", "walk_picture",
+    "histograms", "walk_picture", "points_on_lines",
 ]  # fmt: skip
 
 
@@ -129,3 +134,11 @@ def test_means_and_their_decays_are_drawn_where_they_are(figures):
     np.testing.assert_allclose(bits, np.log2([0.2, 0.06, 0.02]))
     slopes = [line for line in figures["scalings"].axes[0].get_lines() if line.get_linestyle() != "None"]
     assert np.diff(slopes[0].get_ydata())[0] == pytest.approx(np.log2(0.02 / 0.2) / 2, rel=0.05)
+
+
+def test_what_was_measured_has_the_colour_of_its_line_and_a_reference_is_grey(figures):
+    (axis,) = figures["points_on_lines"].axes
+    line, measured, *_, reference = [x for x in axis.get_lines() if len(x.get_xdata()) == 2]
+    assert measured.get_ydata().tolist() == [0.52, 0.24] and line.get_ydata().tolist() == [0.5, 0.25]
+    assert line.get_color() == measured.get_color() != reference.get_color() == "0.6"
+    assert axis.get_yscale() == "log"

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from qbp.audit.claims import Claim, Row, corrected, everything
-from qbp.book.tables.claims import ClaimsTable, evidence, paper_says, tally, we_measure
+from qbp.audit.measures import final
+from qbp.book.tables.claims import (
+    ClaimsTable,
+    SentenceTable,
+    counted,
+    evidence,
+    paper_says,
+    tally,
+    we_measure,
+)
 from qbp.book.tables.markup import change_words, percent
 from qbp.statistics.hypothesis_tests import Comparison, compare_pairs, share
 from qbp.statistics.intervals import Interval
@@ -61,9 +70,10 @@ def test_what_a_row_says_by_rule():
     assert Row(claim(rule="untestable", table="", needs="a definition")).verdict == "untestable"
     rng = np.random.default_rng(0)
     b = rng.normal(10, 1, 20)
-    row = Row(claim(), compare_pairs(b - rng.normal(1, 0.1, 20), b), adjusted=0.012)
+    row = Row(claim(how=final), compare_pairs(b - rng.normal(1, 0.1, 20), b), adjusted=0.012)
     assert re.fullmatch(
-        r"lower on 20 of 20, d = -\d[\d.]*, r = -1, p = 0.01, visible from 0\.\d+ %", evidence(row)
+        r"lower on 20 of 20, d = -\d[\d.]*, r = -1, p = 0.01 \(secondary\), visible from 0\.\d+ %",
+        evidence(row),
     )
     assert row.command == "qbp claims x --rerun --seeds 20 --json"
 
@@ -77,16 +87,27 @@ def test_a_figure_of_the_paper_and_equal_changes_are_written_out():
 
 def test_a_verdict_that_the_correction_takes_away_is_shown():
     p = (0.02, 0.9, 0.9, 0.9)
-    weak = corrected(Row(claim(), Comparison(-0.3, -0.4, -0.2, 20, p=value)) for value in p)
+    tested = claim(how=final, primary=True)
+    weak = corrected(Row(tested, Comparison(-0.3, -0.4, -0.2, 20, p=value)) for value in p)
     assert "| not supported (alone: supported) |" in repr(ClaimsTable(weak[:1]))
 
 
+def test_what_a_verdict_depends_on_is_named():
+    lower, neither = (Comparison(m, m - 0.1, m + 0.1, 20, p=1e-4) for m in (-0.3, 0))
+    rows = [Row(claim(id="a", how=final, alternatives=("b",)), lower), Row(claim(id="b", how=final), neither)]
+    first, second = repr(ClaimsTable(corrected(rows))).splitlines()[2:]
+    assert first.endswith("| depends (by itself: supported; otherwise: b) |")
+    assert second.endswith("| not supported |")
+    few = Row(claim(), Comparison(-0.3, -0.4, -0.2, 5, p=0.0625))
+    assert repr(ClaimsTable([few])).endswith("(n = 5) | undecided |")
+
+
 def test_a_table_is_markdown_as_text_and_escaped_html_on_a_page():
-    table = ClaimsTable([Row(claim(), Interval(-0.5, -0.6, -0.4, 3))])
+    table = ClaimsTable([Row(claim(), Interval(-0.5, -0.6, -0.4, 8))])
     head, rule, body = repr(table).splitlines()
     assert head == "| the paper says | where | experiment, reading | paper | we measure | verdict |"
     assert re.fullmatch(r"\|( ?---+ ?\|){6}", rule)
-    ours = "-50.0 % [-60.0 %, -40.0 %] (n = 3)"
+    ours = "-50.0 % [-60.0 %, -40.0 %] (n = 8)"
     assert body == f"| a < b & c | IV | curve, as-written | lower | {ours} | supported |"
     page = table._repr_html_()
     assert "a &lt; b &amp; c" in page and "a < b" not in page
@@ -94,7 +115,7 @@ def test_a_table_is_markdown_as_text_and_escaped_html_on_a_page():
 
 
 def test_a_table_with_details_folds_them_on_a_page():
-    rows = [Row(claim(), Interval(-0.5, -0.6, -0.4, 3)), Row(claim(table="", needs="a circuit", where="V"))]
+    rows = [Row(claim(), Interval(-0.5, -0.6, -0.4, 8)), Row(claim(table="", needs="a circuit", where="V"))]
     table = ClaimsTable(rows, details=True)
     head, _, first, second = repr(table).splitlines()
     assert head.endswith("| verdict | recompute |") and second.endswith("| needs a circuit | open | - |")
@@ -117,9 +138,24 @@ def test_what_a_sentence_says_stands_once_for_all_its_readings():
 
 
 def test_counts_by_reading():
-    rows = everything()
-    found = tally(rows)
+    found = tally(everything())
+    rows = [row for row in everything() if not row.claim.setup]  # facts of our own set-up test nothing
     assert found.to_numpy().sum() == 2 * len(rows)  # each row alone, and corrected
     assert found.loc["supported", ("as-written", "alone")] == sum(
         row.alone == "supported" and row.claim.reading.startswith("as-written") for row in rows
     )
+
+
+def test_sentences_stand_with_their_primary_rows_and_are_counted():
+    rows = everything()
+    table, primary = SentenceTable(rows), [row for row in rows if row.claim.primary]
+    lines = repr(table).splitlines()[2:]
+    assert len(lines) == len(primary)
+    line = next(line for line in lines if "lower MSE than Sellier" in line)
+    assert "-27.3 %" in line and ": not supported |" in line and "| curve |" in line
+    assert table._repr_html_().count("<tr>") == len(primary) + 1
+    words = counted(rows)
+    numbers = [int(text) for text in re.findall(r"\d+", words)]
+    assert sum(numbers) == len(primary) and words.endswith(" not supported")
+    one = [row for row in primary if row.verdict == "supported"][:1]
+    assert counted(one) == "1 is supported"
