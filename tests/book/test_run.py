@@ -220,7 +220,7 @@ def test_ctrl_c_ends_reproduce_with_one_line_and_its_kernel_and_runs_no_other_ch
         assert program.poll() is None, program.stderr.read()
         time.sleep(0.1)
     os.killpg(program.pid, signal.SIGINT)
-    assert program.communicate(timeout=20) == ("", "qbp reproduce: interrupted\n")
+    assert program.communicate(timeout=60) == ("", "qbp reproduce: interrupted\n")
     assert program.returncode == 130 and not (tmp_path / "other").exists()
     until = time.monotonic() + 10
     with pytest.raises(ProcessLookupError):

@@ -158,7 +158,7 @@ def test_ctrl_c_ends_every_process_at_once_with_130(tmp_path):
         assert program.poll() is None, program.stderr.read()
         time.sleep(0.1)
     os.killpg(program.pid, signal.SIGINT)
-    error = program.communicate(timeout=20)[1]
+    error = program.communicate(timeout=60)[1]
     assert program.returncode == 130 and error.splitlines()[-1] == "qbp grid: interrupted"
     assert all(path.is_file() for path in done)
     until = time.monotonic() + 10
@@ -272,7 +272,7 @@ def test_workers_end_with_a_parent_that_is_killed(how, tmp_path):
     program = start("waiting.py", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert program.stdout.readline() == "(0, None)\n"
     os.kill(program.pid, how)
-    said, _ = program.communicate(timeout=10)  # nobody holds the pipe any more
+    said, _ = program.communicate(timeout=60)  # nobody holds the pipe any more
     assert "Traceback" not in said  # Python's resource tracker says what it cleans up
     assert program.returncode == -how
 

@@ -31,6 +31,7 @@ from qbp.teaching.grader import processes
 
 RESTARTS = 3
 GRACE = 5.0  # seconds that an interrupted cell has to end
+OVERRUN = 0.5  # seconds that a cell may go on after too much output
 _MESSAGE = 8 * 2**20  # bytes of the largest message that is taken
 _SUBREAPER, _PDEATHSIG = 36, 1
 
@@ -92,11 +93,16 @@ class Client(NotebookClient):
         options = {"allow_errors": True, "record_timing": False, "store_widget_state": False}
         super().__init__(notebook, km=manager, startup_timeout=120, coalesce_streams=True, **options)
         self.job, self.left, self.manager = job, 0, manager
+        self.overrun: asyncio.TimerHandle | None = None
 
     def process_message(
         self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int
     ) -> nbformat.NotebookNode | None:
-        """Count a message; past the limit, interrupt the kernel once and drop what it goes on to say."""
+        """Count a message; past the limit, drop what comes, and interrupt the kernel once if it goes on.
+
+        Not at once: an interrupt that meets a cell at its very end makes ipykernel lose the reply, and the
+        cell would wait for all of its seconds.
+        """
         kind = msg["msg_type"]
         if kind.startswith("comm"):
             return None
@@ -106,11 +112,20 @@ class Client(NotebookClient):
                 if within:
                     text = f"\n[more than {self.job.output // 1000} kB of output: the rest was cut]\n"
                     cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
-                    asyncio.ensure_future(self.manager.interrupt_kernel())  # noqa: RUF006  it ends with the cell
+                    loop = asyncio.get_running_loop()
+                    self.overrun = loop.call_later(
+                        OVERRUN, lambda: asyncio.ensure_future(self.manager.interrupt_kernel())
+                    )
                 return None
             if kind in ("execute_result", "error") and _size(msg["content"]) > self.job.output:
                 _cut(msg["content"])
         return super().process_message(msg, cell, cell_index)
+
+    def settle(self) -> None:
+        """Forget the interrupt of a cell that has ended by itself."""
+        if self.overrun is not None:
+            self.overrun.cancel()
+            self.overrun = None
 
     async def end(self) -> None:
         """Kill the kernel and everything that it started."""
@@ -210,6 +225,7 @@ class Run:
         except Exception as error:  # messages that are none, from a kernel that somebody else speaks through
             reason, alive = f"its output cannot be read ({type(error).__name__})", False
         finally:
+            client.settle()
             self.room -= max(0, before - max(client.left, 0))
         self._heavy = ""
         self._mark(index, reason)

@@ -134,7 +134,7 @@ for threads, n, batch in ((2, 20, 1), (2, 12, 1024), (1, 12, 1024)):
     check()
 """
     seconds = [float(number) for number in in_a_process(code)]
-    assert len(seconds) == 3 and max(seconds) < 3, seconds
+    assert len(seconds) == 3 and max(seconds) < 15, seconds
 
 
 def test_an_interrupted_backward_pass_can_be_repeated(monkeypatch):

@@ -287,7 +287,7 @@ def test_a_hostile_file_is_a_value_error_soon(what):
     start = time.process_time()
     with pytest.raises(ValueError, match=message):
         read_qasm(text)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 10
 
 
 def test_a_file_of_888_rotations_is_read_soon():
@@ -297,7 +297,7 @@ def test_a_file_of_888_rotations_is_read_soon():
         text += "".join(f"cx q[{j}],q[{j + 1}];\n" for j in range(11)) if k % 12 == 11 else ""
     start = time.process_time()
     assert read_qasm(text).circuit.n_params == 888
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 10
 
 
 SEEDS = [  # what mutations begin with
