@@ -4,10 +4,12 @@ from typing import Any
 
 from qbp._files import printable
 from qbp.circuits.gates import Rotation
+from qbp.circuits.kernel.rewriting import lowered
 from qbp.circuits.lowering.frames import light_cone, push_cliffords
 from qbp.circuits.observables import PauliSum
 from qbp.interchange.imported import Imported
 
+MOST_QUBITS = 26  # up to which a state vector is thought of
 MOST_WORK = 10**6  # qubits times gates, up to which light cones are followed
 SHOWN = 8  # parameters and notes that are listed for a reader
 
@@ -20,8 +22,10 @@ def summary(found: Imported) -> dict[str, Any]:
         ones turned by parameters and ``fixed`` ones; ``entanglers``, pairs of a CNOT or CZ; ``parameters``, a
         list of ``name``, ``value`` in radians or null, ``rotations`` that it turns; ``shared``, how many turn
         several; ``rotations_without_cliffords``, those that are left when Clifford gates are pushed behind
-        them; ``light_cones``, {"qubits": [...], "rotations": [...]}, how many the expectation of Z on each
-        qubit can depend on, null for a large circuit; ``notes``.
+        them; ``way``, how the compiled loops would run it under a sum of Pauli strings, "layers" as it stands
+        or "frame" without its Clifford gates, whichever is less work, null above 26 qubits; ``light_cones``,
+        {"qubits": [...], "rotations": [...]}, how many the expectation of Z on each qubit can depend on, null
+        for a large circuit; ``notes``.
 
     Raises:
         TypeError: not a circuit that was read.
@@ -46,6 +50,7 @@ def summary(found: Imported) -> dict[str, Any]:
         "parameters": [{"name": name, "value": value, "rotations": count} for name, value, count in rows],
         "shared": sum(count > 1 for count in turned),
         "rotations_without_cliffords": len(push_cliffords(program, circuit.n_qubits).rotations),
+        "way": _way(found),
         "light_cones": _light_cones(found),
         "notes": list(found.notes),
     }
@@ -67,6 +72,9 @@ def in_words(of: dict[str, Any]) -> str:
         "": ", ".join(shown) + more,
         "without Cliffords": f"{of['rotations_without_cliffords']} rotations are left",
     }
+    if of["way"]:
+        runs = {"layers": "run its gates as they stand", "frame": "run what is left"}
+        lines["compiled loops"] = runs[of["way"]]
     if cones:
         lines["light cones"] = (
             f"Z on a qubit depends on {min(cones['qubits'])} to {max(cones['qubits'])} qubits, "
@@ -80,6 +88,13 @@ def in_words(of: dict[str, Any]) -> str:
 
 def _value(value: float | None) -> str:
     return "" if value is None else f" = {value:.4g}"
+
+
+def _way(found: Imported) -> str | None:
+    n = found.circuit.n_qubits
+    if n > MOST_QUBITS:
+        return None
+    return lowered(found.circuit.program, (PauliSum({"Z" + "I" * (n - 1): 1.0}),))[2]
 
 
 def _light_cones(found: Imported) -> dict[str, list[int]] | None:

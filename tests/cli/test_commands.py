@@ -343,7 +343,7 @@ def test_circuit_says_what_is_in_a_file(here):
     assert list(found) == [
         "file", "angles", "n_qubits", "gates", "rotations", "free", "fixed", "entanglers", "parameters",
         "shared",
-        "rotations_without_cliffords", "light_cones", "notes",
+        "rotations_without_cliffords", "way", "light_cones", "notes",
     ]  # fmt: skip
     assert (found["n_qubits"], found["gates"], found["shared"]) == (2, {"cx": 1, "rx": 2}, 1)
     assert Said("circuit", "a.qasm").out.startswith("qubits            2\ngates             1 cx, 2 rx\n")

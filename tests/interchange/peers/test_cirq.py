@@ -74,6 +74,19 @@ def random_cirq(rng, n, size):
     return circuit
 
 
+def same_gradient(ours, theirs, theta):
+    """Compare our gradient with differences of Cirq's own energies."""
+    n = ours.n_qubits
+    H = qbp.heisenberg(n) if n > 1 else qbp.tfim(1)
+    matrix = exchange.to_cirq_operator(H).matrix(range_of(n))
+
+    def value(theta):
+        psi = final_state(theirs, dict(zip("abc", theta, strict=True)), n)
+        return (psi.conj() @ matrix @ psi).real
+
+    np.testing.assert_allclose(our_gradient(ours, theta, H), gradient(value, theta), atol=1e-10)
+
+
 def test_200_circuits_from_cirq():
     start = time.time()
     for seed in range(200):
@@ -84,16 +97,7 @@ def test_200_circuits_from_cirq():
         assert found.names == ("a", "b", "c") and found.theta0 is None
         same(state(found.circuit, theta), final_state(theirs, values, n), 1e-10)
         if seed % 20 == 0:
-            H = qbp.heisenberg(n) if n > 1 else qbp.tfim(1)
-            matrix = exchange.to_cirq_operator(H).matrix(range_of(n))
-
-            def value(theta, theirs=theirs, matrix=matrix, n=n):
-                psi = final_state(theirs, dict(zip("abc", theta, strict=True)), n)
-                return (psi.conj() @ matrix @ psi).real
-
-            np.testing.assert_allclose(
-                our_gradient(found.circuit, theta, H), gradient(value, theta), atol=1e-10
-            )
+            same_gradient(found.circuit, theirs, theta)
     assert time.time() - start < 60
 
 
@@ -115,6 +119,8 @@ def test_200_circuits_to_cirq_and_back():
         back, free = exchange.from_cirq(theirs), exchange.from_cirq(fixed)
         same(state(back.circuit, [values[name] for name in back.names]), state(ours, theta), 1e-10)
         same(state(free.circuit, free.theta0), state(ours, theta), 1e-10)
+        if seed % 20 == 0:
+            same_gradient(ours, theirs, theta)
     assert time.time() - start < 60
 
 
