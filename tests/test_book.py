@@ -21,9 +21,9 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from qbp.algorithm_1 import TwoStageConfig
-from qbp.book import readme
+from qbp.book import api, readme
 from qbp.book.run import chapters, known_parameters
-from qbp.book.sphinx import ALL_CLAIMS, tables_shown
+from qbp.book.sphinx.traces import ALL_CLAIMS, tables_shown
 from qbp.cli import arguments, commands
 from qbp.results import store
 from qbp.studies.tables import gridded, resolve
@@ -111,7 +111,8 @@ def data(name):
 
 def test_the_table_of_contents_lists_every_source_once():
     listed = re.findall(r"^ *(?:- file|root): (\S+)$", (BOOK / "_toc.yml").read_text(), re.MULTILINE)
-    sources = [path.stem for kind in ("*.ipynb", "*.md") for path in BOOK.glob(kind)]
+    sources = [path.relative_to(BOOK).with_suffix("").as_posix() for path in BOOK.rglob("*.ipynb")]
+    sources += [path.relative_to(BOOK).with_suffix("").as_posix() for path in BOOK.rglob("*.md")]
     assert sorted(listed) == sorted(sources) and yaml.safe_load((BOOK / "_toc.yml").read_text())["root"]
     assert {path.stem for path in chapters()} == NOTEBOOKS.keys() and NOTEBOOKS
 
@@ -128,6 +129,17 @@ def test_a_chapter_has_one_cell_of_parameters_that_papermill_explains(name):
     for parameter, entry in found.items():
         assert len(entry["help"]) > 10, f"{parameter} is not explained"
         assert ast.literal_eval(entry["default"]) == values[parameter]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS.keys() - {"index"})
+def test_a_chapter_says_what_one_can_do_after_it_and_what_to_remember(name):
+    question, *_ = (cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+    assert re.search(r"^\*\*The question\.\*\* .*?\n\n\*\*After it\*\* you can ", question, re.M | re.S)
+    said = re.findall(
+        r"^```\{admonition\} To remember\n:class: important\n(.*?)\n```$", prose(name), re.M | re.S
+    )
+    assert len(said) == (name != "paper-map")  # which is an index
+    assert all(len(sentence.split()) < 25 for sentence in said)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -339,8 +351,11 @@ def test_what_readme_computes_is_up_to_date():
     assert readme.filled(PAGES["README.md"]) == PAGES["README.md"]
 
 
-def test_the_page_of_modules_is_up_to_date():
-    assert readme.api() == PAGES["api.md"]
+def test_the_pages_of_modules_are_up_to_date():
+    stored = {path.relative_to(BOOK).with_suffix("").as_posix() for path in (BOOK / "api").glob("*")}
+    assert api.pages().keys() == stored | {"api"}
+    for name, text in api.pages().items():
+        assert (BOOK / f"{name}.md").read_text() == text
 
 
 def test_readme_links_to_files_that_exist():

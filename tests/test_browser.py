@@ -28,7 +28,11 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
 # Named by the sources: a page that was not built fails.
-SOURCES = sorted(path.stem for path in (ROOT / "book").iterdir() if path.suffix in (".md", ".ipynb"))
+SOURCES = sorted(
+    path.relative_to(ROOT / "book").with_suffix("").as_posix()
+    for path in (ROOT / "book").rglob("*")
+    if path.suffix in (".md", ".ipynb")
+)
 PAGES = [*SOURCES, "search", "genindex"]
 EXPLORERS = ["algorithm-1"]  # pages that must have one; the others are tested where they do
 AXE = "4.14.1"
@@ -225,6 +229,72 @@ def test_without_scripts_the_start_frame_and_a_note_are_shown(browser, origin, p
     for explorer in shown:
         assert len(explorer["frames"]) == 1 and explorer["sliders"] == []
         assert "need JavaScript" in explorer["note"]
+
+
+PRESS = (
+    "[...document.querySelectorAll('.qbp-buttons button')].find(b => b.textContent.includes('{}')).click()"
+)
+
+
+def moved(browser, page):
+    """Open a page, move the first slider to its end, and return what is shown."""
+    browser.open(page)
+    browser.run(
+        "{const slider = document.querySelector('.qbp-explorer input'); slider.value = slider.max;"
+        "slider.dispatchEvent(new Event('input', {bubbles: true}))}"
+    )
+    return browser.run(SHOWN)
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_link_carries_the_state_of_an_explorer(browser, origin, from_file):
+    page = (HTML.as_uri() if from_file else origin) + "/algorithm-1.html"
+    shown = moved(browser, page)
+    browser.run(PRESS.format("copy link"))
+    link = browser.run("location.href")
+    assert link.startswith(f"{page}#explore-") and "?" in link
+    browser.open("about:blank")
+    browser.open(link)
+    assert browser.run(SHOWN) == shown
+    browser.run(PRESS.format("reset"))
+    assert browser.run(SHOWN) != shown
+    browser.open("about:blank")
+    events = browser.open(f"{link.split('?')[0]}?<img%20src=x%20onerror=alert(1)>=1&a=%3Cb%3E")
+    found = problems(events, page.rsplit("/", 1)[0])  # from a file, Chromium refuses the icons' fonts
+    assert [line for line in found if line.startswith("exception")] == []  # what is not known is left alone
+
+
+def test_an_explorer_plays_to_its_end_and_stops(browser, origin):
+    page = f"{origin}/algorithm-1.html"
+    browser.open(page)
+    (first, *_) = browser.run(SHOWN)
+    longest = max(range(len(first["sliders"])), key=lambda k: first["sliders"][k][1])
+    last = first["sliders"][longest][1]
+    browser.run(PRESS.format("play"))
+    for _ in range(600):
+        browser.run("new Promise(done => setTimeout(done, 100))")
+        now = browser.run(SHOWN)[0]["sliders"][longest][0]
+        if now == last and not browser.run(
+            "document.querySelector('.qbp-buttons').innerText.includes('stop')"
+        ):
+            break
+    assert now == last
+
+
+def test_a_long_table_is_folded_and_sorted(browser, origin):
+    browser.open(f"{origin}/index.html")
+    rows = "[...document.querySelectorAll('table')].find(t => t.querySelector('.qbp-sort')).tBodies[0].rows"
+    seen = f"[...{rows}].filter(row => row.checkVisibility()).map(row => row.cells[0].innerText)"
+    everything = browser.run(f"[...{rows}].map(row => row.cells[0].textContent)")
+    assert len(browser.run(seen)) == 10 < len(everything)
+    browser.run("document.querySelector('.qbp-sort').focus()")
+    for kind in ("keyDown", "keyUp"):
+        browser.send("Input.dispatchKeyEvent", type=kind, key="Enter", windowsVirtualKeyCode=13)
+    first = browser.run(f"[...{rows}].map(row => row.cells[0].textContent)")
+    assert sorted(first) == sorted(everything) and first != everything
+    assert browser.run("document.querySelector('th[aria-sort]').ariaSort") == "ascending"
+    browser.run("document.querySelector('.qbp-more').click()")
+    assert len(browser.run(seen)) == len(everything)
 
 
 # Of these a page has many, built alike, and axe-core takes minutes for them all; so many are asked.

@@ -169,7 +169,10 @@ CELL = '<div class="cell"><div class="cell_input"><pre>{source}</pre></div>'
 CELL += '<div class="cell_output">{out}</div></div>'
 TABLE = '<div class="output text_html"><table class="dataframe"><td>0.123</td></table></div>'
 FIGURE = "<figure><img alt='two lines'><figcaption>Two lines fall.{more}</figcaption></figure>"
-TRACE = '<p class="qbp-trace">Recompute: <code>papermill book/curve.ipynb out.ipynb</code>.{more}</p>'
+TRACE = (
+    '<details class="qbp-trace"><summary>Recompute</summary>'
+    "<p><code>papermill book/curve.ipynb out.ipynb</code>.{more}</p></details>"
+)
 ROWS = ' Rows: <a href="tables.html#rows-curve">curve</a>.'
 FOUND = {  # what a page has -> what is missing
     CELL.format(source="table", out=TABLE): ["no command: 0.123"],
@@ -205,3 +208,19 @@ def test_a_number_typed_anywhere_in_prose_is_found():
     found = typed_numbers(prose(BeautifulSoup(f"<article>{html}</article>", "html.parser")))
     assert [text.split(":")[0] for text in found] == ["31.4 %", "0.1234", "17 of 20", "9.87", "7.77"]
     assert "95" in TYPED and json.dumps(TYPED)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "book").glob("path-*.md")])
+def test_a_reading_path_says_how_long_it_takes(name):
+    said = page(name).find("ol").find_all("li")
+    each = [int(re.search(r"(\d+) min ·", item.get_text())[1]) for item in said]
+    assert all(item.find("a")["href"].endswith(".html") and item.find("a").get_text() for item in said)
+    total = re.search(r"About (\d+) (hours|minutes), at 200 words a minute", page(name).get_text())
+    assert int(total[1]) == (round(sum(each) / 60) if total[2] == "hours" else sum(each))
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_can_be_had_as_a_script(name):
+    script = (HTML / "_sources" / f"{name}.py").read_text()
+    compile(script, name, "exec")
+    assert "import" in script and "iVBOR" not in script

@@ -1,12 +1,12 @@
-"""Computed parts of README.md (findings, claims, headline figure, folders), and the page book/api.md."""
+"""Computed parts of README.md: findings, claims, headline figure, folders."""
 
-import ast
 import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from qbp.audit import claims
+from qbp.book import api
 from qbp.book.figures import training
 from qbp.book.tables.claims import SentenceTable, counted, we_measure
 from qbp.results import store
@@ -39,44 +39,16 @@ circuits, {counted}.
   {mnist-sellier-as-written-imaginary} and {mnist-sellier-as-written-friction}.
 - **The released notebook.** Its losses are penalties on the weights, into which no data enter. Measured on
   the data, both of its models are constants: against each other {curve-no-init-as-released} on the curve."""
-UNSHOWN = {"qbp.circuits.kernel.loops"}  # compiled loops: a reader may skip them
-
-
-def folders(root: Path = ROOT) -> list[str]:
-    """Return the dotted names of all folders of `qbp`, each before those in it."""
-    found = [path.parent.relative_to(root) for path in (root / "qbp").rglob("__init__.py")]
-    return sorted(".".join(path.parts) for path in found)
-
-
-def modules(folder: str, root: Path = ROOT) -> list[str]:
-    """Return the dotted names of the modules that stand in a folder, without those of a leading underscore.
-
-    Example:
-        >>> modules("qbp.baseline")
-        ['qbp.baseline.loop', 'qbp.baseline.packets', 'qbp.baseline.waves']
-    """
-    paths = sorted(root.joinpath(*folder.split(".")).glob("*.py"))
-    return [f"{folder}.{path.stem}" for path in paths if not path.stem.startswith("_")]
-
-
-def says(name: str, root: Path = ROOT) -> str:
-    """Return the first sentence of the docstring of a module or folder, as Markdown without its full stop."""
-    path = root.joinpath(*name.split("."))
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    first, *_ = re.split(r"\.\s+(?=[A-Z:`])|\n\n", ast.get_docstring(ast.parse(path.read_text())))
-    text = re.sub(r":\w+:`~?([\w.]+)`", r"`\1`", " ".join(first.split()).removesuffix("."))
-    return text.replace("``", "`").replace("|", "\\|")
 
 
 def line_counts(root: Path = ROOT) -> str:
     """Return the core's folders with their modules and lines, docstrings included, as a Markdown table."""
-    core = [folder for folder in folders(root) if folder.partition(".")[2].partition(".")[0] in CORE]
+    core = [folder for folder in api.folders(root) if folder.partition(".")[2].partition(".")[0] in CORE]
     rows, total = [], 0
     for folder in core:
-        paths = [root / (name.replace(".", "/") + ".py") for name in modules(folder, root)]
+        paths = [root / (name.replace(".", "/") + ".py") for name in api.modules(folder, root)]
         count = sum(len(path.read_text().splitlines()) for path in paths)
-        what = "Algorithm 1 and its stages" if folder == "qbp" else says(folder, root)
-        rows.append(f"| `{folder.replace('.', '/')}` | {what} | {len(paths)} | {count} |")
+        rows.append(f"| `{folder.replace('.', '/')}` | {api.says(folder, root)} | {len(paths)} | {count} |")
         total += count
     head = ["| folder | holds | modules | lines |", "|---|---|---|---|"]
     return "\n".join([*head, *rows, f"| | | | {total} |"])
@@ -94,31 +66,6 @@ def _direction(row: "claims.Row") -> str:
     low, high = row.found.low, row.found.high
     word = "lower" if high < 0 else "higher" if low > 0 else "no different"
     return f"{word} ({re.sub(r' [(]n = [0-9]+[)]$', '', we_measure(row))})"
-
-
-def api(root: Path = ROOT) -> str:
-    """Return the text of the page that shows every module, folder by folder."""
-    text = """# The package, module by module
-
-The method stands at the top of `qbp`; each folder is a room with its own subject. An import goes from a
-room to one below it, never up: the rules are contracts in `pyproject.toml`, and `make lint` checks them. The
-method, the baseline, circuits, perceptrons and plateaus need torch and numpy alone. Each docstring gives
-shapes, units and its source in the paper. Every function takes leading batch axes.
-
-| folder | holds | modules |
-|---|---|---|
-"""
-    shown = {folder: [n for n in modules(folder, root) if n not in UNSHOWN] for folder in folders(root)}
-    for folder, names in shown.items():
-        what = "Algorithm 1 and its stages" if folder == "qbp" else says(folder, root)
-        leaves = ", ".join(f"`{name.rpartition('.')[2]}`" for name in names)
-        text += f"| `{folder}` | {what} | {leaves} |\n"
-    for folder, names in shown.items():
-        text += f"\n## `{folder}`\n"
-        text += "" if folder == "qbp" else f"\n{says(folder, root)}.\n"
-        for name in names:
-            text += f"\n### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
-    return text
 
 
 def filled(text: str, directory: Path = store.DIRECTORY) -> str:
@@ -145,8 +92,8 @@ def headline(directory: Path = store.DIRECTORY) -> bytes:
 
 
 def update(root: Path = ROOT) -> None:
-    """Write README.md, the figure it shows, results/headline.png, and book/api.md."""
+    """Write README.md, the figure it shows, results/headline.png, and the pages of the package in book/."""
     path = root / "README.md"
     path.write_text(filled(path.read_text()))
-    (root / "book" / "api.md").write_text(api(root))
+    api.update(root)
     (root / "results" / "headline.png").write_bytes(headline())

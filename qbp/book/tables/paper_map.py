@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from qbp.book.api import page_of
 from qbp.book.tables.markup import html, html_row, markdown
 
 if TYPE_CHECKING:
@@ -34,6 +35,6 @@ def _row(row: "Item") -> str:
             text = text.replace(mark, f"{mark}<wbr>")
         return f"<code>{text}</code>" if text else "–"
 
-    name = f'<a href="api.html#{row.name}">{code(row.name)}</a>' if row.name else "–"
+    name = f'<a href="{page_of(row.name)}.html#{row.name}">{code(row.name)}</a>' if row.name else "–"
     link = f'<a href="{row.chapter}.html">{row.chapter}</a>'
     return html_row(row.item, (escape(row.says), name, code(row.test), link))

@@ -17,6 +17,6 @@ def test_a_table_is_markdown_as_text_and_links_on_a_page():
     assert second == "| [7] | X, not used: why | - | - | references |"
     page = table._repr_html_()
     assert page.count("<table") == 1 and page.count("<tr>") == 3 and page.count("<td>") == 8
-    assert "a &lt; b" in page and 'href="api.html#qbp.convex.local_loss"' in page
+    assert "a &lt; b" in page and 'href="api/method.html#qbp.convex.local_loss"' in page
     assert 'href="algorithm-1.html"' in page and 'href="references.html"' in page
     assert "qbp.convex.local_loss" in re.sub(r"<wbr>", "", page)

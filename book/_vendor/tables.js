@@ -1,0 +1,90 @@
+// Tables of more than ten rows: folded after ten, and sorted by a click on a column.
+"use strict";
+(() => {
+  const SHOWN = 10;
+  const SCALES = { "%": 0.01, times: 1 };
+
+  // "-11.5 % [-20, -3]" is the number -0.115; "12.2 times" 12.2; "3e-05" 0.00003; a text is none.
+  function number(text) {
+    const found = text.replace(/−/g, "-").match(/^\s*([<>≥≤~]?\s*)([+-]?\d[\d, ]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*(%|times)?/i);
+    if (!found) return NaN;
+    return Number(found[2].replace(/[ ,]/g, "")) * (SCALES[found[3]] ?? 1);
+  }
+
+  const cell = (row, column) => row.cells[column]?.textContent.trim() ?? "";
+
+  function compare(column, sign) {
+    return (a, b) => {
+      const [x, y] = [cell(a, column), cell(b, column)];
+      const [p, q] = [number(x), number(y)];
+      if (Number.isNaN(p) !== Number.isNaN(q)) return Number.isNaN(p) ? 1 : -1; // texts last
+      return sign * (Number.isNaN(p) ? x.localeCompare(y) : p - q || x.localeCompare(y));
+    };
+  }
+
+  function sortable(table, body, fold) {
+    const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+    heads.forEach((head, column) => {
+      if (!head.textContent.trim()) return;
+      const made = document.createElement("span"); // no button: on paper there is nothing to press
+      made.className = "qbp-sort";
+      made.setAttribute("role", "button");
+      made.tabIndex = 0;
+      made.append(...head.childNodes);
+      head.append(made);
+      made.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        made.click();
+      });
+      made.addEventListener("click", () => {
+        const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+        body.append(...[...body.rows].sort(compare(column, sign)));
+        fold();
+      });
+    });
+  }
+
+  function folded(table, body) {
+    let open = false;
+    const rows = body.rows.length;
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "qbp-more";
+    const fold = () => {
+      [...body.rows].forEach((row, i) => row.classList.toggle("qbp-folded", !open && i >= SHOWN));
+      made.textContent = open ? "Show ten rows" : `Show all ${rows} rows`;
+      made.setAttribute("aria-expanded", String(open));
+    };
+    made.addEventListener("click", () => {
+      open = !open;
+      fold();
+    });
+    const box = table.closest(".qbp-scroll, .pst-scrollable-table-container") || table;
+    box.after(made);
+    fold();
+    // A link to a row, or a search that lands on it, opens the table.
+    const reveal = () => {
+      const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      if (target && body.contains(target) && !open) {
+        made.click();
+        target.scrollIntoView();
+      }
+    };
+    addEventListener("hashchange", reveal);
+    reveal();
+    return fold;
+  }
+
+  const plain = (table) => // spans and several bodies have an order of their own
+    table.tHead?.rows.length && table.tBodies.length === 1 && !table.querySelector("[rowspan], tbody [colspan]");
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const table of document.querySelectorAll(".bd-article table:not(.genindextable)")) {
+      if (!plain(table) || table.tBodies[0].rows.length <= SHOWN) continue;
+      sortable(table, table.tBodies[0], folded(table, table.tBodies[0]));
+    }
+  });
+})();

@@ -1,0 +1,1 @@
+"""Sphinx extension of the book: commands below results, reading paths, pages that everybody can read."""

@@ -1,0 +1,38 @@
+"""Registration of what the pages get from us with Sphinx."""
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from qbp.book.sphinx.buttons import add_buttons, set_repository, write_scripts
+from qbp.book.sphinx.mending import mend_page
+from qbp.book.sphinx.reading import ReadingPath
+from qbp.book.sphinx.result_tables import ResultTables
+from qbp.book.sphinx.traces import Folded, trace
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("result-tables", ResultTables)
+    app.add_directive("reading-path", ReadingPath)
+    app.add_node(
+        Folded,
+        html=(Folded.visit, Folded.depart),
+        **dict.fromkeys(("latex", "text"), (Folded.nothing, Folded.nothing)),
+    )
+    app.connect("doctree-read", trace)
+    app.connect("autodoc-skip-member", is_default)
+    app.add_config_value("qbp_repository", "", "env")
+    app.connect("config-inited", set_repository)
+    app.connect("html-page-context", mend_page, priority=600)
+    app.connect("html-page-context", add_buttons, priority=600)  # after the theme has set its own
+    app.connect("build-finished", write_scripts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def is_default(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Skip a field of a class whose default is a function or a class, which stands under its own name, and a
+    field of a named tuple, which stands in the text of the class.
+    """
+    field = str(getattr(member, "__doc__", "")).startswith("Alias for field number")
+    return True if what == "class" and (field or "." not in getattr(member, "__qualname__", ".")) else None
