@@ -196,7 +196,7 @@ def _all() -> list[Workload]:
     sizes = [(2, 5), (4, 10), (6, 20), (8, 20), (8, 100), (10, 50), (12, 20), (12, 100)]
     pqc = {"batch": 32, "observable": "z0", "dtype": "complex128", "samples": 256}
     rows = [Workload(f"W1 {n}x{depth}", "W1", n, depth, 200) for n, depth in sizes]
-    rows += [Workload(f"W2 n={n}", "W2", n, 10, 1, "tfim") for n in (4, 8, 12, 16, 18, 20, 22)]
+    rows += [Workload(f"W2 n={n}", "W2", n, 10, 1, "tfim") for n in (4, 8, 12, 16, 18, 20, 22, 24, 26)]
     rows += [
         Workload("W3 cz", "W3", 4, 3, **pqc),
         Workload("W3 cnot", "W3", 4, 3, **pqc, rotations=("rx", "rz"), entangler="cnot", topology="ring"),

@@ -297,6 +297,23 @@ def test_a_long_table_is_folded_and_sorted(browser, origin):
     assert len(browser.run(seen)) == len(everything)
 
 
+def test_of_each_claim_the_first_row_is_shown_and_paper_has_them_all(browser, origin):
+    browser.open(f"{origin}/claims.html")
+    shown = (
+        "[...document.querySelectorAll('.qbp-claims tbody tr')].filter(row => row.checkVisibility()).length"
+    )
+    everything = browser.run("document.querySelectorAll('.qbp-claims tbody tr').length")
+    few = browser.run(shown)
+    assert few < everything / 2
+    browser.run("document.querySelector('.qbp-more').click()")
+    assert few < browser.run(shown) < everything
+    with emulated(browser, "print", 700):
+        assert browser.run(shown) == everything
+    folded = f"const wait = () => {shown} < {everything} ? done() : setTimeout(wait, 50); wait()"
+    browser.run(f"new Promise(done => {{ {folded} }})")  # a screen again
+    assert few < browser.run(shown) < everything
+
+
 # Of these a page has many, built alike, and axe-core takes minutes for them all; so many are asked.
 ALIKE = {"dl.py": 15, "div.highlight": 4, "tr": 25, "mjx-container": 5, ".qbp-explorer img[hidden]": 0}
 AUDIT = """axe.run(document, {resultTypes: ["violations"], %s}).then(found => found.violations.flatMap(

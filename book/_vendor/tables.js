@@ -1,4 +1,5 @@
-// Tables of more than ten rows: folded after ten, and sorted by a click on a column.
+// Tables of more than ten rows: folded after ten, and sorted by a click on a column.  Where a first cell stands for
+// several rows, as a sentence of the paper does for its readings, all but the first of these are folded.
 "use strict";
 (() => {
   const SHOWN = 10;
@@ -10,6 +11,8 @@
     if (!found) return NaN;
     return Number(found[2].replace(/[ ,]/g, "")) * (SCALES[found[3]] ?? 1);
   }
+
+  const aim = () => document.getElementById(decodeURIComponent(location.hash.slice(1))); // of the link, or null
 
   const cell = (row, column) => row.cells[column]?.textContent.trim() ?? "";
 
@@ -67,7 +70,7 @@
     fold();
     // A link to a row, or a search that lands on it, opens the table.
     const reveal = () => {
-      const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      const target = aim();
       if (target && body.contains(target) && !open) {
         made.click();
         target.scrollIntoView();
@@ -78,12 +81,56 @@
     return fold;
   }
 
+  // One group: the first row, with the cells that span the others, and the others.
+  function group(first, others) {
+    const spanning = [...first.cells].filter((cell) => cell.rowSpan > 1);
+    const made = document.createElement("button");
+    let open = false;
+    made.type = "button";
+    made.className = "qbp-more";
+    spanning[0].append(made);
+    const show = (all) => {
+      spanning.forEach((cell) => { cell.rowSpan = all ? others.length + 1 : 1; });
+      others.forEach((row) => row.classList.toggle("qbp-folded", !all));
+      made.textContent = all ? "show the first row" : `show ${others.length} more rows`;
+      made.setAttribute("aria-expanded", String(all));
+    };
+    made.addEventListener("click", () => {
+      open = !open;
+      show(open);
+    });
+    show(open);
+    matchMedia("print").addEventListener("change", (print) => show(open || print.matches));
+    const reveal = () => {
+      const target = aim();
+      if (target && !open && others.some((row) => row.contains(target))) {
+        made.click();
+        target.scrollIntoView();
+      }
+    };
+    addEventListener("hashchange", reveal);
+    reveal();
+  }
+
+  function groups(body) {
+    const rows = [...body.rows];
+    for (let at = 0; at < rows.length; ) {
+      const span = rows[at].cells[0]?.rowSpan ?? 1;
+      if (span > 3) group(rows[at], rows.slice(at + 1, at + span));
+      at += span;
+    }
+  }
+
   const plain = (table) => // spans and several bodies have an order of their own
     table.tHead?.rows.length && table.tBodies.length === 1 && !table.querySelector("[rowspan], tbody [colspan]");
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const table of document.querySelectorAll(".bd-article table:not(.genindextable)")) {
-      if (!plain(table) || table.tBodies[0].rows.length <= SHOWN) continue;
+      if (!(table.tBodies[0]?.rows.length > SHOWN)) continue;
+      if (!plain(table)) {
+        groups(table.tBodies[0]);
+        continue;
+      }
       sortable(table, table.tBodies[0], folded(table, table.tBodies[0]));
     }
   });
