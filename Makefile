@@ -37,7 +37,7 @@ $(STAMP): requirements.lock requirements-torch.lock pyproject.toml
 	  echo "qbp needs Python 3.11 or newer, but '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -r requirements-torch.lock  # last: what it needs is there by then, hashes checked
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@$(BIN)/qbp info  # compiles the kernel once

@@ -90,7 +90,7 @@ def test_the_makefile_installs_hashes_first_and_torch_last():
     words = re.findall(
         r"pip install (.*?)(?: +#.*)?$", text.partition("$(STAMP):")[2].partition("@touch")[0], re.M
     )
-    first, second = "--require-hashes -r requirements.lock", "-r requirements-torch.lock"
+    first, second = "--no-deps --require-hashes -r requirements.lock", "-r requirements-torch.lock"
     assert words[:2] == [first, second] and len(words) == 3
 
 

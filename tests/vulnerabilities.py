@@ -1,8 +1,8 @@
-"""Known vulnerabilities of the locked packages: `make audit`, which runs pip-audit in an environment of its own.
+"""Known vulnerabilities of the locked packages: `make audit`, by pip-audit in an environment of its own.
 
-Not a part of CI: what it says changes with the day, and it needs a network.  It ends with 0 where no package has
-a known vulnerability, with 1 where one has, and with 2 and one line where that could not be asked of all: a
-check that did not run is no good news, and none of our code is at fault.
+Not a part of CI: what it says changes with the day, and it needs a network.  It ends with 0 where no package
+has a known vulnerability, with 1 where one has, and with 2 and one line where that could not be asked of all:
+a check that did not run is no good news, and none of our code is at fault.
 """
 
 import json

@@ -34,20 +34,25 @@ def grid(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         options=" ".join(words),
         directory=Path(args.save or ("_build/quick" if quick else "results")),
-        computed=_elsewhere(args.scheduler),
+        computed=_elsewhere(args),
     )
     for command, error in failed.items():
         print(f"failed: {command}: {error}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _elsewhere(scheduler: str | None) -> Callable[..., Any] | None:
+def _elsewhere(args: argparse.Namespace) -> Callable[..., Any] | None:
     """Return what computes on the workers of a scheduler, None without one."""
-    if scheduler is None:
+    tls = _tls(args)
+    if args.scheduler is None and not any(tls.values()):
         return None
     from qbp.sweeps import cluster
 
-    return partial(cluster.computed, place=cluster.Place(scheduler=scheduler))
+    return partial(cluster.computed, place=cluster.Place(scheduler=args.scheduler, **tls))
+
+
+def _tls(args: argparse.Namespace) -> dict[str, str | None]:
+    return {"tls_ca": args.tls_ca, "tls_cert": args.tls_cert, "tls_key": args.tls_key}
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -55,9 +60,8 @@ def sweep(args: argparse.Namespace) -> int:
     from qbp.sweeps import axes, cluster
     from qbp.sweeps.sweep import sweep
 
-    place = cluster.Place(
-        args.workers, args.scheduler, cluster.resources(args.resources), not args.no_dashboard
-    )
+    asked = cluster.resources(args.resources)
+    place = cluster.Place(args.workers, args.scheduler, asked, not args.no_dashboard, **_tls(args))
     plan = axes.plan(args.chapter, args.given, elsewhere=args.scheduler is not None)
     if args.dry_run:
         print(f"{plan.name}: {len(plan.runs)} runs", *plan.runs, sep="\n")
