@@ -75,7 +75,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 def collect(args: argparse.Namespace) -> int:
     """Put the rows of runs together."""
-    from qbp.sweeps.collect import collect
+    from qbp.sweeps.collect import collect, for_spreadsheets
 
     if args.plot:
         from qbp.sweeps import plot
@@ -86,7 +86,7 @@ def collect(args: argparse.Namespace) -> int:
         print(f"left out: {line}", file=sys.stderr)
     output.show(args, found.json, lambda: found)
     if args.csv:
-        found.wide().to_csv(args.csv, index=False)
+        for_spreadsheets(found.wide()).to_csv(args.csv, index=False)
     if args.plot:
         plot.save(found, Path(args.plot))
     return 1 if found.bad else 0
