@@ -28,12 +28,23 @@ MOVES = {aten.copy_.default, aten._to_copy.default, aten.index.Tensor}
 MOVES |= {aten.index_put.default, aten.index_put_.default}
 JOINS = {aten.stack.default, aten.cat.default}  # take not even one number of the CPU
 torch.utils.backend_registration._setup_privateuseone_for_python_backend(DEVICE)
+# What a program waits for until the device has caught up: its numbers are read, or decide a shape.
+WAITS = {
+    aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default,
+    aten.masked_select.default, aten._unique2.default, aten.repeat_interleave.Tensor, aten.bincount.default,
+}  # fmt: skip
 _used = 0  # operations on tensors of the device
+_waits: list[str] = []  # operations at which the host waited for the device
 
 
 def operations() -> int:
     """Return how many operations ran on the device up to now."""
     return _used
+
+
+def waits() -> list[str]:
+    """Return the operations at which the host has waited for the device up to now."""
+    return [*_waits]
 
 
 class Remote(torch.Tensor):
@@ -56,6 +67,7 @@ class Remote(torch.Tensor):
         return format(self.held, spec)
 
     def tolist(self) -> list:
+        _waits.append("tolist")
         return self.held.tolist()
 
     def numpy(self, **_: Any) -> Any:
@@ -75,6 +87,12 @@ def _apply(op: Any, args: tuple, kwargs: dict) -> Any:
     options = {name: _held(arg, remote, local) for name, arg in kwargs.items()} if kwargs else kwargs
     if remote:
         _used += 1
+        if (
+            op in WAITS
+            or _by_mask(op, args)
+            or (op is aten.copy_.default and not isinstance(args[0], Remote))
+        ):
+            _waits.append(str(op))
         if op not in MOVES:
             strays = [t for t in local if op in JOINS or t.ndim > 0]
             if strays:
@@ -83,6 +101,8 @@ def _apply(op: Any, args: tuple, kwargs: dict) -> Any:
                 )
     found = op(*plain, **options)
     asked = kwargs.get("device")
+    if remote and asked is not None and asked.type != DEVICE:
+        _waits.append(f"{op} to {asked}")
     if not (remote if asked is None else asked.type == DEVICE):
         return found
     if plain and found is plain[0]:
@@ -92,6 +112,16 @@ def _apply(op: Any, args: tuple, kwargs: dict) -> Any:
     if isinstance(found, list | tuple):
         return type(found)(Remote(t) if isinstance(t, torch.Tensor) else t for t in found)
     return found
+
+
+def _by_mask(op: Any, args: tuple) -> bool:
+    """Whether an operation counts the True of a mask on the device."""
+    masks = (
+        (i for i in args[1] if isinstance(i, Remote))
+        if op in (aten.index.Tensor, aten.index_put_.default)
+        else ()
+    )
+    return any(mask.dtype in (torch.bool, torch.uint8) for mask in masks)
 
 
 def _held(value: Any, remote: list, local: list) -> Any:
