@@ -5,7 +5,7 @@ Counted on the device of `accelerator`, where each such operation passes through
 
 import pytest
 import torch
-from accelerator import DEVICE, accelerator, waits
+from accelerator import DEVICE, REAL, accelerator, waits
 from test_accelerator import circuit_case, perceptron_case
 
 import qbp
@@ -17,6 +17,8 @@ from qbp.experiments.circuits import CircuitExperiment
 from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.experiments.regression import RegressionExperiment
 from qbp.optimizers import OPTIMIZERS
+
+pytestmark = pytest.mark.skipif(REAL, reason="a real device does not pass through Python")
 
 
 @pytest.fixture(autouse=True)

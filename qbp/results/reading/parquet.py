@@ -74,8 +74,8 @@ class _Compact:
         raise ValueError("a page's header cannot be read")
 
 
-def pages(raw: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield what each page between two places of a file says: its bytes unpacked, and its encoding.
+def pages(raw: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield of each page between two places of a file: its bytes unpacked, its encoding, its header's bytes.
 
     Raises:
         ValueError: there is no header of a page where one should be.
@@ -86,7 +86,7 @@ def pages(raw: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
             compact = _Compact(data, start)
             head = compact.structure()
             of = head.get(5) or head.get(8) or head.get(7) or {}
-            yield head[2], of.get(4 if 8 in head else 2, 0)
+            yield head[2], of.get(4 if 8 in head else 2, 0), compact.at - start
             if min(head[2], head[3]) < 0:
                 raise ValueError("a page has a size below 0")
             start = compact.at + head[3]
@@ -119,7 +119,7 @@ def measure(raw: bytes, most_rows: int = MOST_ROWS) -> Any:
                 raise ValueError(f"column {name[:80]} is of type {kind}, which is not read")
             start = min(o for o in (column.dictionary_page_offset, column.data_page_offset) if o is not None)
             end = min(start + column.total_compressed_size, len(raw))
-            for unpacked, encoding in pages(raw, start, end):
+            for unpacked, encoding, _ in pages(raw, start, end):
                 size += unpacked
                 if encoding == DELTA_TEXT:
                     raise ValueError(f"column {name[:80]} is packed in a way that is not read")
