@@ -1,6 +1,7 @@
 """Timings of qbp beside other libraries, from the table of `python -m benchmarks`."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME, ON_GPU = "benchmarks", "gpu.json"
-NO_GPU = (
-    "No GPU was at hand: `python -m benchmarks.gpu`, on a machine with one, writes what stands here then."
-)
+NO_GPU = "No GPU was at hand: on a machine with one, python -m benchmarks.gpu writes what then stands here."
 OURS = ("qbp", "qbp (torch path)")
 BITS = {"complex64": "", "float32": "", "complex128": "*", "float64": "*"}  # 64 bit, marked
 
@@ -193,11 +192,12 @@ def _beside(times: list[dict[str, Any]]) -> str:
     body = []
     for workload in dict.fromkeys(str(row["workload"]) for row in times):
         rows = [cells.get((workload, peer), {"status": "-"}) for peer in peers]
-        texts = [
-            duration(float(row["seconds"])) if row["status"] == "ok" else str(row["status"]) for row in rows
-        ]
-        body.append([_files.printable(text) for text in (workload, *texts)])
+        body.append([_files.printable(workload), *map(_time_or_word, rows)])
     return markup.markdown(["workload", *map(_files.printable, peers)], body)
+
+
+def _time_or_word(row: Mapping[str, Any]) -> str:
+    return duration(float(row["seconds"])) if row["status"] == "ok" else _files.printable(row["status"])
 
 
 def markdown(table: "pd.DataFrame") -> str:

@@ -335,15 +335,14 @@ def test_the_committed_table_is_whole():
 
 def test_the_page_shows_what_was_found_on_a_gpu_and_says_so_without_one(tmp_path):
     assert benchmarks.on_gpu(tmp_path) == benchmarks.NO_GPU
-    ok = {"status": "ok", "seconds": 0.00123}
-    found = {
-        "machine": {"name": "A \x1b[31mGPU", "torch": "2", "cuda": "13"}, "command": "python -m benchmarks.gpu",
-        "checks": [{"name": "curve", "agrees": True, "said": ""}, {"name": "vqe", "agrees": False, "said": "x"}],
-        "times": [
-            {"workload": "W2 n=12", "peer": "qbp", **ok}, {"workload": "W2 n=12", "peer": "B", "status": "not installed"},
-            {"workload": "W2 n=28", "peer": "qbp", "status": "out of memory"},
-        ],
-    }  # fmt: skip
+    machine_of = {"name": "A \x1b[31mGPU", "torch": "2", "cuda": "13"}
+    checks = [{"name": name, "agrees": name == "curve", "said": "x"} for name in ("curve", "vqe")]
+    times = [
+        {"workload": "W2 n=12", "peer": "qbp", "status": "ok", "seconds": 0.00123},
+        {"workload": "W2 n=12", "peer": "B", "status": "not installed"},
+        {"workload": "W2 n=28", "peer": "qbp", "status": "out of memory"},
+    ]
+    found = {"machine": machine_of, "command": "python -m benchmarks.gpu", "checks": checks, "times": times}
     (tmp_path / "gpu.json").write_text(json.dumps(found))
     lines = benchmarks.on_gpu(tmp_path).splitlines()
     assert lines[0].startswith("A \\x1b[31mGPU, torch 2, CUDA 13; ") and lines[1].startswith("1 of 2 checks")
@@ -372,9 +371,8 @@ def test_the_measurement_on_a_gpu_takes_its_whole_way_on_a_cpu(tmp_path, monkeyp
 
 
 def test_numbers_apart_are_seen():
-    assert gpu.apart([1.0, 2.0, float("nan")], [1.0, 2.0 + 2e-6, float("nan")]) == pytest.approx(
-        1e-6, rel=1e-3
-    )
+    nan = float("nan")
+    assert gpu.apart([1.0, 2.0, nan], [1.0, 2.0 + 2e-6, nan]) == pytest.approx(1e-6, rel=1e-3)
     assert gpu.apart([1.0], [float("nan")]) == gpu.apart([1.0], [1.0, 2.0]) == float("inf")
     assert not gpu._compared("a", 2e-9)["agrees"] and gpu._compared("a", 1e-10)["agrees"]
 
