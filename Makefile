@@ -1,4 +1,4 @@
-# Two commands matter: `make reproduce` and `make test`.  Both first create .venv from requirements.lock.
+# Two commands matter: `make reproduce` and `make test`.  Both first create .venv from the two locks.
 PYTHON ?= python3
 JOBS   ?= 2
 ROWS   ?= 20
@@ -25,19 +25,20 @@ WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circu
   test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons interchange labs grade labtest faults soak refresh results bench clean
+.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons interchange labs grade labtest faults soak audit refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 install: $(STAMP)  ## create .venv and install the locked versions (done once)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "qbp needs Python 3.11 or newer, but '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -r requirements-torch.lock  # last: what it needs is there by then, hashes checked
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@$(BIN)/qbp info  # compiles the kernel once
 	@touch $@
@@ -81,7 +82,7 @@ pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests
 
 interchange:  ## exchange circuits with Qiskit, PennyLane, Cirq and OpenFermion, in an environment of their own
 	test -x _build/interchange/bin/python || $(PYTHON) -m venv _build/interchange
-	_build/interchange/bin/python -m pip install -q $$(grep '^torch==' requirements.lock)
+	_build/interchange/bin/python -m pip install -q -r requirements-torch.lock
 	_build/interchange/bin/python -m pip install -q -r tests/interchange/requirements.txt
 	$(ONE_THREAD) PYTHONPATH=. _build/interchange/bin/python -m pytest -m interchange tests/interchange/peers
 
@@ -104,6 +105,10 @@ faults: $(STAMP)  ## plant the faults of tests/faults.toml, one at a time, in a 
 
 soak: $(STAMP)  ## kill sweeps at twenty random moments: each goes on and ends with the table of an undisturbed one (half an hour)
 	$(ONE_THREAD) $(BIN)/python -m pytest -m soak tests/sweeps/test_kills.py
+
+audit:  ## ask whether a locked package has a known vulnerability (pip-audit, in an environment of its own; needs a network)
+	@test -x _build/audit/bin/python || $(PYTHON) -m venv _build/audit
+	@$(PYTHON) tests/vulnerabilities.py _build/audit/bin/python
 
 lint: $(STAMP)  ## ruff on modules, tests and notebooks, their layout too; the rules between the folders of qbp
 	$(BIN)/ruff check .

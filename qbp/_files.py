@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +74,28 @@ def probe(name: str, folder: Path, size: int = 1 << 20) -> None:
         raise ValueError(
             f"{name} must be a folder that can be written, got {folder}: {error.strerror}"
         ) from None
+
+
+def content(path: Path, most: int) -> bytes:
+    """Return the bytes of a plain file of at most so many; a pipe or a device might never end.
+
+    Args:
+        path: the file.
+        most: in bytes.
+
+    Raises:
+        ValueError: it is no plain file, or larger.
+        OSError: it cannot be read.
+    """
+    with open(
+        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    ) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{path} is no plain file")
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise ValueError(f"{path} has more than {most} bytes, which is not read")
+    return found
 
 
 def parse(text: str | bytes, what: str) -> dict[str, Any]:

@@ -8,9 +8,14 @@ can be compared with the CPU's.
     with accelerator():
         torch.zeros(3, device=DEVICE)
 
+With `QBP_TEST_DEVICE=cuda` in the environment, as `python -m benchmarks.gpu` sets it, the device is real,
+and nothing is emulated or counted.
+
 Built on PyTorch's own hooks for a backend in Python (`torch.utils.backend_registration`).
 """
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,20 +25,32 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from qbp import _checks
 
-DEVICE = "emulated"
+DEVICE = os.environ.get("QBP_TEST_DEVICE", "emulated")
+REAL = DEVICE != "emulated"
 HERE = torch.device("cpu")
 aten = torch.ops.aten
 # Between devices: copies, and indices, which may be on the CPU.
 MOVES = {aten.copy_.default, aten._to_copy.default, aten.index.Tensor}
 MOVES |= {aten.index_put.default, aten.index_put_.default}
 JOINS = {aten.stack.default, aten.cat.default}  # take not even one number of the CPU
-torch.utils.backend_registration._setup_privateuseone_for_python_backend(DEVICE)
+torch.utils.backend_registration._setup_privateuseone_for_python_backend("emulated")
+# What a program waits for until the device has caught up: its numbers are read, or decide a shape.
+WAITS = {
+    aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default,
+    aten.masked_select.default, aten._unique2.default, aten.repeat_interleave.Tensor, aten.bincount.default,
+}  # fmt: skip
 _used = 0  # operations on tensors of the device
+_waits: list[str] = []  # operations at which the host waited for the device
 
 
 def operations() -> int:
     """Return how many operations ran on the device up to now."""
-    return _used
+    return time.monotonic_ns() if REAL else _used
+
+
+def waits() -> list[str]:
+    """Return the operations at which the host has waited for the device up to now."""
+    return [*_waits]
 
 
 class Remote(torch.Tensor):
@@ -56,6 +73,7 @@ class Remote(torch.Tensor):
         return format(self.held, spec)
 
     def tolist(self) -> list:
+        _waits.append("tolist")
         return self.held.tolist()
 
     def numpy(self, **_: Any) -> Any:
@@ -75,6 +93,12 @@ def _apply(op: Any, args: tuple, kwargs: dict) -> Any:
     options = {name: _held(arg, remote, local) for name, arg in kwargs.items()} if kwargs else kwargs
     if remote:
         _used += 1
+        if (
+            op in WAITS
+            or _by_mask(op, args)
+            or (op is aten.copy_.default and not isinstance(args[0], Remote))
+        ):
+            _waits.append(str(op))
         if op not in MOVES:
             strays = [t for t in local if op in JOINS or t.ndim > 0]
             if strays:
@@ -83,6 +107,8 @@ def _apply(op: Any, args: tuple, kwargs: dict) -> Any:
                 )
     found = op(*plain, **options)
     asked = kwargs.get("device")
+    if remote and asked is not None and asked.type != DEVICE:
+        _waits.append(f"{op} to {asked}")
     if not (remote if asked is None else asked.type == DEVICE):
         return found
     if plain and found is plain[0]:
@@ -92,6 +118,16 @@ def _apply(op: Any, args: tuple, kwargs: dict) -> Any:
     if isinstance(found, list | tuple):
         return type(found)(Remote(t) if isinstance(t, torch.Tensor) else t for t in found)
     return found
+
+
+def _by_mask(op: Any, args: tuple) -> bool:
+    """Whether an operation counts the True of a mask on the device."""
+    masks = (
+        (i for i in args[1] if isinstance(i, Remote))
+        if op in (aten.index.Tensor, aten.index_put_.default)
+        else ()
+    )
+    return any(mask.dtype in (torch.bool, torch.uint8) for mask in masks)
 
 
 def _held(value: Any, remote: list, local: list) -> Any:
@@ -138,6 +174,9 @@ def accelerator() -> Iterator[None]:
 
     Its tensors have a class of their own, as those of a GPU have not: their numbers can be read, too.
     """
+    if REAL:
+        yield
+        return
     readable = _checks.readable
     _checks.readable = lambda name, value: None if isinstance(value, Remote) else readable(name, value)
     try:

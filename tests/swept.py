@@ -55,18 +55,49 @@ class Here:
         yield values()
 
 
-class Scheduler:
-    """A Dask scheduler and two workers, each a process of its own, on the loopback device."""
+SPELLED = {"ca": "ca-file", "cert": "cert", "key": "key"}  # for Dask
 
-    def __init__(self, folder):
-        words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+
+def certificates(folder):
+    """Make an authority, and a certificate that it has signed: {"ca", "cert", "key"}, as a site would."""
+    folder.mkdir()
+    made, days = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], ["-days", "2"]
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", *days]
+    steps = [
+        ["req", "-x509", *made, *days, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"],
+        ["req", *made, "-subj", "/CN=own", "-keyout", "own.key", "-out", "own.csr"],
+        ["x509", "-req", "-in", "own.csr", *signed, "-out", "own.pem"],
+    ]
+    for words in steps:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    return {"ca": folder / "ca.pem", "cert": folder / "own.pem", "key": folder / "own.key"}
+
+
+class Scheduler:
+    """A Dask scheduler and two workers, each a process of its own, on the loopback device.
+
+    `tls` are files by which all of them show who they are: ca, cert and key.
+    """
+
+    def __init__(self, folder, tls=None):
+        shown = [word for name in tls or () for word in (f"--tls-{SPELLED[name]}", str(tls[name]))]
+        words = ["--host", "tls://127.0.0.1" if tls else "127.0.0.1", "--port", "0", "--no-dashboard", *shown]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         self.process = start("-m", "distributed.cli.dask_scheduler", *words, cwd=folder, **quiet)
         for line in self.process.stderr:
-            if found := re.search(r"tcp://127\.0\.0\.1:\d+", line):
+            if found := re.search(r"(tcp|tls)://127\.0\.0\.1:\d+", line):
                 self.address = found[0]
                 break
-        words = [self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        words = [
+            self.address,
+            "--host",
+            "127.0.0.1",
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            *shown,
+        ]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         worker = ["-m", "distributed.cli.dask_worker", *words, "--death-timeout", "5"]
         self.workers = [start(*worker, cwd=folder, **quiet) for _ in range(2)]

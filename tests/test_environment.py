@@ -1,10 +1,12 @@
-"""pyproject.toml, requirements.lock and environment.yml describe one set of packages."""
+"""pyproject.toml, the two locks and environment.yml describe one set of packages, whose files have hashes."""
 
 import re
 import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+import vulnerabilities
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -26,14 +28,19 @@ def direct() -> list[Requirement]:
     return [Requirement(line) for line in project()["dependencies"] + chosen]
 
 
-def lock_lines() -> list[str]:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+def lock_lines(file: str) -> list[str]:
+    """The requirements of a lock, continued lines joined."""
+    lines = (ROOT / file).read_text().replace("\\\n", " ").splitlines()
     return [line for line in lines if not line.startswith("#")]
 
 
+def pins(file: str) -> list[str]:
+    return [line.split()[0] for line in lock_lines(file)]
+
+
 def lock() -> dict[str, str]:
-    pins = (line.split("==") for line in lock_lines())
-    return {canonicalize_name(name): version for name, version in pins}
+    pairs = (pin.split("==") for file in vulnerabilities.LOCKS for pin in pins(file))
+    return {canonicalize_name(name): version for name, version in pairs}
 
 
 def conda() -> tuple[dict[str, str], dict[str, str]]:
@@ -46,13 +53,65 @@ def conda() -> tuple[dict[str, str], dict[str, str]]:
     return from_conda, dict(line.split("==") for line in pip if line != "-e .")
 
 
-def test_every_line_of_the_lock_is_one_exact_version():
-    for line in lock_lines():
-        name, version = line.split("==")
-        assert Version(version).local is None, line
-        assert Requirement(line).name == name and Requirement(line).url is None
-    names = [canonicalize_name(line.split("==")[0]) for line in lock_lines()]
-    assert names == sorted(set(names))
+def test_every_line_of_a_lock_is_one_exact_version():
+    for file in vulnerabilities.LOCKS:
+        for pin in pins(file):
+            name, version = pin.split("==")
+            assert Version(version).local is None, pin
+            assert Requirement(pin).name == name and Requirement(pin).url is None
+        names = [canonicalize_name(pin.split("==")[0]) for pin in pins(file)]
+        assert names == sorted(set(names))
+
+
+def test_every_package_but_torch_has_hashes_in_the_lock():
+    assert pins("requirements-torch.lock") == lock_lines(
+        "requirements-torch.lock"
+    )  # one that differs by machine
+    assert [pin.split("==")[0] for pin in pins("requirements-torch.lock")] == ["torch"]
+    for line in lock_lines("requirements.lock"):
+        name, *hashes = line.split()
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), name
+        assert hashes == sorted(set(hashes)), name
+    # A package with compiled code has a file for each system, Python and source: many.
+    many = {line.split("==")[0]: line.count("--hash") for line in lock_lines("requirements.lock")}
+    assert min(many[name] for name in ("numpy", "scipy", "pandas", "llvmlite", "pyarrow")) > 20
+
+
+def test_torch_needs_nothing_without_a_hash_but_the_libraries_of_a_gpu():
+    locked, asked = lock(), [Requirement(line) for line in requires("torch") or ()]
+    needed = [r for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})]
+    needed = [r for r in needed if not re.match("nvidia|cuda|triton", canonicalize_name(r.name))]
+    assert needed and {canonicalize_name(r.name) for r in needed} <= locked.keys()
+    assert all(r.specifier.contains(locked[canonicalize_name(r.name)]) for r in needed)
+
+
+def test_the_makefile_installs_hashes_first_and_torch_last():
+    text = (ROOT / "Makefile").read_text()
+    words = re.findall(
+        r"pip install (.*?)(?: +#.*)?$", text.partition("$(STAMP):")[2].partition("@touch")[0], re.M
+    )
+    first, second = "--no-deps --require-hashes -r requirements.lock", "-r requirements-torch.lock"
+    assert words[:2] == [first, second] and len(words) == 3
+
+
+def test_the_audit_says_what_is_known_and_what_could_not_be_asked(tmp_path, capsys):
+    flaw = {"id": "X-1", "fix_versions": ["1.1"]}
+    found = [{"name": "a", "version": "1.0", "vulns": [flaw]}, {"name": "b", "version": "2", "vulns": []}]
+    assert vulnerabilities.report(found) == 1
+    assert capsys.readouterr().out == "a 1.0: X-1, mended in 1.1\n2 packages, 1 known vulnerabilities\n"
+    assert vulnerabilities.report(found[1:]) == 0 and "1 packages, 0 known" in capsys.readouterr().out
+    for text in (
+        "exit 1",
+        "echo ConnectionError: no route >&2; exit 1",
+        "echo {}",
+    ):  # no pip, no network, no sense
+        tool = tmp_path / "python"
+        tool.write_text(f"#!/bin/sh\ncase $3 in --version) exit 0;; esac\n{text}\n")
+        tool.chmod(0o755)
+        assert vulnerabilities.main(str(tool)) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("not checked: ") and said.count("\n") == 1
+    assert vulnerabilities.main(str(tmp_path / "none")) == 2 and capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize("requirement", direct(), ids=lambda r: r.name)

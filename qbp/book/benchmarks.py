@@ -1,16 +1,19 @@
 """Timings of qbp beside other libraries, from the table of `python -m benchmarks`."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from qbp import _files
 from qbp.book.tables import markup
 from qbp.results import store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "benchmarks"
+NAME, ON_GPU = "benchmarks", "gpu.json"
+NO_GPU = "No GPU was at hand: on a machine with one, python -m benchmarks.gpu writes what then stands here."
 OURS = ("qbp", "qbp (torch path)")
 BITS = {"complex64": "", "float32": "", "complex128": "*", "float64": "*"}  # 64 bit, marked
 
@@ -159,6 +162,42 @@ def problems(table: "pd.DataFrame") -> "pd.DataFrame":
         for (peer, status), part in failed.groupby(["peer", "status"], sort=False)
     ]
     return pd.DataFrame(rows, columns=["peer", "reason", "workloads"]).set_index("peer")
+
+
+def on_gpu(directory: Path = store.DIRECTORY) -> str:
+    """Return what `python -m benchmarks.gpu` found, as lines and a table; that no GPU was at hand without it.
+
+    Raises:
+        ValueError: the file is not what the command writes.
+    """
+    path = directory / ON_GPU
+    if not path.is_file():
+        return NO_GPU
+    found = _files.parse(_files.content(path, 10_000_000), str(path))
+    try:
+        machine, checks = found["machine"], found["checks"]
+        agreeing = [check for check in checks if check["agrees"]]
+        lines = [f"{machine['name']}, torch {machine['torch']}, CUDA {machine['cuda']}; {found['command']}"]
+        lines += [f"{len(agreeing)} of {len(checks)} checks agree with the CPU"]
+        lines += [f"not: {check['name']} {check['said']}".rstrip() for check in checks if not check["agrees"]]
+        return "\n".join([*map(_files.printable, lines), "", _beside(found["times"])])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is not what python -m benchmarks.gpu writes: {error!r}") from None
+
+
+def _beside(times: list[dict[str, Any]]) -> str:
+    """Return the times of every library that has one, a row a workload."""
+    peers = list(dict.fromkeys(str(row["peer"]) for row in times if row["status"] == "ok"))
+    cells = {(row["workload"], row["peer"]): row for row in times}
+    body = []
+    for workload in dict.fromkeys(str(row["workload"]) for row in times):
+        rows = [cells.get((workload, peer), {"status": "-"}) for peer in peers]
+        body.append([_files.printable(workload), *map(_time_or_word, rows)])
+    return markup.markdown(["workload", *map(_files.printable, peers)], body)
+
+
+def _time_or_word(row: Mapping[str, Any]) -> str:
+    return duration(float(row["seconds"])) if row["status"] == "ok" else _files.printable(row["status"])
 
 
 def markdown(table: "pd.DataFrame") -> str:

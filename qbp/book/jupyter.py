@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
 from qbp.book.pages import glued
+from qbp.book.run import chapters
 
 GLUE = re.compile(r"\{glue:text\}`([\w.-]+)`")
 NUMBER = re.compile(r"\{abbr\}`[^`]* \(glued: ([\w.-]+)\)`")
@@ -37,6 +38,16 @@ def with_names(source: str) -> str:
     return NUMBER.sub(r"{glue:text}`\1`", source)
 
 
+def is_chapter(path: str) -> bool:
+    """Whether a path that JupyterLab names, from the checkout on, is a chapter of this book.
+
+    Example:
+        >>> is_chapter("book/curve.ipynb"), is_chapter("book/../curve.ipynb"), is_chapter("mine.ipynb")
+        (True, False, False)
+    """
+    return path.removeprefix("/") in {f"book/{chapter.name}" for chapter in chapters()}
+
+
 class Chapters(AsyncLargeFileManager):
     """Contents manager of JupyterLab for this book."""
 
@@ -59,5 +70,11 @@ class Chapters(AsyncLargeFileManager):
         return await super().save(model, path)
 
     def mark_trusted_cells(self, nb: Any, path: str = "") -> None:
-        """Trust every cell: a chapter is code of this checkout, like the package that it runs."""
-        self.notary.mark_cells(nb, True)
+        """Trust every cell of a chapter, which is code of this checkout, like the package that it runs.
+
+        Another notebook is trusted as Jupyter would: when its reader has run it, and not before.
+        """
+        if is_chapter(path):
+            self.notary.mark_cells(nb, True)
+        else:
+            super().mark_trusted_cells(nb, path)

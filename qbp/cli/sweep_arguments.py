@@ -37,6 +37,7 @@ def sweep(command: Command) -> None:
             "vqe -p n=2:4 -p seeds=3 --dry-run",
             "cost-locality -p 'sizes=\"4,6,8,10\"' -p seed=0:4",
             "curve -p seeds=20 --scheduler tcp://127.0.0.1:8786",
+            "curve --scheduler tls://HOST:8786 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key",
         ],
     )
     own.add_argument("chapter", type=named, metavar="CHAPTER", help="name of a chapter, or a notebook's path")
@@ -88,4 +89,12 @@ def collect(command: Command) -> None:
 
 
 def _scheduler(to: Any, instead: str) -> None:
-    valued(to, "--scheduler", f"a Dask scheduler whose workers compute, {instead}", metavar="tcp://HOST:PORT")
+    text = f"a Dask scheduler whose workers compute, {instead}; your own: what it sends back can run code"
+    valued(to, "--scheduler", text, metavar="tcp://HOST:PORT")
+    more = "; by default as Dask's configuration says (distributed.comm.tls)"
+    for name, of in (
+        ("ca", f"for --scheduler tls://...: certificate of who signed all others{more}"),
+        ("cert", "certificate of this side"),
+        ("key", "its private key"),
+    ):
+        valued(to, f"--tls-{name}", of, type=named, metavar="FILE")

@@ -34,20 +34,25 @@ def grid(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         options=" ".join(words),
         directory=Path(args.save or ("_build/quick" if quick else "results")),
-        computed=_elsewhere(args.scheduler),
+        computed=_elsewhere(args),
     )
     for command, error in failed.items():
         print(f"failed: {command}: {error}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _elsewhere(scheduler: str | None) -> Callable[..., Any] | None:
+def _elsewhere(args: argparse.Namespace) -> Callable[..., Any] | None:
     """Return what computes on the workers of a scheduler, None without one."""
-    if scheduler is None:
+    tls = _tls(args)
+    if args.scheduler is None and not any(tls.values()):
         return None
     from qbp.sweeps import cluster
 
-    return partial(cluster.computed, place=cluster.Place(scheduler=scheduler))
+    return partial(cluster.computed, place=cluster.Place(scheduler=args.scheduler, **tls))
+
+
+def _tls(args: argparse.Namespace) -> dict[str, str | None]:
+    return {"tls_ca": args.tls_ca, "tls_cert": args.tls_cert, "tls_key": args.tls_key}
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -55,9 +60,8 @@ def sweep(args: argparse.Namespace) -> int:
     from qbp.sweeps import axes, cluster
     from qbp.sweeps.sweep import sweep
 
-    place = cluster.Place(
-        args.workers, args.scheduler, cluster.resources(args.resources), not args.no_dashboard
-    )
+    asked = cluster.resources(args.resources)
+    place = cluster.Place(args.workers, args.scheduler, asked, not args.no_dashboard, **_tls(args))
     plan = axes.plan(args.chapter, args.given, elsewhere=args.scheduler is not None)
     if args.dry_run:
         print(f"{plan.name}: {len(plan.runs)} runs", *plan.runs, sep="\n")
@@ -71,7 +75,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 def collect(args: argparse.Namespace) -> int:
     """Put the rows of runs together."""
-    from qbp.sweeps.collect import collect
+    from qbp.sweeps.collect import collect, for_spreadsheets
 
     if args.plot:
         from qbp.sweeps import plot
@@ -82,7 +86,7 @@ def collect(args: argparse.Namespace) -> int:
         print(f"left out: {line}", file=sys.stderr)
     output.show(args, found.json, lambda: found)
     if args.csv:
-        found.wide().to_csv(args.csv, index=False)
+        for_spreadsheets(found.wide()).to_csv(args.csv, index=False)
     if args.plot:
         plot.save(found, Path(args.plot))
     return 1 if found.bad else 0

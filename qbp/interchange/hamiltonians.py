@@ -248,6 +248,10 @@ def _dataset(path: Path, key: str | None, what: str) -> str:
             data = file[key or found[0]]
             if data.shape != () or not h5py.check_string_dtype(data.dtype):
                 raise ValueError(f"{what} must have a text in dataset {key or found[0]}, got {data.dtype}")
+            if (
+                data.external or data.is_virtual or data.dtype.itemsize > MOST_BYTES
+            ):  # another file's, or huge
+                raise ValueError(f"{what} must hold its text itself, in at most {MOST_BYTES} bytes")
             content = data[()]
             return content.decode() if isinstance(content, bytes) else str(content)
     except (OSError, KeyError, RuntimeError) as error:

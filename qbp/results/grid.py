@@ -22,6 +22,7 @@ from qbp import _checks, _files
 from qbp.experiments import registry
 from qbp.experiments.registry import run
 from qbp.results import integrity, store, workers
+from qbp.results.reading import parquet
 from qbp.results.table import Table, seconds
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Parts:
 def _wrong(path: Path, config: "Experiment") -> str:
     """Say why a file is not the part of a configuration that the code of its folder computed; "" if it is."""
     try:
-        part = integrity.read(path.read_bytes())
+        part = integrity.read(_files.content(path, parquet.MOST_FILE))
         if said := [*integrity.columns(part)]:
             return said[0]
         if part.attrs.get("command") != store.command(config) or not part.attrs.get("seconds", -1.0) >= 0:

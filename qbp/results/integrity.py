@@ -1,7 +1,6 @@
 """Checks of a stored table, whole: bytes, columns, keys, seeds, and what the manifest says of it."""
 
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from qbp import _files
 from qbp._files import printable
 from qbp.experiments import registry
 from qbp.results import store
+from qbp.results.reading import parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ ENTRY: dict[str, type | tuple[type, ...]] = {  # what the manifest says of every
 OF_RUNS: dict[str, type] = {"seeds": int, "configs": dict}  # ... and of those with rows of runs
 OTHER_KINDS = ("benchmarks",)  # timings: columns of their own, and no two measurements agree
 # A table of a stranger is read up to here; the largest of ours has 400,000 rows.
-MOST_ROWS, MOST_BYTES, LONGEST_TEXT = 5_000_000, 500_000_000, 20_000
+MOST_ROWS, LONGEST_TEXT = parquet.MOST_ROWS, 20_000
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,7 @@ def read(raw: bytes) -> "pd.DataFrame":
     Raises:
         ValueError: it is no table, or larger than what is read.
     """
-    import pandas as pd
-    from pyarrow import BufferReader, parquet
-
-    try:
-        file = parquet.ParquetFile(BufferReader(raw)).metadata
-        size = sum(file.row_group(at).total_byte_size for at in range(file.num_row_groups))
-        if file.num_rows > MOST_ROWS or size > MOST_BYTES:
-            raise ValueError(f"{file.num_rows} rows of {size} bytes, of at most {MOST_ROWS} and {MOST_BYTES}")
-        return pd.read_parquet(io.BytesIO(raw), read_dictionary=[c for c in COLUMNS if COLUMNS[c] == "text"])
-    except Exception as error:  # pyarrow raises what it likes on bytes that are no table
-        raise ValueError(f"cannot be read as a table: {error}") from error
+    return parquet.read(raw, MOST_ROWS)
 
 
 def check(name: str, entry: Any, directory: Path) -> Checked:
@@ -126,10 +116,10 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
     if not path.is_file():
         wrong("file", "the manifest lists it, but it is not there")
         return found
-    raw = path.read_bytes()
     try:
+        raw = _files.content(path, parquet.MOST_FILE)
         frame = read(raw)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         wrong("file", str(error))
         return found
     found.rows = len(frame)

@@ -26,11 +26,12 @@ from qbp.experiments.registry import PERCEPTRONS, Kind
 from qbp.experiments.result import Result
 from qbp.experiments.settings import as_plain
 from qbp.results.digest import Code
+from qbp.results.reading import parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA, MANIFEST = 1, "MANIFEST.json"
+SCHEMA, MANIFEST, MOST_MANIFEST = 1, "MANIFEST.json", 10_000_000  # bytes
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
 DIRECTORY = ROOT / "results"
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow")
@@ -219,10 +220,10 @@ def manifest(directory: Path = DIRECTORY) -> dict[str, Any]:
     """Return the manifest, {table: entry}; empty if there is none yet.
 
     Raises:
-        ValueError: the file is no JSON object.
+        ValueError: the file is no JSON object, or too large for one.
     """
     path = directory / MANIFEST
-    return _files.parse(path.read_bytes(), str(path)) if path.is_file() else {}
+    return _files.parse(_files.content(path, MOST_MANIFEST), str(path)) if path.is_file() else {}
 
 
 def load(name: str, directory: Path = DIRECTORY) -> dict[str, Result]:
@@ -268,14 +269,12 @@ def read_table(name: str, directory: Path = DIRECTORY) -> "pd.DataFrame":
 @lru_cache(maxsize=2)
 def _frame(path: Path, sha256: str, changed: int) -> "pd.DataFrame":
     """Read a table, checked against its hash; kept while the file does not change."""
-    import pandas as pd
-
-    raw = path.read_bytes()
+    raw = _files.content(path, parquet.MOST_FILE)
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
         said = f"sha256 {found[:12]}, not {sha256[:12]}"
         raise ValueError(f"{path.name} is not the table of the manifest: {said}")
-    return pd.read_parquet(io.BytesIO(raw))
+    return parquet.read_as_written(raw)
 
 
 def _from_frame(part: "pd.DataFrame", table: str) -> Result:

@@ -115,10 +115,8 @@ def read(path: Path) -> str:
         ValueError: it cannot be read, is no notebook of format 4, or larger than a notebook should be.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"{path} cannot be read as a notebook: it has over {MOST_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = _files.content(path, MOST_BYTES).decode("utf-8")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a notebook: {error}") from None
     node = _files.parse(text, str(path))
     cells = node.get("cells")

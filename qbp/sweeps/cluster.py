@@ -1,7 +1,8 @@
 """Dask: processes on this machine, or the workers of a scheduler that runs elsewhere, and work given to them.
 
 Workers have one thread each and no limit of memory, which kernels are outside of in any case.  What Dask
-opens on this machine listens on the loopback device alone.
+opens on this machine listens on the loopback device alone.  A scheduler elsewhere runs what it is sent, and
+what it sends back is unpickled here: it has to be one's own, and by tls:// all sides show a certificate.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbp import _checks
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 TRANSPORTS = ("tcp://", "tls://", "ws://", "wss://", "ucx://")
+ENCRYPTED = ("tls://", "wss://")
 Work = TypeVar("Work")
 
 
@@ -35,6 +38,8 @@ class Place:
             this machine have that much each.
         dashboard: whether Dask's pages are served on this machine, at a free port.
         seconds: how long a scheduler may take to answer.
+        tls_ca, tls_cert, tls_key: files for a scheduler at tls://: the certificate of who signed those of all
+            sides, this side's own, and its key; without them those of Dask's configuration are taken.
     """
 
     workers: int = 2
@@ -42,11 +47,32 @@ class Place:
     resources: Mapping[str, float] = field(default_factory=dict)
     dashboard: bool = True
     seconds: float = 10.0
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
     def __post_init__(self) -> None:
         _checks.integer("workers", self.workers)
         if self.scheduler is not None and not self.scheduler.startswith(TRANSPORTS):
             raise ValueError(f"scheduler must be an address such as tcp://HOST:8786, got {self.scheduler!r}")
+        files = {name: getattr(self, name) for name in ("tls_ca", "tls_cert", "tls_key")}
+        if not any(files.values()):
+            return
+        if not (self.scheduler or "").startswith(ENCRYPTED):
+            raise ValueError(f"scheduler must be tls://HOST:PORT for certificates, got {self.scheduler!r}")
+        for name, file in files.items():
+            if file is None or not Path(file).is_file():
+                raise ValueError(f"{name} must be a file, as the two others of TLS, got {file!r}")
+
+    @property
+    def security(self) -> Any:
+        """Dask's own description of the certificates, None where its configuration has to say."""
+        from distributed import Security
+
+        if self.tls_ca is None:
+            return None
+        own = {"tls_client_cert": self.tls_cert, "tls_client_key": self.tls_key}
+        return Security(tls_ca_file=self.tls_ca, require_encryption=True, **own)
 
 
 def resources(texts: Iterable[str]) -> dict[str, float]:
@@ -146,8 +172,8 @@ def _connected(place: Place, say: Callable[[str], None]) -> "Iterator[Client]":
                 yield client
             return
         try:
-            client = Client(place.scheduler, timeout=place.seconds)
-        except (OSError, TimeoutError, ValueError) as error:
+            client = Client(place.scheduler, timeout=place.seconds, security=place.security)
+        except (OSError, TimeoutError, ValueError, TypeError) as error:  # TypeError: no certificate
             said = " ".join(str(error).split()) or "no answer"
             raise ConnectionError(f"the scheduler {place.scheduler} does not answer: {said}") from None
         try:

@@ -78,6 +78,21 @@ class Collected:
         return printable_lines(head, means.iloc[:, :FEW].to_string(float_format="{:.4g}".format) + rest)
 
 
+def for_spreadsheets(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table in which no text is a formula to a spreadsheet: an apostrophe stands before one.
+
+    A text that begins with "=", "@", a tab or a new line is one, or with a sign if it names a program ("|").
+    """
+
+    def plain(value: Any) -> Any:
+        formula = isinstance(value, str) and (
+            value[:1] in ("=", "@", "\t", "\r", "\n") or (value[:1] in ("+", "-") and "|" in value)
+        )
+        return f"'{value}" if formula else value
+
+    return table.map(plain).rename(columns=plain)
+
+
 def printable_lines(*parts: str) -> str:
     """Return texts below each other, without what a terminal would act on."""
     return "\n".join(printable(line) for part in parts for line in part.split("\n"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from qbp._files import printable
 from qbp.book.figures.style import PLAIN, POINTS, add_legend, drawing, interval_bars
 from qbp.statistics.intervals import Interval, bootstrap_interval
 from qbp.sweeps.collect import Collected
@@ -14,7 +15,7 @@ from qbp.sweeps.collect import Collected
 if TYPE_CHECKING:
     import pandas as pd
 
-PANELS, LINES = 6, 12  # that are drawn; --metrics chooses
+PANELS, LINES, LONGEST = 6, 12, 80  # that are drawn, and letters of a text; --metrics chooses
 REPLICATE = "seed"  # a parameter over which a mean is taken
 
 
@@ -51,7 +52,7 @@ def figure(collected: Collected) -> Figure:
     with drawing(4.4 * columns, 3.4 * rows + 0.5, columns, rows, font=10) as (drawn, axes):
         for panel, name in zip(axes.flat, shown, strict=False):
             _panel(panel, collected, data[data["of"] == name], axis)
-            panel.set(xlabel=axis, ylabel=_unit(name, data[data["of"] == name]))
+            panel.set(xlabel=literal(axis), ylabel=_unit(literal(name), data[data["of"] == name]))
         for panel in axes.flat[len(shown) :]:
             panel.set_visible(False)
         if axes.flat[0].get_legend_handles_labels()[1]:
@@ -76,13 +77,23 @@ def _panel(panel: Any, collected: Collected, data: "pd.DataFrame", axis: str) ->
     lines = dict[str, dict[Any, list[float]]]()
     for run, values in data.groupby("run", sort=False)["value"]:
         of = collected.parameters[str(run)]
-        label = ", ".join(f"{n} = {of.get(n)}" for n in others)
+        label = literal(", ".join(f"{n} = {of.get(n)}" for n in others))
         lines.setdefault(label, {}).setdefault(of.get(axis, 0), []).extend(values)
     for (label, points), (colour, dash), mark in zip([*lines.items()][:LINES], cycle(PLAIN), cycle(POINTS)):
         look = {"color": colour, "linestyle": dash, "marker": mark, "linewidth": 1.5, "capsize": 3}
-        x = [value if _numeric(collected, axis) else str(value) for value in points]
+        x = [value if _numeric(collected, axis) else literal(str(value)) for value in points]
         means = [_mean(np.array(values)) for values in points.values()]
         interval_bars(panel, x, means, **({"label": label} if label else {}), **look)
+
+
+def literal(text: str) -> str:
+    r"""Return a text as a figure shows it: no formula, no control characters, and not too long.
+
+    Example:
+        >>> literal("a $x$")
+        'a \\$x\\$'
+    """
+    return printable(text[:LONGEST]).replace("$", r"\$")
 
 
 def _mean(values: np.ndarray) -> Interval:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbp import _files
 from qbp.results import integrity
+from qbp.results.integrity import LONGEST_TEXT
+from qbp.results.reading import parquet
 from qbp.sweeps.axes import Run
 from qbp.sweeps.notebook import Ran
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = {**integrity.COLUMNS, "source": "text", "text": "text"}
 UNIQUE = ["source", "seed", "step", "metric"]  # what names a row of a run: it stands once
 KEY = re.compile(r"[0-9a-f]{16}")
+MOST_NOTEBOOK, MOST_PARAMETERS, LARGEST = 200_000_000, 200, 2**63  # bytes; of a run; number of a parameter
 
 
 def rows_path(folder: Path, run: Run) -> Path:
@@ -75,7 +78,7 @@ def read(path: Path) -> "pd.DataFrame":
         ValueError: the file is not what a sweep wrote, or its notebook is not: what it is or lacks.
     """
     try:
-        frame = integrity.read(path.read_bytes())
+        frame = integrity.read(_files.content(path, parquet.MOST_FILE))
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from None
     for column in ("key", "config", "core", "metric", "source", "text"):
@@ -86,9 +89,18 @@ def read(path: Path) -> "pd.DataFrame":
     notebook = notebook_path(path)
     if not notebook.is_file():
         raise ValueError(f"has lost its notebook {notebook.name}")
-    if hashlib.sha256(notebook.read_bytes()).hexdigest() != frame.attrs["notebook"]:
+    if _digest(notebook) != frame.attrs["notebook"]:
         raise ValueError(f"is not of the notebook {notebook.name}, which has changed since")
     return frame
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(_files.content(path, MOST_NOTEBOOK)).hexdigest()
+    except OSError as error:
+        raise ValueError(
+            f"has a notebook {path.name} that cannot be read: {error.strerror or error}"
+        ) from None
 
 
 def _wrong(frame: "pd.DataFrame") -> str:
@@ -110,7 +122,24 @@ def _wrong(frame: "pd.DataFrame") -> str:
         return "has rows of several configurations"
     if frame.duplicated(UNIQUE).any():
         return "has a row twice"
-    return "" if config(frame) else "has no parameters"
+    if long := [n for n, k in COLUMNS.items() if k == "text" and frame[n].map(len).max() > LONGEST_TEXT]:
+        return f"has a text of more than {LONGEST_TEXT} characters in column {long[0]}"
+    if not (found := config(frame)):
+        return "has no parameters"
+    if len(found["parameters"]) > MOST_PARAMETERS or not all(map(_plain, found["parameters"].values())):
+        return f"has more than {MOST_PARAMETERS} parameters, or one that is no number, text, True or False"
+    return ""
+
+
+def _plain(value: Any, depth: int = 0) -> bool:
+    """Whether a value is what a notebook has for a parameter: a number, a text, or a short list of them."""
+    if isinstance(value, list):
+        return depth < 4 and all(_plain(one, depth + 1) for one in value)
+    return (
+        value is None
+        or isinstance(value, str)
+        or (isinstance(value, int | float) and not abs(value) >= LARGEST)
+    )
 
 
 def config(frame: "pd.DataFrame") -> Mapping[str, Any]:

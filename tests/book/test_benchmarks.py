@@ -17,7 +17,7 @@ import pytest
 import reference
 
 import qbp
-from benchmarks import generators, machine, oracle, run, workloads
+from benchmarks import generators, gpu, machine, oracle, run, workloads
 from qbp.book import benchmarks
 from qbp.book.figures import style, training
 from qbp.results.store import manifest
@@ -328,3 +328,56 @@ def test_the_committed_table_is_whole():
     assert set(found["peer"]) <= run.PEERS.keys() and set(found["workload"]) <= BY_NAME.keys()
     assert found["status"].eq("ok").eq(found["seconds"].notna()).all()
     assert not found["status"].str.startswith("wrong").any()
+
+
+# ------------------------------------------------------------------------------------------------ on a GPU
+
+
+def test_the_page_shows_what_was_found_on_a_gpu_and_says_so_without_one(tmp_path):
+    assert benchmarks.on_gpu(tmp_path) == benchmarks.NO_GPU
+    machine_of = {"name": "A \x1b[31mGPU", "torch": "2", "cuda": "13"}
+    checks = [{"name": name, "agrees": name == "curve", "said": "x"} for name in ("curve", "vqe")]
+    times = [
+        {"workload": "W2 n=12", "peer": "qbp", "status": "ok", "seconds": 0.00123},
+        {"workload": "W2 n=12", "peer": "B", "status": "not installed"},
+        {"workload": "W2 n=28", "peer": "qbp", "status": "out of memory"},
+    ]
+    found = {"machine": machine_of, "command": "python -m benchmarks.gpu", "checks": checks, "times": times}
+    (tmp_path / "gpu.json").write_text(json.dumps(found))
+    lines = benchmarks.on_gpu(tmp_path).splitlines()
+    assert lines[0].startswith("A \\x1b[31mGPU, torch 2, CUDA 13; ") and lines[1].startswith("1 of 2 checks")
+    assert lines[2] == "not: vqe x"
+    assert lines[-2:] == ["| W2 n=12 | 1.23\xa0ms |", "| W2 n=28 | out of memory |"]
+    for text in ("{}", '{"machine": {}, "checks": 1, "times": []}', "no"):
+        (tmp_path / "gpu.json").write_text(text)
+        with pytest.raises(ValueError, match=r"gpu\.json"):
+            benchmarks.on_gpu(tmp_path)
+
+
+def test_the_measurement_on_a_gpu_takes_its_whole_way_on_a_cpu(tmp_path, monkeypatch, capsys):
+    for name in ("unit_tests", "chapter"):  # which start processes of their own
+        monkeypatch.setattr(gpu, name, lambda device, quick, n=name: gpu._compared(n, 0.0))
+    out = tmp_path / "gpu.json"
+    assert gpu.main(["--device", "cpu", "--quick", "--out", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert [check["agrees"] for check in found["checks"]] == [True] * 5
+    timed = {row["workload"]: row for row in found["times"] if row["peer"] == "qbp"}
+    assert timed.keys() == {"W1 n=4", "W1 n=6", "W2 n=4", "W2 n=6", "W5 curve"}
+    assert all(row["status"] == "ok" and 0 < row["low"] <= row["high"] for row in timed.values())
+    assert {row["status"] for row in found["times"] if row["peer"] in gpu.PEERS} == {"not installed"}
+    assert "5 of 5 checks agree" in benchmarks.on_gpu(tmp_path)
+    monkeypatch.setattr(gpu.torch.cuda, "is_available", lambda: False)
+    assert gpu.main([]) == 2 and "no CUDA device here" in capsys.readouterr().err
+
+
+def test_numbers_apart_are_seen():
+    nan = float("nan")
+    assert gpu.apart([1.0, 2.0, nan], [1.0, 2.0 + 2e-6, nan]) == pytest.approx(1e-6, rel=1e-3)
+    assert gpu.apart([1.0], [float("nan")]) == gpu.apart([1.0], [1.0, 2.0]) == float("inf")
+    assert not gpu._compared("a", 2e-9)["agrees"] and gpu._compared("a", 1e-10)["agrees"]
+
+
+def test_workloads_of_a_gpu_go_up_to_28_qubits():
+    sizes = {f: [w.n for w in gpu.workloads(False) if w.family == f] for f in ("W1", "W2")}
+    assert all(found[0] == 12 and found[-1] == 28 for found in sizes.values())
+    assert all(w.batch << w.n <= max(200 << 12, 1 << w.n) for w in gpu.workloads(False) if w.family == "W1")

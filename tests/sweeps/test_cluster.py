@@ -1,12 +1,14 @@
 """Work on Dask: real processes of this machine, on the loopback device, and a scheduler that is not there."""
 
 import os
+import shutil
 import signal
 import socket
 import time
 
 import pytest
 from said import Said
+from swept import Scheduler, certificates
 
 from qbp.sweeps.cluster import LOOPBACK, Place, computed, resources
 
@@ -79,3 +81,46 @@ def test_resources():
     assert resources(["GPU=1", "M=2.5"]) == {"GPU": 1.0, "M": 2.5}
     with pytest.raises(ValueError, match="resources must be NAME=AMOUNT, such as GPU=1, got 'GPU=inf'"):
         resources(["GPU=inf"])
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="the certificates are made by openssl")
+def test_a_scheduler_by_tls_takes_who_has_a_certificate_and_nobody_else(tmp_path):
+    tls, stranger = certificates(tmp_path / "ours"), certificates(tmp_path / "another's")
+    scheduler = Scheduler(tmp_path, tls)
+    try:
+        assert scheduler.address.startswith("tls://127.0.0.1:")
+        own = {f"tls_{name}": str(file) for name, file in tls.items()}
+        with computed(
+            pow, [(n, (n, 2)) for n in range(6)], Place(scheduler=scheduler.address, **own)
+        ) as finished:
+            assert dict(finished) == {n: n**2 for n in range(6)}
+        others = {f"tls_{name}": str(file) for name, file in stranger.items()}
+        plain = scheduler.address.replace("tls://", "tcp://")
+        for place in (
+            Place(scheduler=scheduler.address, seconds=1, **others),  # signed by somebody else
+            Place(scheduler=scheduler.address, seconds=1),  # no certificate
+            Place(scheduler=plain, seconds=1),  # no TLS
+        ):
+            with (
+                pytest.raises(ConnectionError, match="does not answer: "),
+                computed(pow, [(0, (0, 2))], place),
+            ):
+                pass
+        words = [word for name, file in tls.items() for word in (f"--tls-{name}", str(file))]
+        said = Said(
+            "sweep", "telecom", "-p", "seeds=2", "--dry-run", "--scheduler", scheduler.address, *words
+        )
+        assert said.status == 0
+    finally:
+        scheduler.close()
+
+
+def test_certificates_that_are_not_there_are_one_line(tmp_path):
+    (tmp_path / "ca.pem").touch()
+    given = {"scheduler": "tls://127.0.0.1:1", "tls_ca": str(tmp_path / "ca.pem")}
+    with pytest.raises(ValueError, match="tls_cert must be a file, as the two others of TLS, got None"):
+        Place(**given)
+    with pytest.raises(ValueError, match="scheduler must be tls://HOST:PORT for certificates, got 'tcp:"):
+        Place(**{**given, "scheduler": "tcp://127.0.0.1:1"})
+    said = Said("grid", "curve", "--tls-ca", str(tmp_path / "ca.pem"))
+    assert said.status == 2 and "scheduler must be tls://HOST:PORT for certificates, got None" in said.err

@@ -39,6 +39,21 @@ def test_a_molecule_is_read(tmp_path):
     assert terms == {"XXI": 0.5, "YYI": 0.5, "III": 0.25, "IIZ": -0.25}
 
 
+def test_hdf5_holds_its_text_itself(tmp_path):
+    """A text that lies in another file of the machine, or in zeros without end, is not read."""
+    import h5py
+
+    (tmp_path / "secret").write_text("1.0 [X0]" + " " * 92)
+    for name, size, source in (("outside", 100, str(tmp_path / "secret")), ("huge", 2**30, "/dev/zero")):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            how.set_external(source.encode(), 0, size)
+            one = h5py.h5s.create(h5py.h5s.SCALAR), how
+            h5py.h5d.create(file.id, b"text", h5py.h5t.py_create(np.dtype(f"S{size}")), *one)
+        with pytest.raises(ValueError, match="must hold its text itself, in at most"):
+            read_hamiltonian(tmp_path / f"{name}.h5")
+
+
 def test_hdf5_as_hamlib_has_it(tmp_path):
     import h5py
 

@@ -1,0 +1,1 @@
+"""Tables that a stranger may have made, measured before they are read."""
