@@ -2,7 +2,8 @@
 
 Below a table goes the command that runs the chapter again, below what is made from committed rows a link to
 them too.  The page of the result tables lists each with its command and the file (directive `result-tables`).
-What the theme and pandas write for screens is mended for screen readers, phones and paper (`mend`).
+What the theme and pandas write for screens is mended for screen readers, phones and paper (`mend`).  A page that
+computes by itself (an element of class `qbp-live`) gets the scripts for it.
 """
 
 import os
@@ -37,6 +38,7 @@ PRINT_SOLUTIONS = {
     "label": "download-solutions-button",
 }
 SCROLLS = "jp-RenderedHTMLCommon"  # the theme lets the keyboard into a box of this class where it scrolls
+LIVE = tuple(f"qbp-live{part}.js" for part in ("-read", "", "-train", "-worker", "-draw", "-figure", "-page"))
 ALL_CLAIMS = "claims"  # in a cell's metadata: every table that a claim is measured on
 
 
@@ -89,6 +91,9 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
             with Image.open(Path(app.srcdir, source)) as image:
                 sizes[name] = image.width / image.info.get("dpi", (72, 72))[0] * 72
     context["body"] = mend(context["body"], sizes)
+    if 'class="qbp-live"' in context["body"]:
+        for script in LIVE:  # in this order, on the pages that compute alone
+            app.add_js_file(script, loading_method="defer")
     if 'class="solution' in context["body"]:
         for group in context["header_buttons"]:
             if group.get("label") == "download-buttons":
