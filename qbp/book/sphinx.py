@@ -2,8 +2,8 @@
 
 Below a table goes the command that runs the chapter again, below what is made from committed rows a link to
 them too.  The page of the result tables lists each with its command and the file (directive `result-tables`).
-What the theme and pandas write for screens is mended for screen readers, phones and paper (`mend`).  A page that
-computes by itself (an element of class `qbp-live`) gets the scripts for it.
+What the theme and pandas write for screens is mended for screen readers, phones and paper (`mend`).  A page
+that computes by itself (an element of class `qbp-live`) gets the scripts for it.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""What pages compute by themselves (book/_vendor/qbp-live*.js), in Chromium against Python: `pytest -m browser`.
+"""What pages compute by themselves (book/_vendor/qbp-live*.js), in Chromium against Python: `-m browser`.
 
-The scripts are opened from a file with the network off.  Variances are compared with those of the package and with
-closed forms, states with dense matrices and the package, Algorithm 1 step by step.  A table of the variances is
-written to `_build/live-comparison.md`.
+The scripts are opened from a file with the network off.  Variances are compared with those of the package and
+with closed forms, states with dense matrices and the package, Algorithm 1 step by step.  A table of the
+variances is written to `_build/live-comparison.md`.
 """
 
 import json
@@ -68,7 +68,8 @@ swap q[0],q[2]; u3(0.1,0.2,0.3) q[1]; rz(pi/2) q[0]; ry(0.7) q[0]; sdg q[1]; rxx
 u3(0,0.7,pi) q[0]; measure q -> c;
 """
 INPUTS = """OPENQASM 3.0; input float a; input angle[32] b; qubit[2] q; qubit r;
-ry(a) q[0]; rz(-2 * (b + pi / 4)) q[1]; cz q[0], r; ry(0.3) q[1]; t r; h q; sxdg r; cx q[1], r; ryy(pi) q[0], r;
+ry(a) q[0]; rz(-2 * (b + pi / 4)) q[1]; cz q[0], r; ry(0.3) q[1]; t r; h q; sxdg r; cx q[1], r;
+ryy(pi) q[0], r;
 """
 SUM, TERMS = "Z0 - 0.5*X1 Z2 + 0.25 YYI + 2e-1 XXX", {"ZII": 1.0, "IXZ": -0.5, "YYI": 0.25, "XXX": 0.2}
 
@@ -143,11 +144,11 @@ def observable(name, n):
     return PauliSum({placed(n, letters): c for letters, c in terms})
 
 
-# --------------------------------------------------------------------------------------------------- Pauli walks
+# ------------------------------------------------------------------------------------------------ Pauli walks
 
 
 def walked(found):
-    """Return variances, their standard errors and which are exactly zero, and the sum of all with its error."""
+    """Return variances, their standard errors, which are exactly zero, the sum of all and its error."""
     (last,) = found["parts"]
     variance = np.array([0.0 if bits is None else 2.0**bits for bits in last["log2"]])
     error = variance * np.array([0.0 if share is None else share for share in last["relative"]])
@@ -198,7 +199,11 @@ def _row(cells):
 def test_thirty_variances_are_within_three_standard_errors_of_the_packages(compared):
     assert len(compared) == 30
     for (shape, name), (ours, theirs) in zip(CIRCUITS, compared, strict=True):
-        assert abs(ours[3] - theirs.total) <= 3 * math.hypot(ours[4], theirs.total_stderr), (shape, name)
+        rounding = 1e-12 * theirs.total
+        assert abs(ours[3] - theirs.total) <= 3 * math.hypot(ours[4], theirs.total_stderr) + rounding, (
+            shape,
+            name,
+        )
 
 
 def test_the_errors_of_single_entries_are_as_large_as_they_say(compared):
@@ -221,7 +226,7 @@ def test_entries_that_are_known_to_be_zero_are_zero_exactly(compared):
 
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_a_layer_of_rx_has_the_variances_of_the_closed_form(browser, n):
-    """Cerezo et al. 2021: the projector (1/8)(3/8)^(n-1), the local cost 1/(8 n^2); a CZ there only adds phases."""
+    """Cerezo et al. 2021: (1/8)(3/8)^(n-1) of the projector, 1/(8 n^2) of the local cost; CZs add phases."""
     shape = {"n": n, "layers": 1, "rotations": "rx"}
     for name, exact in {"global": 0.375 ** (n - 1) / 8, "local": 1 / (8 * n**2)}.items():
         variance, error, zero, *_ = walked(
@@ -236,7 +241,7 @@ def test_a_pasted_circuit_with_cross_terms_has_the_variances_of_the_package(brow
     theirs = walk_moments(read_qasm(PROGRAM).circuit, PauliSum(TERMS))
     assert (abs(variance - theirs.variance) <= 4 * np.hypot(error, theirs.stderr)).all()
     assert (zero <= (theirs.variance == 0)).all()
-    # Z_0 and X_1 turn nothing of Z_0 Z_1 apart: the two terms of the sum interfere (the pair check's counterexample)
+    # Z_0 and X_1 do not tell Z_1 and Z_0 Z_1 apart: the two terms interfere
     circuit = "OPENQASM 2.0; qreg q[2]; rz(0.1) q[0]; rx(0.2) q[1];"
     for text, exact in {"Z1 + Z0 Z1": [0, 2.0], "Z1 - Z0 Z1": [0, 0], "2 Z1 + Z0 Z1": [0, 4.5]}.items():
         variance, error, *_ = walked(
@@ -251,7 +256,7 @@ def test_a_thousand_qubits_answer_soon_and_the_page_goes_on(browser):
     assert found["ticks"] > 3  # timers of the page ran meanwhile
 
 
-# ------------------------------------------------------------------------------------------------- state vectors
+# ---------------------------------------------------------------------------------------------- state vectors
 
 
 def theta_of(size, seed=3):
@@ -323,7 +328,7 @@ def test_a_scaled_angle_in_two_gates_has_its_landscape_too(browser):
             assert abs(found[row, column] - reference.expectation(reference.PAULI["Z"], state)) < 1e-9
 
 
-# ------------------------------------------------------------------------------------------------------ training
+# --------------------------------------------------------------------------------------------------- training
 
 SHAPE = {"n": 3, "layers": 2}
 
@@ -364,13 +369,14 @@ def test_the_five_methods_begin_as_they_say_and_all_come_down(browser):
 
 def test_shifted_gradients_are_the_adjoint_ones_and_shots_scatter_around_them(browser):
     script = """(() => {
-        const read = qbpRead(), engine = qbpEngine(read), training = qbpTraining(engine, read), states = engine.states;
-        const compiled = states.compile(read.hardwareEfficient({ n: 3, layers: 2 })), rng = engine.random(5);
-        const theta = Array.from({ length: 12 }, () => 6 * rng.uniform()), terms = states.measured(read.observable("tfim", 3));
-        const weights = terms.map(term => term.c), exact = states.adjoint(compiled, theta, terms, weights, states.run(compiled, theta));
-        const shifted = training.shiftedGradient(compiled, theta, terms, weights, 0, rng), many = [];
-        for (let i = 0; i < 200; i++) many.push(Array.from(training.shiftedGradient(compiled, theta, terms, weights, 20, rng)));
-        return [Array.from(exact), Array.from(shifted), many];
+        const read = qbpRead(), engine = qbpEngine(read), { shiftedGradient } = qbpTraining(engine, read);
+        const { compile, measured, adjoint, run } = engine.states, rng = engine.random(5), many = [];
+        const compiled = compile(read.hardwareEfficient({ n: 3, layers: 2 }));
+        const terms = measured(read.observable("tfim", 3)), weights = terms.map(term => term.c);
+        const theta = Array.from({ length: 12 }, () => 6 * rng.uniform());
+        const of = shots => Array.from(shiftedGradient(compiled, theta, terms, weights, shots, rng));
+        for (let i = 0; i < 200; i++) many.push(of(20));
+        return [Array.from(adjoint(compiled, theta, terms, weights, run(compiled, theta))), of(0), many];
     })()"""
     exact, shifted, many = map(np.array, browser.run(script))
     np.testing.assert_allclose(shifted, exact, rtol=0, atol=1e-9)
@@ -379,7 +385,7 @@ def test_shifted_gradients_are_the_adjoint_ones_and_shots_scatter_around_them(br
     assert error.max() < (5 / (2 * 20)) ** 0.5 / len(many) ** 0.5 * 1.5  # five terms, two circuits each
 
 
-# --------------------------------------------------------------------------------------------------- bad input
+# -------------------------------------------------------------------------------------------------- bad input
 
 
 @pytest.mark.parametrize(
@@ -406,8 +412,9 @@ def test_what_cannot_be_read_is_refused_with_the_place(browser, circuit, text, s
 # --------------------------------------------------------------------------------------------------- the page
 
 IDLE = """new Promise(done => {
-    const look = () => document.querySelector(".qbp-live[aria-busy]") || document.querySelector(".said").textContent === ""
-        ? setTimeout(look, 50) : done([...document.querySelectorAll(".said")].map(one => one.textContent));
+    const texts = () => [...document.querySelectorAll(".said")].map(one => one.textContent);
+    const busy = () => document.querySelector(".qbp-live[aria-busy]") || texts().includes("");
+    const look = () => (busy() ? setTimeout(look, 50) : done(texts()));
     look();
 })"""
 
