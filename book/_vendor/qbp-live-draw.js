@@ -67,7 +67,7 @@ const qbpDraw = (() => {
     const x = v => left + (v - xLow) / (xHigh - xLow) * (width - left - right);
     const y = v => height - bottom - (v - yLow) / (yHigh - yLow) * (height - top - bottom);
     svg.append(shape("path", { class: "axis", d: `M${left},${top}V${height - bottom}H${width - right}` }));
-    for (const at of ticks(xLow, xHigh, width < 420 ? 4 : 8)) {
+    for (const at of ticks(xLow, xHigh, width < 420 ? 4 : 8).filter(Number.isInteger)) {  // steps, qubits, angles
       svg.append(shape("path", { class: "axis", d: `M${x(at)},${height - bottom}v4` }),
         shape("text", { x: x(at), y: height - bottom + 17, "text-anchor": "middle" }, minus(String(at))));
     }

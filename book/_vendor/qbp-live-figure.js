@@ -1,7 +1,7 @@
 /* A plateau appearing as qubits are added, computed while one looks.
 
    To embed it: <div class="qbp-live" data-figure="plateau"></div> (the Sphinx extension then adds the scripts).
-   Left the cost <Z_0 Z_1> over two angles of a random circuit of 2 n layers, at the same scale for every n; right the
+   Left the cost <Z_0 Z_1> over two angles of a random circuit of 3 n layers, at the same scale for every n; right the
    gradient variance by Pauli walks.  It plays once, unless the reader's system asks for less motion. */
 "use strict";
 
@@ -25,7 +25,8 @@ const qbpPlateau = root => {
 
   async function compute(n) {
     if (known.has(n)) return;
-    const circuit = { n, layers: 2 * n }, middle = 2 * n * n;  // the middle layer, of ry and rz on each qubit
+    const layers = 3 * n, circuit = { n, layers, topology: "ring" };
+    const middle = 2 * n * Math.floor(layers / 2);  // the first angle of the middle layer, of ry and rz on each qubit
     const { grid } = await ask("landscape", { circuit, observable: "zz", i: middle, j: middle + 2, points: POINTS, seed: 3 });
     const { mean } = await ask("variance", { circuit, observable: "zz", walks: 1 << 14, seed: 1 });
     known.set(n, { grid, ...mean });
@@ -46,7 +47,7 @@ const qbpPlateau = root => {
 
   function draw(n) {
     const { grid, log2 } = known.get(n), sizes = SIZES.filter(size => known.has(size));
-    const width = Math.max(240, Math.min(420, root.clientWidth - 24, root.clientWidth / 2 - 24 > 300 ? root.clientWidth / 2 - 24 : 420));
+    const room = root.clientWidth - 26, width = room > 560 ? Math.min(420, room / 2 - 12) : Math.min(420, room);
     const high = Math.max(...grid) - Math.min(...grid);
     said.textContent = `${n} qubits: over these two angles the cost changes by ${number(high)}; the mean gradient variance is ${power(log2)}.`;
     pictures.replaceChildren(

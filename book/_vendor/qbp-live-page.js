@@ -52,7 +52,7 @@ const qbpTryIt = root => {
     } else {
       inputs[name] = field(name, choices);
       inputs[name].value = start;
-      rows[name] = make("label", { class: name === "qasm" || name === "own" ? "wide" : null }, make("span", {}, label), inputs[name]);
+      rows[name] = make("label", { class: ["what", "circuit", "qasm", "own"].includes(name) ? "wide" : null }, make("span", {}, label), inputs[name]);
     }
     form.append(rows[name]);
   }
@@ -205,7 +205,7 @@ const qbpTryIt = root => {
         group === 1 ? relative[some[0]] * 1.4427 : 0]);
     }
     picture.replaceChildren(points.length ? plot({ series: [{ points, dots: true, line: false }], width: width(), yLabel: "log₂ of the gradient variance",
-      xLabel: group > 1 ? `angle (each dot the mean of ${group})` : "angle", alt: `base-2 logarithm of the gradient variance of ${clear.length} angles` }) : "");
+      xLabel: group > 1 ? `angle (each dot the mean of ${group})` : "angle, counted from 0", alt: `base-2 logarithm of the gradient variance of ${clear.length} angles` }) : "");
     listed("Numbers", ["angle", "variance", "standard error"], [...log2.keys()].slice(0, 200).map(k =>
       [String(k), known[k] ? power(log2[k]) : "not resolved", zero[k] ? "exact" : share(relative[k])]));
   }
