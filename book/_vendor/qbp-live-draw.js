@@ -10,7 +10,9 @@ const qbpDraw = (() => {
     return fill(document.createElement(tag), attributes, children);
   }
 
-  const shape = (tag, attributes = {}, ...children) => fill(document.createElementNS(NAMESPACE, tag), attributes, children);
+  function shape(tag, attributes = {}, ...children) {
+    return fill(document.createElementNS(NAMESPACE, tag), attributes, children);
+  }
 
   function fill(element, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) {
@@ -50,14 +52,15 @@ const qbpDraw = (() => {
     const raw = (high - low) / count || 1, unit = 10 ** Math.floor(Math.log10(raw));
     const step = unit * [1, 2, 5, 10].find(factor => factor * unit >= raw * 0.999);
     const found = [];
-    for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + 1e-9 * step; at += step) found.push(Number(at.toPrecision(12)));
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) found.push(Number((i * step).toPrecision(12)));
     return found;
   }
 
   const extent = all => [Math.min(...all), Math.max(...all)];
 
   function range(all, whole) {
-    const [low, high] = all.length ? extent(all) : [0, 1], pad = (high - low) * 0.06 || (whole ? 1 : Math.abs(high) * 0.1 || 1);
+    const [low, high] = all.length ? extent(all) : [0, 1], alone = whole ? 1 : Math.abs(high) * 0.1 || 1;
+    const pad = (high - low) * 0.06 || alone;
     return [low - pad, high + pad];
   }
 
@@ -88,14 +91,16 @@ const qbpDraw = (() => {
   function plot({ series, xLabel, yLabel, alt, width, height = 300, marks = [], xRange = null, yRange = null }) {
     const svg = canvas(width, height, alt), all = series.flatMap(one => one.points);
     const bounds = all.flatMap(([, y, error = 0]) => [y - error, y + error]);
-    const place = axes(svg, width, height, xRange ?? range(all.map(p => p[0]), true), yRange ?? range(bounds), xLabel, yLabel);
+    const ranges = [xRange ?? range(all.map(p => p[0]), true), yRange ?? range(bounds)];
+    const place = axes(svg, width, height, ...ranges, xLabel, yLabel);
     for (const at of marks) svg.append(shape("path", { class: "mark", d: `M${place.x(at)},24V${height - 40}` }));
     for (const { points, tone = 0, dots, line = true } of series) {
       const spots = points.map(([x, y]) => `${place.x(x).toFixed(1)},${place.y(y).toFixed(1)}`);
-      if (line && spots.length > 1) svg.append(shape("polyline", { class: `line tone-${tone}`, points: spots.join(" ") }));
+      const look = `line tone-${tone}`, r = points.length > 60 ? 2 : 3.5;
+      if (line && spots.length > 1) svg.append(shape("polyline", { class: look, points: spots.join(" ") }));
       for (const [x, y, error] of dots ? points : []) {
-        if (error) svg.append(shape("path", { class: `line tone-${tone}`, d: `M${place.x(x)},${place.y(y - error)}V${place.y(y + error)}` }));
-        svg.append(shape("circle", { class: `dot tone-${tone}`, cx: place.x(x), cy: place.y(y), r: points.length > 60 ? 2 : 3.5 }));
+        if (error) svg.append(shape("path", { class: look, d: `M${place.x(x)},${place.y(y - error)}V${place.y(y + error)}` }));
+        svg.append(shape("circle", { class: `dot tone-${tone}`, cx: place.x(x), cy: place.y(y), r }));
       }
     }
     return svg;
@@ -105,12 +110,14 @@ const qbpDraw = (() => {
   function heatmap({ points, grid, xLabel, yLabel, alt, width }) {
     const side = Math.min(width - 80, 420), svg = canvas(side + 80, side + 64, alt), [low, high] = extent(grid);
     const place = axes(svg, side + 62, side + 64, [-Math.PI, Math.PI], [-Math.PI, Math.PI], xLabel, yLabel);
-    const cell = (place.x(Math.PI) - place.x(-Math.PI)) / points, tall = (place.y(-Math.PI) - place.y(Math.PI)) / points;
+    const left = place.x(-Math.PI), bottom = place.y(-Math.PI);
+    const cell = (place.x(Math.PI) - left) / points, tall = (bottom - place.y(Math.PI)) / points;
     const cells = shape("g", { "shape-rendering": "crispEdges" });
     const colour = share => `color-mix(in oklab, var(--live-high) ${Math.round(100 * share)}%, var(--live-low))`;
     grid.forEach((value, i) => cells.append(shape("rect", {
-      x: place.x(-Math.PI) + (i % points) * cell, y: place.y(-Math.PI) - (Math.floor(i / points) + 1) * tall, width: cell + 0.5,
-      height: tall + 0.5, style: `fill: ${colour(high > low ? (value - low) / (high - low) : 0.5)}` })));
+      x: left + (i % points) * cell, y: bottom - (Math.floor(i / points) + 1) * tall,
+      width: cell + 0.5, height: tall + 0.5,
+      style: `fill: ${colour(high > low ? (value - low) / (high - low) : 0.5)}` })));
     svg.append(cells, shape("circle", { class: "here", cx: place.x(0), cy: place.y(0), r: 4 }));
     return svg;
   }
@@ -120,10 +127,12 @@ const qbpDraw = (() => {
     const height = width * 0.62, svg = canvas(width, height, alt), half = width / 2 - 4, middle = height * 0.56;
     const spot = (a, b) => {
       const u = a / (points - 1) - 0.5, v = b / (points - 1) - 0.5;
-      return `${(width / 2 + (u - v) * half).toFixed(1)},${(middle + (u + v) * half * 0.42 - grid[b * points + a] / scale * width / 4).toFixed(1)}`;
+      const x = width / 2 + (u - v) * half, y = middle + (u + v) * half * 0.42 - grid[b * points + a] / scale * width / 4;
+      return `${x.toFixed(1)},${y.toFixed(1)}`;
     };
     for (let b = 0; b < points - 1; b++) for (let a = 0; a < points - 1; a++) {
-      svg.append(shape("polygon", { class: "patch", points: [spot(a, b), spot(a + 1, b), spot(a + 1, b + 1), spot(a, b + 1)].join(" ") }));
+      const corners = [spot(a, b), spot(a + 1, b), spot(a + 1, b + 1), spot(a, b + 1)];
+      svg.append(shape("polygon", { class: "patch", points: corners.join(" ") }));
     }
     return svg;
   }

@@ -11,10 +11,11 @@ const qbpPlateau = root => {
   const known = new Map();  // qubits: {grid, log2, relative}
   let playing = false, jobs = [];
 
-  const slider = make("input", { type: "range", min: 0, max: SIZES.length - 1, value: 0, input: () => { pause(); show(); } });
+  const slider = make("input", { type: "range", min: 0, max: SIZES.length - 1, value: 0, input: chosen });
   const button = make("button", { type: "button", click: () => (playing ? pause() : play()) });
   const pictures = make("div", { class: "pictures" }), said = make("p", { class: "said" });
-  root.append(make("div", { class: "controls" }, button, make("label", {}, make("span", {}, "qubits"), slider)), said, pictures);
+  const label = make("label", {}, make("span", {}, "qubits"), slider);
+  root.append(make("div", { class: "controls" }, button, label), said, pictures);
 
   const ask = async (task, options) => {
     let last = null;
@@ -27,7 +28,8 @@ const qbpPlateau = root => {
     if (known.has(n)) return;
     const layers = 3 * n, circuit = { n, layers, topology: "ring" };
     const middle = 2 * n * Math.floor(layers / 2);  // the first angle of the middle layer, of ry and rz on each qubit
-    const { grid } = await ask("landscape", { circuit, observable: "zz", i: middle, j: middle + 2, points: POINTS, seed: 3 });
+    const angles = { i: middle, j: middle + 2, points: POINTS, seed: 3 };
+    const { grid } = await ask("landscape", { circuit, observable: "zz", ...angles });
     const { mean } = await ask("variance", { circuit, observable: "zz", walks: 1 << 14, seed: 1 });
     known.set(n, { grid, ...mean });
   }
@@ -49,15 +51,27 @@ const qbpPlateau = root => {
     const { grid, log2 } = known.get(n), sizes = SIZES.filter(size => known.has(size));
     const room = root.clientWidth - 26, width = room > 560 ? Math.min(420, room / 2 - 12) : Math.min(420, room);
     const high = Math.max(...grid) - Math.min(...grid);
-    said.textContent = `${n} qubits: over these two angles the cost changes by ${number(high)}; the mean gradient variance is ${power(log2)}.`;
+    const points = sizes.map(size => [size, known.get(size).log2]);
+    const left = surface({
+      points: POINTS, grid, width, scale: 1.2,
+      alt: `the cost over two angles, ${n} qubits: from valley to peak ${number(high)}`,
+    });
+    const right = plot({
+      series: [{ points, dots: true }, { points: [[n, log2]], dots: true, tone: 1 }],
+      xLabel: "qubits", yLabel: "log₂ of the gradient variance", xRange: [1.5, 10.5], yRange: [-14, 0],
+      width, height: Math.max(220, width * 0.62),
+      alt: `base-2 logarithm of the gradient variance: ${points.map(([q, bits]) => `${q} qubits ${number(bits)}`).join(", ")}`,
+    });
+    said.textContent = `${n} qubits: over these two angles the cost changes by ${number(high)}; the mean gradient variance `
+      + `is ${power(log2)}.`;
     pictures.replaceChildren(
-      make("figure", {}, surface({ points: POINTS, grid, width, scale: 1.2, alt: `the cost over two angles, ${n} qubits: from peak to valley ${number(high)}` }),
-        make("figcaption", {}, "the cost over two angles, same scale for all")),
-      make("figure", {}, plot({
-        series: [{ points: sizes.map(size => [size, known.get(size).log2]), dots: true }, { points: [[n, log2]], dots: true, tone: 1 }],
-        xLabel: "qubits", yLabel: "log₂ of the gradient variance", xRange: [1.5, 10.5], yRange: [-14, 0], width, height: Math.max(220, width * 0.62),
-        alt: `base-2 logarithm of the gradient variance: ${sizes.map(size => `${size} qubits ${number(known.get(size).log2)}`).join(", ")}`,
-      }), make("figcaption", {}, "the gradient falls with every qubit")));
+      make("figure", {}, left, make("figcaption", {}, "the cost over two angles, same scale for all")),
+      make("figure", {}, right, make("figcaption", {}, "the gradient falls with every qubit")));
+  }
+
+  function chosen() {
+    pause();
+    show();
   }
 
   function pause() {

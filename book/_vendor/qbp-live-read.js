@@ -68,7 +68,8 @@ const qbpRead = function () {
 
   /* Read "-1.5 Z0 Z1 + 0.5*X2" or "ZZI - 0.5 IXI". */
   function pauliSum(text, n) {
-    const marked = text.replace(/\*/g, " ").replace(/(\d\.?)e([+-]?)(?=\d)/gi, (_, d, s) => d + (s === "-" ? "n" : "e"));
+    const exponent = (_, digit, sign) => digit + (sign === "-" ? "n" : "e");  // else "1e-3" were split at its minus
+    const marked = text.replace(/\*/g, " ").replace(/(\d\.?)e([+-]?)(?=\d)/gi, exponent);
     return (marked.trim() || "?").match(/[+-]?[^+-]+|[+-]/g).filter(piece => piece.trim()).map(piece => {
       const [, sign, number, rest] = piece.trim().match(/^([+-]?)\s*((?:\d+\.?\d*|\.\d+)(?:[en]\d+)?)?\s*(.*)$/);
       if (number === undefined && !rest) fail(`a term is missing after "${sign}"`);
@@ -144,7 +145,7 @@ const qbpRead = function () {
     } else if ((found = text.match(/^([A-Za-z]\w*) ?(?:\((.*)\))? ?([A-Za-z_].*)$/))) {
       if (read.measured) fail("a gate after a measurement is not read here");
       readGate(found[1], found[2], found[3], read);
-    } else fail(`"${text.slice(0, 40)}" is not read here: registers, inputs, rotations, Cliffords and measurements are`);
+    } else fail(`"${text.slice(0, 40)}" is not read here; registers, inputs, rotations and Cliffords are`);
   }
 
   function readGate(name, inside, operands, read) {
@@ -168,7 +169,9 @@ const qbpRead = function () {
     const takes = (count, qubits) => {
       if (angles.length !== count || on.length !== qubits) fail(`${name} takes ${count} angles and ${qubits} qubits`);
     };
-    const fixed = (gate, q) => FIXED[gate].forEach(([p, turns]) => read.gates.push(rotation(p, [q], -1, 1, turns * HALF)));
+    const fixed = (gate, q) => {
+      for (const [p, turns] of FIXED[gate]) read.gates.push(rotation(p, [q], -1, 1, turns * HALF));
+    };
     const has = (table, key) => Object.hasOwn(table, key);
     const turn = (p, { k, scale, offset }) => read.gates.push(rotation(p, on, k, scale, offset));
     const about = () => {
@@ -199,7 +202,9 @@ const qbpRead = function () {
   /* An angle as {k, scale, offset}: an input, a number that stays as it is, or one that becomes an angle to vary. */
   function angle(text, allZero, read) {
     const { c, name, scale } = linear(text);
-    if (name !== null) return { k: read.names.get(name) ?? fail(`"${name}" is no input that was declared`), scale, offset: c };
+    if (name !== null) {
+      return { k: read.names.get(name) ?? fail(`"${name}" is no input that was declared`), scale, offset: c };
+    }
     const stays = read.inputs || (quarters(c) !== null && !allZero);
     return stays ? { k: -1, scale: 1, offset: c } : { k: read.theta.push(c) - 1, scale: 1, offset: 0 };
   }

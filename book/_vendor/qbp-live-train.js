@@ -52,7 +52,7 @@ const qbpTraining = function (engine, read) {
   const METHODS = {
     "two-stage": { label: "Algorithm 1 (two stages)", start: uniformStart },
     random: { label: "random start", start: uniformStart },
-    small: { label: "small angles", start: (circuit, rng) => Float64Array.from({ length: circuit.size }, () => 0.1 * rng.normal()) },
+    small: { label: "small angles", start: ({ size }, rng) => Float64Array.from({ length: size }, () => 0.1 * rng.normal()) },
     identity: { label: "identity blocks", mirrored: true, start: identityStart },
     layerwise: { label: "layer by layer", layerwise: true, start: circuit => new Float64Array(circuit.size) },
   };
@@ -76,10 +76,12 @@ const qbpTraining = function (engine, read) {
      of `pull` to be its `target`.  Lines and equations are those of qbp/algorithm_1.py. */
   function* train({ shape, H, method, theta0, seed = 0, steps = 300, stage1 = 100, rate = 0.1, shots = 0,
     pull = { pauli: "X", target: 1 }, lam0 = 0.9, beta0 = 0.05, lamDecay = 0.98, betaDecay = 0.99, omega = 4 }) {
-    const plan = METHODS[method], rng = engine.random(seed), circuit = read.hardwareEfficient({ ...shape, mirrored: plan.mirrored });
+    const plan = METHODS[method], rng = engine.random(seed);
+    const circuit = read.hardwareEfficient({ ...shape, mirrored: plan.mirrored });
     const compiled = compile(circuit), perLayer = circuit.size / shape.layers, update = adam(circuit.size, rate);
     const task = measured(H), two = method === "two-stage";
-    const local = two ? Array.from({ length: shape.n }, (_, q) => ({ c: 0, ...masks(shape.n, { pauli: pull.pauli, on: [q] }) })) : [];
+    const pulled = q => ({ c: 0, ...masks(shape.n, { pauli: pull.pauli, on: [q] }) });
+    const local = two ? Array.from({ length: shape.n }, (_, q) => pulled(q)) : [];
     const terms = [...task, ...local];
     let theta = Float64Array.from(theta0 ?? plan.start(circuit, rng, perLayer)), lam = lam0, beta = beta0;
     for (let step = 0; ; step++) {

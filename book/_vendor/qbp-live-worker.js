@@ -14,7 +14,8 @@ const qbpTasks = function (engine, read, training) {
   /* Angles that are not given: those that the circuit came with, or random ones. */
   const filled = options => {
     const { circuit, theta, seed = 0 } = options, rng = engine.random(seed);
-    return { ...options, theta: theta ?? circuit.theta ?? Array.from({ length: circuit.size }, () => 2 * Math.PI * rng.uniform()) };
+    const drawn = () => Array.from({ length: circuit.size }, () => 2 * Math.PI * rng.uniform());
+    return { ...options, theta: theta ?? circuit.theta ?? drawn() };
   };
   return {
     *describe(options) {

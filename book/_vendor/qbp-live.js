@@ -129,7 +129,8 @@ const qbpEngine = function (read) {
         x[b] ^= x[a];
         z[a] ^= z[b];
       } else if (isClifford(gate)) {
-        const odd = gate.on.reduce((sum, q, i) => sum ^ (x[q] & partZ(gate.pauli[i])) ^ (z[q] & partX(gate.pauli[i])), 0);
+        const at = (q, p) => (x[q] & partZ(p)) ^ (z[q] & partX(p));
+        const odd = gate.on.reduce((sum, q, i) => sum ^ at(q, gate.pauli[i]), 0);
         const turns = odd ? quarters(gate.offset) : 0;  // Q to Q, QP / i, -Q, i QP
         if (turns % 2) times(gate.on, gate.pauli);
         power += [0, 3, 2, 1][turns];
@@ -157,8 +158,9 @@ const qbpEngine = function (read) {
       if (met[t]) groups.set(`${low[t]},${high[t]}`, [...(groups.get(`${low[t]},${high[t]}`) ?? []), term]);
     });
     return [...groups.values()].map(members => {
-      const sum = members.reduce((all, term) => all + term.c * (term === members[0] ? 1 : signOf(circuit, members[0], term)), 0);
-      return { first: members[0], weight: sum * sum };
+      const [first, ...others] = members;
+      const sum = others.reduce((all, term) => all + term.c * signOf(circuit, first, term), first.c);
+      return { first, weight: sum * sum };
     }).filter(family => family.weight);
   }
 
@@ -227,6 +229,7 @@ const qbpEngine = function (read) {
       x[q] |= partX(pauli[i]);
       z[q] |= partZ(pauli[i]);
     });
+    const acts = ({ on, pauli }) => on.some((q, i) => (x[q] && partZ(pauli[i])) || (z[q] && partX(pauli[i])));
     terms.forEach(join);
     for (let g = body.length - 1; g >= 0; g--) {
       const gate = body[g], [a, b] = gate.on;
@@ -236,7 +239,7 @@ const qbpEngine = function (read) {
       } else if (gate.kind === "cnot" && (x[a] || z[b])) {
         x[b] |= x[a];
         z[a] |= z[b];
-      } else if (!gate.kind && gate.on.some((q, i) => (x[q] && partZ(gate.pauli[i])) || (z[q] && partX(gate.pauli[i])))) {
+      } else if (!gate.kind && acts(gate)) {
         if (isClifford(gate) && !turnsLetter(gate)) continue;
         if (!isClifford(gate)) reach[gate.k] = 1;
         join(gate);
@@ -258,7 +261,8 @@ const qbpEngine = function (read) {
     const ends = [];  // of the families, one behind the other, on [0, total)
     const total = found.reduce((sum, family) => (ends.push(sum + family.weight), sum + family.weight), 0);
     const log2Weight = H.projector ? projectorWeight(circuit) : Math.log2(total);
-    const letters = H.projector ? Array.from({ length: n }, (_, q) => ({ on: [q], pauli: "Z" })) : found.map(f => f.first);
+    const zStrings = () => Array.from({ length: n }, (_, q) => ({ on: [q], pauli: "Z" }));
+    const letters = H.projector ? zStrings() : found.map(family => family.first);
     const firsts = log2Weight > -Infinity ? letters : [];
     const { active, reach, qubits, inside } = lightCone(circuit, body, front, firsts);
     const bits = new Float64Array(size);  // log2 of the squared scale of each angle
@@ -313,7 +317,9 @@ const qbpEngine = function (read) {
       for (let i = 0; i < rows.length; i += W) {
         const old = rows.slice(i, i + W);
         rows.fill(0, i, i + W);
-        eachBit(old, 0, W, p => { for (let s = first[p]; s < first[p + 1]; s++) rows[i + (s >>> 5)] |= 1 << (s & 31); });
+        eachBit(old, 0, W, p => {
+          for (let s = first[p]; s < first[p + 1]; s++) rows[i + (s >>> 5)] |= 1 << (s & 31);
+        });
       }
     }
     logs.set(Array.from(parents, p => top + Math.log2(sum / walks) + letters[p]));
@@ -365,7 +371,9 @@ const qbpEngine = function (read) {
     for (let q = 0; q < n; q++) {
       const here = [0, 0, 0, 0], { factor, shares } = front[q];
       if (shares.length) letters(q, (s, letter) => { here[letter] += weights[s]; });
-      for (const { k, share } of shares) here.forEach((v, s) => { if (factor[s]) sums[k] += v * share[s] / factor[s]; });
+      for (const { k, share } of shares) {
+        for (let s = 1; s < 4; s++) if (factor[s]) sums[k] += here[s] * share[s] / factor[s];
+      }
     }
     for (const { k, acts, parents } of trail.reverse()) {
       if (parents) {  // the weights of the copies go to their parent
@@ -410,7 +418,8 @@ const qbpEngine = function (read) {
     const close = i => relative[i] < 0.05 || (relative[i] < 0.5 && relative[size + 1] < 0.05);
     const zero = reach.map(v => 1 - v), none = zero.every(v => v);
     const known = reach.map((v, i) => +(!v || close(i)));
-    const mean = { log2: log2[size] - Math.log2(size), relative: none ? 0 : relative[size], known: none || close(size) };
+    const meanError = none ? 0 : relative[size];
+    const mean = { log2: log2[size] - Math.log2(size), relative: meanError, known: none || close(size) };
     return { rounds, walks, log2: log2.slice(0, size), relative: relative.slice(0, size), zero, known, mean };
   }
 
@@ -469,8 +478,9 @@ const qbpEngine = function (read) {
   function compile(circuit) {
     const { n } = circuit;
     if (n > MOST_QUBITS) fail(`state vectors serve at most ${MOST_QUBITS} qubits here, got ${n}`);
+    const bit = q => 1 << (n - 1 - q);
     return { ...circuit, gates: circuit.gates.map(gate => (gate.kind
-      ? { kind: gate.kind, a: 1 << (n - 1 - gate.on[0]), b: 1 << (n - 1 - gate.on[1]) } : { ...gate, mask: masks(n, gate) })) };
+      ? { kind: gate.kind, a: bit(gate.on[0]), b: bit(gate.on[1]) } : { ...gate, mask: masks(n, gate) })) };
   }
 
   const angleOf = ({ k, scale, offset }, theta) => offset + (k < 0 ? 0 : scale * theta[k]);
@@ -525,7 +535,8 @@ const qbpEngine = function (read) {
 
   function valueAndGradient({ circuit, H, theta }) {
     const compiled = compile(circuit), terms = measured(H), psi = run(compiled, theta);
-    return { value: weigh(terms, values(terms, psi)), gradient: adjoint(compiled, theta, terms, terms.map(t => t.c), psi) };
+    const gradient = adjoint(compiled, theta, terms, terms.map(term => term.c), psi);
+    return { value: weigh(terms, values(terms, psi)), gradient };
   }
 
   // ------------------------------------------------------------------------------------------- (c) the landscape
@@ -540,11 +551,13 @@ const qbpEngine = function (read) {
      along each angle say all of it: nine states of the book's circuits give every point exactly. */
   function landscape({ circuit, H, theta, i, j, points = 33 }) {
     const compiled = compile(circuit), terms = measured(H), { size } = circuit;
-    if (!(i >= 0 && j >= 0 && i < size && j < size && i !== j)) fail(`two different angles among 0 to ${size - 1}, please`);
+    if (!(i >= 0 && j >= 0 && i < size && j < size && i !== j)) fail(`two different angles of 0 to ${size - 1} are needed`);
     const shifts = Array.from({ length: points }, (_, s) => 2 * Math.PI * s / (points - 1) - Math.PI);
     const axis = k => {
       const d = degree(circuit, k), nodes = Array.from({ length: 2 * d + 1 }, (_, m) => 2 * Math.PI * m / (2 * d + 1));
-      if (d === null || nodes.length > points) return { nodes: shifts, weights: shifts.map((_, a) => shifts.map((_, b) => +(a === b))) };
+      if (d === null || nodes.length > points) {  // no polynomial of that degree: every point by itself
+        return { nodes: shifts, weights: shifts.map((_, a) => shifts.map((_, b) => +(a === b))) };
+      }
       const kernel = t => nodes.reduce((sum, _, m) => sum + Math.cos((m - d) * t), 0) / (2 * d + 1);
       return { nodes, weights: shifts.map(t => nodes.map(node => kernel(t - node))) };
     };
@@ -556,7 +569,8 @@ const qbpEngine = function (read) {
       return weigh(terms, values(terms, run(compiled, at)));
     }));
     const rows = known.map(row => first.weights.map(w => w.reduce((sum, v, m) => sum + v * row[m], 0)));
-    return { points, grid: second.weights.flatMap(w => shifts.map((_, a) => w.reduce((sum, v, m) => sum + v * rows[m][a], 0))) };
+    const point = (w, a) => w.reduce((sum, v, m) => sum + v * rows[m][a], 0);
+    return { points, grid: second.weights.flatMap(w => shifts.map((_, a) => point(w, a))) };
   }
 
   return {

@@ -38,7 +38,10 @@ PRINT_SOLUTIONS = {
     "label": "download-solutions-button",
 }
 SCROLLS = "jp-RenderedHTMLCommon"  # the theme lets the keyboard into a box of this class where it scrolls
-LIVE = tuple(f"qbp-live{part}.js" for part in ("-read", "", "-train", "-worker", "-draw", "-figure", "-page"))
+LIVE = tuple(
+    f"qbp-live{part}.js"
+    for part in ("-read", "", "-train", "-worker", "-draw", "-figure", "-results", "-page")
+)
 ALL_CLAIMS = "claims"  # in a cell's metadata: every table that a claim is measured on
 
 

@@ -5,11 +5,13 @@ with closed forms, states with dense matrices and the package, Algorithm 1 step 
 variances is written to `_build/live-comparison.md`.
 """
 
+import functools
 import json
 import math
 from functools import reduce
 from urllib.parse import quote
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import reference
@@ -17,6 +19,7 @@ import torch
 from test_browser import ROOT, Browser, find_browser, problems
 
 import qbp
+from qbp.book.explorer import Explorer
 from qbp.book.sphinx import LIVE
 from qbp.circuits.observables import PauliSum, Projector
 from qbp.interchange.qasm.reader import read_qasm
@@ -100,11 +103,11 @@ def browser(tmp_path_factory):
     browser.close()
 
 
-def visit(browser, figure, state=""):
-    """Open a page with one element; return what happened."""
+def visit(browser, figure, state="", body=""):
+    """Open a page with one element, and others; return what happened."""
     scripts = "".join(f'<script src="{(ROOT / "book/_vendor" / name).as_uri()}"></script>' for name in LIVE)
     page = browser.folder / f"{figure}.html"
-    page.write_text(PAGE.format(figure=figure, scripts=scripts))
+    page.write_text(PAGE.format(figure=figure, scripts=body + scripts))
     browser.open("about:blank")
     return browser.open(page.as_uri() + state)
 
@@ -413,7 +416,7 @@ def test_what_cannot_be_read_is_refused_with_the_place(browser, circuit, text, s
 
 IDLE = """new Promise(done => {
     const texts = () => [...document.querySelectorAll(".said")].map(one => one.textContent);
-    const busy = () => document.querySelector(".qbp-live[aria-busy]") || texts().includes("");
+    const busy = () => document.querySelector(".qbp-live[aria-busy], .qbp-live [aria-busy]") || texts().includes("");
     const look = () => (busy() ? setTimeout(look, 50) : done(texts()));
     look();
 })"""
@@ -463,6 +466,26 @@ def test_what_is_pasted_stays_text(browser):
         visit(browser, "try-it", f"#what=variance&{field}")
         browser.run("new Promise(done => setTimeout(done, 300))")
         assert browser.run("[window.hit ?? null, document.querySelector('.qbp-live img')]") == [None, None]
+
+
+def test_an_explorer_computes_what_its_frame_asks_for(browser):
+    def compute(n):
+        return {"what": "variance", "n": n, "layers": 1, "walks": 16384}
+
+    draw = functools.partial(plt.figure, figsize=(1, 1))
+    explorer = Explorer(lambda n: draw(), "Variance", alt="nothing", compute=compute, n=[2, 3])
+    visit(browser, "explorer", body=explorer._repr_mimebundle_()["text/html"])
+    press = "document.querySelector('.qbp-live > button').click()"
+    browser.run(press)
+    assert browser.run(IDLE)[0].startswith("Mean over 4 angles")
+    link = "try-it.html#what=variance&n=2&layers=1&walks=16384"
+    assert browser.run("document.querySelector('.qbp-live a').getAttribute('href')") == link
+    slide = "const slider = document.querySelector('.sliders input'); slider.value = 1;"
+    browser.run(f"(() => {{ {slide} slider.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()")
+    assert browser.run("document.querySelector('.qbp-live .said')") is None
+    browser.run(press)
+    assert browser.run(IDLE)[0].startswith("Mean over 6 angles")
+    assert browser.run("document.querySelectorAll('.qbp-live form :is(input, select)').length") == 0
 
 
 def test_the_plateau_appears(browser):
