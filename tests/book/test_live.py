@@ -416,7 +416,7 @@ def test_what_cannot_be_read_is_refused_with_the_place(browser, circuit, text, s
 
 IDLE = """new Promise(done => {
     const texts = () => [...document.querySelectorAll(".said")].map(one => one.textContent);
-    const busy = () => document.querySelector(".qbp-live[aria-busy], .qbp-live [aria-busy]") || texts().includes("");
+    const busy = () => document.querySelector("[aria-busy]") || texts().includes("");
     const look = () => (busy() ? setTimeout(look, 50) : done(texts()));
     look();
 })"""
