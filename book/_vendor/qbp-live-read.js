@@ -35,6 +35,8 @@ const qbpRead = function () {
     const letters = rotations.split(",").map(name => name.trim().slice(1).toUpperCase());
     if (!letters.every(p => "XYZ".includes(p) && p)) fail(`rotations must be among rx, ry, rz, got ${rotations}`);
     if (!["cz", "cnot"].includes(entangler)) fail(`entangler must be cz or cnot, got ${entangler}`);
+    if (!(n >= 1 && n <= LIMITS.qubits && layers >= 1)) fail(`1 to ${LIMITS.qubits} qubits and at least one layer are needed`);
+    if (n * layers * (letters.length + 1) > LIMITS.gates) fail(`at most ${LIMITS.gates} gates are computed here`);
     const links = pairs(n, topology).map(on => ({ kind: entangler, on }));
     const gates = [];
     let k = 0;
@@ -162,7 +164,7 @@ const qbpRead = function () {
       if (new Set(on).size < on.length) fail(`${name} names a qubit twice`);
       addGate(name, (inside ?? "").split(",").filter(s => s.trim()), on, read);
     }
-    if (read.gates.length > LIMITS.gates) fail(`at most ${LIMITS.gates} gates`);
+    if (read.gates.length > LIMITS.gates) fail(`at most ${LIMITS.gates} gates are computed here`);
   }
 
   function addGate(name, angles, on, read) {

@@ -39,6 +39,10 @@ const qbpResults = (said, picture, table, width) => {
   }
 
   function variance({ rounds, walks, log2, relative, zero, known, mean }) {
+    if (rounds < 4) {  // no error can be told from so few
+      said.textContent = `Round ${rounds} of 32 …`;
+      return;
+    }
     const moved = [...log2.keys()].filter(k => !zero[k]), clear = moved.filter(k => known[k]);
     const { group, points } = dots(clear, log2, relative);
     said.textContent = `Mean over ${count(log2.length)} angles: ${trusted(mean)}, in the squared unit of the observable `

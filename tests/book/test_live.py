@@ -406,6 +406,8 @@ def test_shifted_gradients_are_the_adjoint_ones_and_shots_scatter_around_them(br
         ({"n": 2, "layers": 1}, "Z0 Z0", "names a qubit twice"),
         ({"n": 2, "layers": 1}, "", "?"),
         ({"n": 2, "layers": 1, "rotations": "rw"}, "zz", "rotations must be"),
+        ({"n": 1000, "layers": 1000}, "zz", "at most 200000 gates"),
+        ({"n": 0, "layers": 1}, "zz", "1 to 1000 qubits"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_place(browser, circuit, text, says):
