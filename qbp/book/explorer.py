@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ PAGE = """\
 <noscript><p>The sliders need JavaScript; shown is {state}.</p></noscript>
 <div aria-live="polite">
 {frames}
-</div>
+</div>{compute}
 <script>
 for (const root of document.querySelectorAll(".qbp-explorer:not([data-ready])")) {{
   root.dataset.ready = "";
@@ -71,6 +71,11 @@ SLIDER = """\
 <div class="slider"><label><span>{label}</span><input type="range" min="0" max="{last}" value="{at}" \
 aria-valuetext="{text}" data-values="{values}"></label><output aria-live="off">{text}</output></div>"""
 
+# What each frame asks of the page `try-it`, for a button that computes it there and then.  Only a page of the
+# book has the script that shows it (book/_vendor/qbp-live-page.js).
+COMPUTE = """
+<div class="qbp-live" data-figure="compute" data-states="{states}" hidden></div>"""
+
 
 class Explorer:
     """A figure to explore over a small grid of parameters.
@@ -89,13 +94,16 @@ class Explorer:
         live: parameters that take any number from their smallest to their largest on a kernel, as in
             ``["lam", "n"]``, whole ones where all choices are whole; or other values for them, as in
             ``{"lam": np.linspace(0, 1, 101), "walk": range(1000)}``.
+        compute: ``compute(**values)`` returns settings of the page `try-it`, as in
+            ``{"what": "variance", "n": n}``, by the names in its links: a page of the book then has a button
+            that computes them, without a kernel.
         **choices: one to three parameters, each with the numbers or strings it takes on the page.
 
     Raises:
         ValueError: no or too many parameters; an empty choice or two values that read the same; more than
             `MAX_FRAMES` frames; a `start` off the grid; `start`, `labels` or `live` names no parameter.
-        TypeError: `draw` is not callable or returns no Figure; `title` or `alt` is no text; a choice is not a
-            sequence of numbers or strings; `live` names a parameter of strings.
+        TypeError: `draw` or `compute` is no function; `draw` returns no Figure; `title` or `alt` is no text;
+            a choice is not a sequence of numbers or strings; `live` names a parameter of strings.
 
     Example:
         >>> Explorer(lambda n: plt.figure(), "Nothing", alt="an empty figure", n=[1, 2])
@@ -111,10 +119,13 @@ class Explorer:
         start: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         live: Mapping[str, Iterable] | Iterable[str] = (),
+        compute: Callable[..., Mapping[str, Any]] | None = None,
         **choices: Iterable,
     ):
         if not callable(draw):
             raise TypeError(f"draw must be a function that returns a Figure, got {draw!r}")
+        if compute is not None and not callable(compute):
+            raise TypeError(f"compute must be a function that returns settings, got {compute!r}")
         for name, text in {"title": title, "alt": alt}.items():
             if not isinstance(text, str) or not text.strip():
                 raise TypeError(f"{name} must be a text that is not empty, got {text!r}")
@@ -125,7 +136,7 @@ class Explorer:
         for name, given in {"start": start, "labels": labels, "live": live}.items():
             if unknown := ", ".join(given.keys() - choices.keys()):
                 raise ValueError(f"{name} must name parameters among {', '.join(choices)}; got {unknown}")
-        self.title, self._alt, self._draw = title, alt, draw
+        self.title, self._alt, self._draw, self._compute = title, alt, draw, compute
         self._labels = {name: str(labels.get(name, name)) for name in choices}
         self._grid = {name: _values(name, values) for name, values in choices.items()}
         self._live = self._grid | {name: _live(name, live[name], self._grid[name]) for name in live}
@@ -227,7 +238,15 @@ class Explorer:
             shown = values == tuple(self._start.values())
             frames.append(self._image(*values).replace("<img", "<img" if shown else "<img hidden", 1))
         title, state = escape(self.title), escape(self._state(self._start))
-        return PAGE.format(title=title, sliders="\n".join(sliders), state=state, frames="\n".join(frames))
+        shown = {"title": title, "state": state, "compute": self._states()}
+        return PAGE.format(sliders="\n".join(sliders), frames="\n".join(frames), **shown)
+
+    def _states(self) -> str:
+        """Return the element of the button that computes, with what each frame asks for."""
+        if self._compute is None:
+            return ""
+        frames = (dict(zip(self._grid, at, strict=True)) for at in itertools.product(*self._grid.values()))
+        return COMPUTE.format(states=escape(json.dumps([urlencode(self._compute(**at)) for at in frames])))
 
 
 def _values(name: str, values: Iterable) -> list:

@@ -2,9 +2,10 @@
 
 import base64
 import itertools
+import json
 import re
 from html.parser import HTMLParser
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -170,6 +171,21 @@ def test_any_title_alt_label_or_value_stays_text():
 def test_a_choice_may_be_any_sequence(kind):
     made = explorer(blank, lam=kind([0.25, 0.5]), omega=range(1, 3))
     assert repr(made) == "Explorer('Blend', lam=[0.25, 0.5], omega=[1, 2])"
+
+
+def test_an_explorer_that_computes_says_for_each_frame_what_of():
+    asks = {
+        "compute": lambda lam, omega: {"what": "variance", "n": omega, "observable": "own", "own": "Z0 + X1"}
+    }
+    page = Page(explorer(blank, **asks)._page)
+    (box,) = (tag for tag in page.all("div") if tag.get("class") == "qbp-live")
+    assert "hidden" in box and box["data-figure"] == "compute"  # without its script it stays hidden
+    states = [dict(parse_qsl(state)) for state in json.loads(box["data-states"])]
+    assert len(states) == len(page.all("img")) and states[0]["own"] == "Z0 + X1"
+    assert [int(state["n"]) for state in states[: len(OMEGAS)]] == OMEGAS  # the last slider varies fastest
+    assert "qbp-live" not in explorer(blank)._page
+    with pytest.raises(TypeError, match="compute must be a function that returns settings, got 3"):
+        explorer(blank, compute=3)
 
 
 @pytest.mark.parametrize(

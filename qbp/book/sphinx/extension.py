@@ -5,6 +5,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from qbp.book.sphinx.buttons import add_buttons, set_repository, write_scripts
+from qbp.book.sphinx.live import add_scripts
 from qbp.book.sphinx.mending import mend_page
 from qbp.book.sphinx.reading import ReadingPath
 from qbp.book.sphinx.result_tables import ResultTables
@@ -25,6 +26,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("qbp_repository", "", "env")
     app.connect("config-inited", set_repository)
     app.connect("html-page-context", mend_page, priority=600)
+    app.connect("html-page-context", add_scripts)
     app.connect("html-page-context", add_buttons, priority=600)  # after the theme has set its own
     app.connect("build-finished", write_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
