@@ -21,6 +21,8 @@ KINDS = {
     "circuits": registry.CIRCUITS,
     "surveys of circuits": registry.CIRCUIT_SURVEYS,
     "regression": registry.REGRESSION,
+    "cloning": registry.CLONING,
+    "wine": registry.WINE,
 }
 
 # One of everything whose tree differs between versions of Python: f-strings, fields that come and go.
