@@ -1,10 +1,16 @@
 """Studies of the paper's later versions: the cloning attack on BB84, in the table `cloning`."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from qbp import _checks
 from qbp.experiments.later_versions.cloning import ARMS, CloningExperiment
 from qbp.studies.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qbp.experiments.result import Result
 
 DEPTHS = tuple(range(1, 11))
 FEW = (1, 4, 7, 10)  # depths of what is varied beside
@@ -102,3 +108,42 @@ def label(row: str, layers: int) -> str:
 
 
 CLONING = CloningStudy("cloning", "Does the two-stage method clone BB84's states better than a random start?")
+
+
+def by_depth(found: Mapping[str, "Result"]) -> dict[str, dict[int, "Result"]]:
+    """Return rows of the study by name and depth, {row: {layers: Result}}.
+
+    Args:
+        found: {"row, N layers": Result}, as the study loads them.
+    """
+    rows: dict[str, dict[int, Result]] = {}
+    for name, result in found.items():
+        rows.setdefault(name.rpartition(", ")[0], {})[result.config.layers] = result
+    return rows
+
+
+def matched(found: Mapping[str, Mapping[int, "Result"]]) -> "pd.DataFrame":
+    """Compare the run of the notebook's seed with what the notebook stores, a row per depth.
+
+    Args:
+        found: {arm: {layers: Result}}, whose first run is that of the notebook's seed.
+
+    Returns:
+        For each arm the stored value and ours; then the largest difference of the exact values, of those
+        behind the channels, and the largest distance of a value from shots in standard deviations.
+    """
+    import pandas as pd
+
+    rows = {}
+    for layers in DEPTHS:
+        row, exact, noisy, shots = {}, [], [], []
+        for arm, values in REPORTED.items():
+            stored, drawn, behind = values[layers - 1]
+            run = {m: found[arm][layers].final(m)[0] for m in METRICS}
+            row |= {f"{arm}, stored": f"{stored:.4f}", f"{arm}, ours": f"{run['fidelity']:.4f}"}
+            exact.append(abs(run["fidelity"] - stored))
+            noisy.append(abs(run["fidelity_channels"] - behind))
+            shots.append(abs(drawn - run["fidelity"]) / run["shots_sd"])
+        worst = {"exact": max(exact), "channels": max(noisy), "shots, in deviations": max(shots)}
+        rows[layers] = row | worst
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("layers")
