@@ -136,7 +136,8 @@ def matched(found: Mapping[str, Mapping[int, "Result"]]) -> "pd.DataFrame":
 
     rows = {}
     for layers in DEPTHS:
-        row, exact, noisy, shots = {}, [], [], []
+        row: dict[str, Any] = {}
+        exact, noisy, shots = [], [], []
         for arm, values in REPORTED.items():
             stored, drawn, behind = values[layers - 1]
             run = {m: found[arm][layers].final(m)[0] for m in METRICS}

@@ -124,7 +124,7 @@ def wine() -> tuple[np.ndarray, np.ndarray]:
         ModuleNotFoundError: the package scikit-learn, which ships the data, is not installed.
     """
     try:
-        from sklearn.datasets import load_wine
+        from sklearn.datasets import load_wine  # type: ignore[import-untyped]  # it has no hints
     except ModuleNotFoundError as error:
         said = "the Wine data ship with the package scikit-learn, which is not installed"
         raise ModuleNotFoundError(f"{said}: run `pip install scikit-learn`") from error
