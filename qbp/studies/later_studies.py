@@ -1,10 +1,12 @@
-"""Studies of the paper's later versions: the cloning attack on BB84, in the table `cloning`."""
+"""Studies of the paper's later versions: the cloning attack on BB84, in the table `cloning`, and the Wine
+regression, in the table `wine`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbp import _checks
 from qbp.experiments.later_versions.cloning import ARMS, CloningExperiment
+from qbp.experiments.later_versions.wine import PENALTIES, WineExperiment
 from qbp.studies.study import Study
 
 if TYPE_CHECKING:
@@ -108,6 +110,45 @@ def label(row: str, layers: int) -> str:
 
 
 CLONING = CloningStudy("cloning", "Does the two-stage method clone BB84's states better than a random start?")
+
+WINE_METRICS = ("train_loss", "val_loss")
+# Errors that the repository stores of its Wine run, one run each: training and test.
+WINE_REPORTED = {"no-init": (0.2245, 0.3294), "two-stage": (0.2291, 0.2310), "mlp": (0.0014, 0.0216)}
+_WINE: dict[str, dict[str, Any]] = {
+    "no-init": {"method": "no-init"},
+    "two-stage": {"method": "two-stage"},
+    "mlp": {"method": "mlp"},
+    "two-stage, the other's penalty": {"method": "two-stage", "penalty": PENALTIES["no-init"]},
+    "no-init, components": {"method": "no-init", "features": "components"},
+    "two-stage, components": {"method": "two-stage", "features": "components"},
+}
+
+
+class WineStudy(Study):
+    """The Wine regression: its `arms`, and what they change by."""
+
+    tasks = ("arms",)
+
+    def configs(self, task: str) -> dict[str, WineExperiment]:
+        """Return {label: configuration}."""
+        _checks.choice("task", task, self.tasks)
+        return {row: WineExperiment(seeds=SEEDS, **options) for row, options in _WINE.items()}
+
+    def home(self, config: WineExperiment) -> str:
+        """Return `wine`."""
+        return "wine"
+
+    def pairs(self) -> dict[str, tuple[str, str]]:
+        """Return the comparisons of two arms for :func:`qbp.studies.regression_studies.compared`."""
+        return {
+            "as stored": ("two-stage", "no-init"),
+            "one penalty": ("two-stage, the other's penalty", "no-init"),
+            "principal components": ("two-stage, components", "no-init, components"),
+            "a perceptron": ("mlp", "no-init"),
+        }
+
+
+WINE = WineStudy("wine", "What does Stage 1 do to a regression on the Wine data?")
 
 
 def by_depth(found: Mapping[str, "Result"]) -> dict[str, dict[int, "Result"]]:

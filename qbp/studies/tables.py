@@ -55,6 +55,7 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
     "cloning": Table("versions 1 and 3: BB84", {}, later_studies.METRICS, "later"),
+    "wine": Table("the later versions: Wine", {}, later_studies.WINE_METRICS, "later"),
     **SURVEYS,
 }
 STUDIES: tuple[Study, ...] = (
@@ -64,6 +65,7 @@ STUDIES: tuple[Study, ...] = (
     regression_studies.RIDGE,
     start_studies.STUDY,
     later_studies.CLONING,
+    later_studies.WINE,
     Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
     Whole("surveys", "What terrain does a method walk?", SURVEYS),
 )

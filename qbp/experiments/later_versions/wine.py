@@ -93,6 +93,11 @@ class WineExperiment(Settings):
         """The circuit after the features."""
         return HardwareEfficient(self.qubits, self.layers, ("rx", "rz"), "cnot", "ring")
 
+    @property
+    def n_weights(self) -> int:
+        """The number of weights that are trained."""
+        return MLP_SHAPE.n_params if self.method == "mlp" else self.circuit.n_params
+
     @classmethod
     def foreign(cls, method: str) -> Collection[str]:
         """Return the fields that a method does not have; the penalty is a method's own."""
