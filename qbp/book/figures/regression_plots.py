@@ -127,7 +127,8 @@ def cloned(
     """Draw the mean fidelity of both clones after the last step against the number of layers.
 
     Args:
-        found: {row: {layers: Result}}; each run is a dot, and a line goes through the means.
+        found: {row: {layers: Result}}; each run is a dot, and a line goes through the means of a row that
+            has every depth, a bar through those of others.
         ceiling: of every cloner, a dotted line.
         reported: {row: {layers: stored value}}, drawn as hollow diamonds.
         metric: name in the histories.
@@ -142,10 +143,13 @@ def cloned(
                 ends = result.final(metric)
                 axis.plot(np.full(len(ends), here), ends, "o", color=color, markersize=3, alpha=0.45)
             means = [float(result.final(metric).mean()) for result in at.values()]
-            handles[row] = axis.plot(x, means, color=color, linestyle=dash, linewidth=1.6)[0]
+            joins: Any = dash if len(at) == max(at) else "none"  # a line joins depths that are neighbours
+            look: dict[str, Any] = {"color": color, "linestyle": joins, "linewidth": 1.6}
+            look |= {} if joins == dash else {"marker": "_", "markersize": 16, "markeredgewidth": 2.4}
+            handles[row] = axis.plot(x, means, **look)[0]
             if reported and row in reported:
                 stored = [reported[row][layers] for layers in at]
-                look: dict[str, Any] = {"markerfacecolor": "white", "markersize": 8, "linestyle": "none"}
+                look = {"markerfacecolor": "white", "markersize": 8, "linestyle": "none"}
                 axis.plot(x, stored, "D", color=color, zorder=3, **look)
                 handles["stored, one run"] = Line2D([], [], marker="D", color="black", **look)
         handles["ceiling"] = axis.axhline(ceiling, color="black", linewidth=1.2, linestyle=":")
