@@ -17,6 +17,8 @@ from qbp.book.explorer import Explorer
 from qbp.circuits import problems
 from qbp.convex import SWITCHING
 from qbp.experiments.circuits import CircuitExperiment
+from qbp.experiments.later_versions.cloning import CloningExperiment
+from qbp.experiments.later_versions.wine import WineExperiment
 from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.experiments.regression import RegressionExperiment
 from qbp.optimizers import OPTIMIZERS
@@ -92,6 +94,8 @@ def test_algorithm_1_gives_the_same_numbers(case, switching, optimizer):
 
 CIRCUIT = {"qubits": 2, "layers": 2, "steps": 12, "seeds": 2, "record_every": 4}
 CIRCUIT |= {"algorithm": {"optimizer": "adam", "stage_1_steps": 4}}
+CLONING = {"qubits": 3, "layers": 2, "steps": 6, "seeds": 2, "record_every": 1}
+CLONING |= {"algorithm": {"stage_1_steps": 2}}
 EXPERIMENTS = {
     "vqe": (CircuitExperiment, CIRCUIT),
     "vqe-state": (CircuitExperiment, CIRCUIT | {"hamiltonian": "circuit", "dtype": "float32"}),
@@ -101,6 +105,9 @@ EXPERIMENTS = {
     ),
     "vqe-channel": (CircuitExperiment, CIRCUIT | {"channel": "depolarizing", "strength": 0.05}),
     "pqc": (RegressionExperiment, {"seeds": 2, "steps": 7, "record_every": 1, "layers": 1}),
+    "cloning": (CloningExperiment, CLONING | {"reading": "as-described"}),
+    "cloning-as-released": (CloningExperiment, CLONING),
+    "wine": (WineExperiment, {"seeds": 2, "steps": 5, "record_every": 2, "layers": 1, "qubits": 2}),
     **{
         f"{task}-{method}": (Experiment, {"experiment": task, "method": method, "seeds": 2, "steps": 11})
         for task in ("curve", "telecom")
@@ -149,6 +156,7 @@ CHAPTERS = {  # parameters with which a chapter is short, and its fits have the 
     "expressibility": {"n_qubits": 2, "samples": 8, "boxed": 8, "runs": 4},
     "figure-1": {},
     "first-circuit": {"seeds": 2, "n_qubits": 2, "steps": 20},
+    "later-versions": {"seeds": 2, "layers": 1, "steps": 20},
     "lie-algebra": {"samples": 4, "largest": 4, "chain": 10, "steps": 20},
     "mnist": {"seeds": 2, "steps": 20},
     "noise-plateaus": {"samples": 2, "runs": 2, "deepest": 32, "n_qubits": 2},

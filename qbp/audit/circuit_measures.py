@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qbp.audit.verdicts import BARRIER, ESCAPED
+from qbp.experiments.later_versions.ceiling import CEILING
 from qbp.experiments.result import Result
 from qbp.studies.start_ensembles import WHENS, ensemble, small
 from qbp.studies.start_gradients import RELATIVE, bits_per_qubit, escape, squared
@@ -47,6 +48,20 @@ def escapes(results: Results, claim: "Claim") -> np.ndarray:
     """Whether the task's gradient over the error left has grown by the factor ESCAPED or more where the
     method ends Stage 1, in every run of the rows "TARGET, METHOD"."""
     return np.concatenate([escape(r, RELATIVE) >= ESCAPED for r in _ending(results, claim.method)])
+
+
+def below_ceiling(results: Results, claim: "Claim") -> Pair:
+    """How far below the ceiling of every cloner a run's fidelity ends, mean over the depths of the rows
+    "METHOD, N layers" that the baseline has, too."""
+    ours, others = (
+        {label.removeprefix(f"{name}, "): r for label, r in results.items() if label.startswith(f"{name}, ")}
+        for name in (claim.method, claim.baseline)
+    )
+    shared = [depth for depth in ours if depth in others]
+    return tuple(
+        np.mean([CEILING - rows[depth].final(claim.metric) for depth in shared], axis=0)
+        for rows in (ours, others)
+    )
 
 
 def component_deviation(results: Results, claim: "Claim") -> Pair:

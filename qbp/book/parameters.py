@@ -99,6 +99,7 @@ CHAPTERS: dict[str, dict[str, Rule]] = {
     "figure-1": {"start": whole(0, 490)},
     "first-circuit": {"rate": partial(_real, 0, math.pi)},
     "index": {"reading": one_of("both", "as-released", "as-written")},
+    "later-versions": {"layers": whole(1, 10)},
     "lie-algebra": {"samples": whole(4), "largest": whole(4, 10), "chain": whole(10, 200)},
     "noise-plateaus": {
         "samples": whole(2, or_zero=True), "runs": whole(2, or_zero=True), "n_qubits": whole(2, 6),

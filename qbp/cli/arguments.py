@@ -54,6 +54,7 @@ def _run(command: Command) -> None:
             "mnist --methods two-stage-ridge,no-init --save tables",
             "vqe --hamiltonian tfim --qubits 4 --layers 4 --methods random,two-stage --shots 10 --seeds 5",
             "pqc --methods two-stage,no-init,mlp --seeds 5",
+            "cloning --methods two-stage,no-init --layers 1 --seeds 2 --steps 110",
         ],
     )
     own.fill = _fields_of_run
@@ -61,7 +62,8 @@ def _run(command: Command) -> None:
     own.add_argument(
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
-        "or another target; pqc: the regression circuit of the later notebook",
+        "or another target; pqc: the regression circuit of the later notebook; cloning and wine: the later "
+        "versions' attack on BB84 and their regression",
     )
 
 
@@ -70,6 +72,7 @@ def _fields_of_run(own: Parser) -> None:
     from qbp.baseline.loop import SellierConfig
     from qbp.baseline.waves import WaveConfig
     from qbp.experiments import circuits, registry, regression
+    from qbp.experiments.later_versions import cloning, wine
     from qbp.experiments.perceptrons import METHODS, Experiment
 
     own.add_argument(
@@ -78,7 +81,8 @@ def _fields_of_run(own: Parser) -> None:
         metavar="A,B",
         default="two-stage,no-init",
         help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
-        f"{', '.join(regression.METHODS)}; random is another name of no-init (default two-stage,no-init)",
+        f"{', '.join(regression.METHODS)}; for cloning {', '.join(cloning.METHODS)}; for wine "
+        f"{', '.join(wine.METHODS)}; random is another name of no-init (default two-stage,no-init)",
     )
     shown = _fields(own, Experiment)
     released = {f.name: f.default for f in fields(SellierConfig)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qbp import _checks
 from qbp._arguments import takes
 from qbp.experiments import circuits, regression, runner
+from qbp.experiments.later_versions import cloning, wine
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
 from qbp.experiments.settings import ALIASES, Settings, chosen_fields
 from qbp.experiments.terrain import circuits as circuit_terrain
@@ -86,6 +87,20 @@ REGRESSION = Kind(
     metrics=("loss", "train_loss", "val_loss", "accuracy", "val_loss_shots", "val_loss_channels"),
     targets={"pqc": "the later notebook"},
 )
+CLONING = Kind(
+    cloning.CloningExperiment,
+    apart=APART | PATHS,
+    metrics=("fidelity", "fidelity_channels", "loss"),
+    targets={"cloning": "versions 1 and 3: BB84"},
+    among=20,
+)
+WINE = Kind(
+    wine.WineExperiment,
+    apart=APART | PATHS,
+    metrics=("train_loss", "val_loss"),
+    targets={"wine": "the later versions: Wine"},
+    among=20,
+)
 CIRCUIT_SURVEYS = Kind(
     circuits.CircuitExperiment,
     circuit_terrain.survey,
@@ -98,6 +113,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
     "vqe": CIRCUITS,
     "pqc": REGRESSION,
+    "cloning": CLONING,
+    "wine": WINE,
 }
 SURVEYED: dict[str, Kind] = {**dict.fromkeys(EXPERIMENTS, SURVEYS), "vqe": CIRCUIT_SURVEYS}
 

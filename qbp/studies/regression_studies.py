@@ -61,7 +61,7 @@ REPORTED: dict[str, dict[str, float]] = {
     "two-stage": {"val_loss": 0.0947, "val_loss_shots": 0.0967, "val_loss_channels": 0.1088},
     "mlp": {"val_loss": 0.0229},
 }
-# Of a later version with 60 weights, whose layout we do not know, and of its Wine data: not comparable.
+# Of a later version with 60 weights and unequal penalties, and of its Wine data: not comparable.
 REPORTED_LATER: dict[str, dict[str, float]] = {
     "60 weights": {"no-init": 0.1985, "two-stage": 0.1452, "mlp": 0.0086},
     "Wine": {"no-init": 0.3294, "two-stage": 0.2310, "mlp": 0.0216},

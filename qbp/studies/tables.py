@@ -16,7 +16,7 @@ from qbp.experiments.terrain import circuits as circuit_terrain
 from qbp.experiments.terrain import perceptrons as terrain
 from qbp.results import store
 from qbp.results.table import Table
-from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
+from qbp.studies import circuit_studies, later_studies, perceptron_studies, regression_studies, start_studies
 from qbp.studies.circuit_studies import TASKS as CIRCUITS
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
 from qbp.studies.study import Study, Whole
@@ -54,6 +54,8 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "vqe-noise": Table("abstract: noise channels", {}, _CIRCUITS),
     "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
+    "cloning": Table("versions 1 and 3: BB84", {}, later_studies.METRICS, "later"),
+    "wine": Table("the later versions: Wine", {}, later_studies.WINE_METRICS, "later"),
     **SURVEYS,
 }
 STUDIES: tuple[Study, ...] = (
@@ -62,6 +64,8 @@ STUDIES: tuple[Study, ...] = (
     regression_studies.STUDY,
     regression_studies.RIDGE,
     start_studies.STUDY,
+    later_studies.CLONING,
+    later_studies.WINE,
     Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
     Whole("surveys", "What terrain does a method walk?", SURVEYS),
 )

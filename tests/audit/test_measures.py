@@ -196,6 +196,23 @@ def test_the_terrain_of_circuits_is_read_at_its_three_points():
     assert circuit_measures.crosses_a_barrier(found, asks).tolist() == [True, False]
 
 
+def test_clones_are_measured_from_the_ceiling_at_the_depths_that_both_have():
+    found = {
+        name: result(fidelity=[[0, end], [0, end / 2]])
+        for name, end in {
+            "a, 1 layer": 0.5,
+            "a, 2 layers": 0.7,
+            "b, 2 layers": 0.6,
+            "b, 3 layers": 0.1,
+        }.items()
+    }
+    asks = SimpleNamespace(method="a", baseline="b", metric="fidelity")
+    ours, others = circuit_measures.below_ceiling(found, asks)
+    ceiling = (2 + 2**0.5) / 4
+    np.testing.assert_allclose(ours, [ceiling - 0.7, ceiling - 0.35])
+    np.testing.assert_allclose(others, [ceiling - 0.6, ceiling - 0.3])
+
+
 def test_the_deviation_of_components_is_their_variance_across_seeds():
     rng = np.random.default_rng(0)
     ends = {name: rng.normal(size=(2, 3)) for name in "ab"}  # (runs, components)

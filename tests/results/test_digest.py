@@ -10,6 +10,7 @@ import pytest
 
 import qbp
 from qbp.experiments import perceptrons, registry, regression
+from qbp.experiments.later_versions import cloning, wine
 from qbp.experiments.terrain import circuits as circuit_terrain
 from qbp.experiments.terrain import perceptrons as terrain
 from qbp.results import store
@@ -21,6 +22,8 @@ KINDS = {
     "circuits": registry.CIRCUITS,
     "surveys of circuits": registry.CIRCUIT_SURVEYS,
     "regression": registry.REGRESSION,
+    "cloning": registry.CLONING,
+    "wine": registry.WINE,
 }
 
 # One of everything whose tree differs between versions of Python: f-strings, fields that come and go.
@@ -396,6 +399,19 @@ def run_surveys_of_circuits():
     circuit_terrain.survey(qbp.CircuitExperiment(hamiltonian="circuit", **small))
 
 
+def run_cloning():
+    small = {**QUICK, "qubits": 3, "layers": 1, "algorithm": {"stage_1_steps": 1}}
+    for more in ({"reading": "as-released"}, {"reading": "as-described"}):
+        qbp.run(cloning.CloningExperiment(**small, **more))
+
+
+def run_wine():
+    small = {**QUICK, "qubits": 2, "layers": 1}
+    for more in ({"features": "components"}, {"method": "no-init"}):
+        qbp.run(wine.WineExperiment(**small, **more))
+    qbp.run(wine.WineExperiment(method="mlp", **QUICK))
+
+
 def run_regression():
     for method in regression.METHODS:
         qbp.run(qbp.RegressionExperiment(method=method, **QUICK))
@@ -409,6 +425,8 @@ def run_regression():
         ("surveys of circuits", run_surveys_of_circuits),
         ("circuits", run_circuits),
         ("regression", run_regression),
+        ("cloning", run_cloning),
+        ("wine", run_wine),
     ],
 )
 def test_everything_that_runs_is_in_the_digest_or_apart(name, run):

@@ -1,4 +1,4 @@
-"""Figures of the regression circuit: every run of every arm, what is learned, errors against depth."""
+"""Figures of the later notebooks' circuits: the regression, and the clones of BB84's states."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from qbp.book.figures.diagrams import lines, trained
-from qbp.book.figures.style import STYLES, add_legend, drawing, interval_bars, log_axis
+from qbp.book.figures.style import STYLES, add_legend, draw_band, drawing, interval_bars, log_axis
 from qbp.experiments.regressor import after_channels, regression_data, target
 from qbp.perceptrons.mlp import mean_squared_error
 from qbp.statistics.intervals import bootstrap_interval
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qbp.experiments.result import Result
 
 CONTROL = "0.45"  # the colour of what is no method of the paper
+CLONERS = {"convex": "#009E73", "as released": "#CC79A7", "one ridge step": "#999933"}  # beside the methods
 AXES: dict[str, Any] = {"xlabel": "x (radians)", "ylabel": "output (dimensionless)"}  # of outputs
 
 
@@ -114,6 +115,66 @@ def learned(panels: Mapping[str, Mapping[str, "Result"]]) -> Figure:
             output = result.config.model(trained(result), x)
             shown[title][method] = output[..., 0].mean(0).numpy()
     return lines(shown, x[:, 0].numpy(), **AXES)
+
+
+def cloned(
+    found: Mapping[str, Mapping[int, "Result"]],
+    ceiling: float,
+    *,
+    reported: Mapping[str, Mapping[int, float]] | None = None,
+    metric: str = "fidelity",
+) -> Figure:
+    """Draw the mean fidelity of both clones after the last step against the number of layers.
+
+    Args:
+        found: {row: {layers: Result}}; each run is a dot, and a line goes through the means of a row that
+            has every depth, a bar through those of others.
+        ceiling: of every cloner, a dotted line.
+        reported: {row: {layers: stored value}}, drawn as hollow diamonds.
+        metric: name in the histories.
+    """
+    handles: dict[str, Any] = {}
+    with drawing(9.2, 5.0) as (figure, axis):
+        for side, (row, at) in enumerate(found.items()):
+            color, dash = STYLES.get(row, (CLONERS.get(row, CONTROL), "-"))
+            shift = 0.13 * (side - (len(found) - 1) / 2)
+            x = np.array(list(at)) + shift
+            for here, result in zip(x, at.values(), strict=True):
+                ends = result.final(metric)
+                axis.plot(np.full(len(ends), here), ends, "o", color=color, markersize=3, alpha=0.45)
+            means = [float(result.final(metric).mean()) for result in at.values()]
+            joins: Any = dash if len(at) == max(at) else "none"  # a line joins depths that are neighbours
+            look: dict[str, Any] = {"color": color, "linestyle": joins, "linewidth": 1.6}
+            look |= {} if joins == dash else {"marker": "_", "markersize": 16, "markeredgewidth": 2.4}
+            handles[row] = axis.plot(x, means, **look)[0]
+            if reported and row in reported:
+                stored = [reported[row][layers] for layers in at]
+                look = {"markerfacecolor": "white", "markersize": 8, "linestyle": "none"}
+                axis.plot(x, stored, "D", color=color, zorder=3, **look)
+                handles["stored, one run"] = Line2D([], [], marker="D", color="black", **look)
+        handles["ceiling"] = axis.axhline(ceiling, color="black", linewidth=1.2, linestyle=":")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set(xlabel="layers", ylabel="mean fidelity of both clones")
+        add_legend(figure, handles, columns=3)
+    return figure
+
+
+def cloning_curves(found: Mapping[str, "Result"], ceiling: float) -> Figure:
+    """Draw the mean fidelity of both clones against the step, mean and 95 % band over runs.
+
+    Args:
+        found: {row: Result}.
+        ceiling: of every cloner, a dotted line.
+    """
+    handles: dict[str, Any] = {}
+    with drawing(8.4, 4.4) as (figure, axis):
+        for row, result in found.items():
+            look = STYLES.get(row, (CLONERS.get(row, CONTROL), "-"))
+            handles[row] = draw_band(axis, result.step, result.history["fidelity"], look)
+        handles["ceiling"] = axis.axhline(ceiling, color="black", linewidth=1.2, linestyle=":")
+        axis.set(xlabel="step", ylabel="mean fidelity of both clones", ylim=(0.45, 0.88))
+        add_legend(figure, handles, columns=3)
+    return figure
 
 
 def behind_channels(result: "Result", depolarizing: float, damping: float) -> Figure:
