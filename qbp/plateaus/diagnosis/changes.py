@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from qbp.circuits.circuit import Circuit
 from qbp.circuits.observables import Observable, PauliSum, Projector
+from qbp.plateaus.algebra.deep import deep_variance
 from qbp.plateaus.algebra.lie_algebra import lie_algebra
 from qbp.plateaus.diagnosis import variants
 from qbp.plateaus.diagnosis.measures import Effort, Measured, Of, Z, difference, measured
@@ -23,9 +24,10 @@ from qbp.plateaus.starts.ensemble import AngleEnsemble, GateNoise
 
 FLATTENING = ("noise", "global-observable", "depth", "entanglement", "shared-angles", "start-state")
 PROTECTING = ("small-angles", "small-algebra", "shallow-local", "shared-angles", "start-state")
-ORDER = ("dead-parameters", *FLATTENING[:4], *PROTECTING)
+ORDER = (*FLATTENING[:4], *PROTECTING)
 CAP = 300  # dimension of an algebra of sums
 SUMS = 12  # qubits up to which sums are closed
+NEAR = 2.0  # bits
 TRIED = 0.01  # probability of depolarizing noise that is tried on a circuit without
 
 
@@ -133,7 +135,10 @@ def changes(cases: Sequence[Case], effort: Effort, of: Of, said: Callable[[str],
                 bounds.append((case.circuit.n_qubits, point))
             elif point is not None:
                 points.append((case.circuit.n_qubits, *point))
-        found += _fitted(name, points, len(cases)) or _bounded(name, bounds)
+        fitted = _fitted(name, points, len(cases))
+        if name == "shallow-local" and points and not any(c.resolved for c in fitted):
+            fitted = _bounded(name, bounds) or _fitted(name, points[-1:], 1)  # a fall, though not its rate
+        found += fitted or _bounded(name, bounds)
     said("small-algebra")
     points = [(c.circuit.n_qubits, *gap) for c in cases if (gap := above_two_design(c)) and small_algebra(c)]
     found += [
@@ -198,9 +203,16 @@ def above_two_design(case: Case) -> tuple[float, float] | None:
 
 
 def small_algebra(case: Case) -> bool:
-    """Whether the Lie algebra is far smaller than the largest, 4^n - 1."""
+    """Whether the Lie algebra is far smaller than the largest, 4^n - 1, and explains Var[C]: that of a deep
+    circuit with this algebra (Ragone et al. 2024) is within two bits of it."""
     dimension = algebra_of(case.circuit)[1]
-    return dimension is not None and dimension <= min(20 * CAP, 4**case.circuit.n_qubits // 4)
+    if dimension is None or dimension > min(20 * CAP, 4**case.circuit.n_qubits // 4):
+        return False
+    try:
+        deep = deep_variance(case.seen.circuit, case.H, cap=CAP).variance  # type: ignore[arg-type]
+    except (ValueError, TypeError):  # neither H nor the start is in it
+        return False
+    return deep > 0 and abs(case.seen.cost.log2 - math.log2(deep)) <= NEAR
 
 
 def algebra_of(circuit: Circuit) -> tuple[str | None, int | None]:
@@ -221,19 +233,23 @@ def causes(made: Sequence[Change], verdict: str) -> tuple[Change, ...]:
     Of a plateau those that make the decay slower; without one those that make it faster; where nothing can be
     said both.  Only effects whose interval excludes zero count.  Among those that the intervals cannot tell
     from the largest, the order is that of `ORDER`: of two changes that both mend a plateau the earlier one
-    names the cause.
+    names the cause.  Dead parameters are no part of the mean, so they explain no rate; where half of all
+    parameters are dead or more, and there is no plateau, they are named last, and alone where all are.
     """
-    lifts = [c for c in made if c.name in (*FLATTENING, "dead-parameters") and c.low > 0]
+    dead = [c for c in made if c.name == "dead-parameters" and c.effect >= 1 and verdict != "plateau"]
+    if any(math.isinf(c.effect) for c in dead):
+        return tuple(dead)
+    lifts = [c for c in made if c.name in FLATTENING and c.low > 0]
     lowers = [c for c in made if c.name in PROTECTING and c.high < 0]
     chosen = {"plateau": lifts, "no plateau": lowers}.get(verdict, lifts + lowers)
     if not chosen:
-        return ()
+        return tuple(dead)
     top = max(chosen, key=_size)
     least = min(abs(end) for end in (top.low, top.high)) * _size(top) / abs(top.effect)
     tied = [c for c in chosen if _size(c, most=True) >= least]
     rest = [c for c in chosen if c not in tied]
     tied.sort(key=lambda c: ORDER.index(c.name))
-    return (*tied, *sorted(rest, key=lambda c: -_size(c)))
+    return (*tied, *sorted(rest, key=lambda c: -_size(c)), *dead)
 
 
 def _size(change: Change, most: bool = False) -> float:

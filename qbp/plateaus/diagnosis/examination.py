@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from qbp import _checks
 from qbp.circuits.circuit import Circuit, check
@@ -23,6 +23,7 @@ from qbp.plateaus.variance import MOST_SAMPLES, WALKS
 Family = Callable[[int], tuple[Circuit, Observable]] | Sequence[tuple[Circuit, Observable]]
 SIZES = (4, 6, 8, 10, 12, 16, 24, 32)
 SHOWN = 12  # terms of H that are measured one by one
+FILLED = 6  # sizes between others that are added where those could not be resolved
 SLOW = 20.0  # seconds of one size after which larger ones are left out
 
 
@@ -75,13 +76,13 @@ def diagnose(
     """
     began, said = time.perf_counter(), progress or (lambda _: None)
     effort, of = _checked(circuit, H, samples, walks, seed, ensemble)
-    pairs = _family(family, sizes)
+    members = _family(family, sizes)
     said("variances")
     seen = measured(circuit, H, effort, of)
     dead = dead_parameters(circuit, H) if seen.freed else seen.dead
-    curve = _curve(pairs, effort, of, said)
+    curve = _curve(members, effort, of, said)
     found = _rate(curve)
-    word, reason = verdict(found) if pairs else ("cannot say", "one size, no rate")
+    word, reason = verdict(found) if members else ("cannot say", "one size, no rate")
     if len(dead) == circuit.n_params:
         word, reason = "no plateau", "the cost depends on no parameter: it is constant, not concentrated"
     case = Case(circuit, H, seen)
@@ -115,7 +116,7 @@ def diagnose(
         shots=shots(seen, circuit, H),
         tied=exact,
         simulability=laptop,
-        unknown=_unknown(circuit, seen, bool(pairs), exact, laptop.cone_qubits),
+        unknown=_unknown(circuit, seen, members is not None, exact, laptop.cone_qubits),
         seconds=time.perf_counter() - began,
         **extra,
     )
@@ -134,21 +135,29 @@ def _checked(
     return Effort(samples, walks, _checks.integer("seed", seed, 0, 2**64 - 1)), rule(ensemble)
 
 
-def _family(family: Family | None, sizes: Sequence[int] | None) -> list[Callable[[], tuple[Circuit, Observable]]]:
-    """Return what makes the members of a family, ascending."""
-    if family is None:
+class _Members(NamedTuple):
+    """Members of a family: numbers of qubits, ascending, and what makes the one of a number."""
+
+    sizes: list[int]
+    make: Callable[[int], tuple[Circuit, Observable]]
+    every: bool  # whether it makes other numbers, too
+
+
+def _family(family: Family | None, sizes: Sequence[int] | None) -> _Members | None:
+    """Return the members of a family."""
+    if family is None or not callable(family):
         if sizes is not None:
             raise ValueError(f"sizes must be left out without a family that is a function, got {sizes!r}")
-        return []
-    if callable(family):
-        listed = _checks.sequence("sizes", SIZES if sizes is None else sizes, "numbers of qubits")
-        numbers = sorted({_checks.integer("a number of sizes", n, 2) for n in listed})
-        return [lambda n=n: _member(family(n)) for n in numbers]  # type: ignore[misc]
-    members = [_member(pair) for pair in _checks.sequence("family", family, "pairs of a circuit and an H")]
-    members.sort(key=lambda pair: pair[0].n_qubits)
-    if len({pair[0].n_qubits for pair in members}) < len(members):
-        raise ValueError("family must have circuits of different numbers of qubits, got two of one")
-    return [lambda pair=pair: pair for pair in members]  # type: ignore[misc]
+        if family is None:
+            return None
+        members = [_member(pair) for pair in _checks.sequence("family", family, "pairs of a circuit and an H")]
+        by_size = {pair[0].n_qubits: pair for pair in members}
+        if len(by_size) < len(members):
+            raise ValueError("family must have circuits of different numbers of qubits, got two of one")
+        return _Members(sorted(by_size), by_size.__getitem__, False)
+    listed = _checks.sequence("sizes", SIZES if sizes is None else sizes, "numbers of qubits")
+    numbers = sorted({_checks.integer("a number of sizes", n, 2) for n in listed})
+    return _Members(numbers, lambda n: _member(family(n)), True)
 
 
 def _member(pair: Any) -> tuple[Circuit, Observable]:
@@ -158,24 +167,42 @@ def _member(pair: Any) -> tuple[Circuit, Observable]:
     return pair[0], pair[1]
 
 
-def _curve(pairs: Sequence[Callable[[], Any]], effort: Effort, of: Of, said: Callable[[str], Any]) -> list[Case]:
-    """Measure the members as long as their variances can be resolved."""
-    found, missed = list[Case](), 0
-    for make in pairs:
-        circuit, H = make()
-        said(f"n = {circuit.n_qubits}")
+def _curve(members: _Members | None, effort: Effort, of: Of, said: Callable[[str], Any]) -> list[Case]:
+    """Measure the members as long as their variances can be resolved; where that leaves too few sizes, those
+    between, too."""
+    if members is None:
+        return []
+    found, end = _measured(members.sizes, members, effort, of, said)
+    if end is not None and members.every and len(found) <= LEAST:
+        tried = {case.circuit.n_qubits for case in found}
+        between = [n for n in range(members.sizes[0], end) if n not in tried]
+        some = between[:: max(1, math.ceil(len(between) / FILLED))]
+        found += _measured(some, members, effort, of, said)[0]
+    found.sort(key=lambda case: case.circuit.n_qubits)
+    freed = [case for case in found if case.seen.freed]
+    return freed if len(freed) >= LEAST else [case for case in found if not case.seen.freed]
+
+
+def _measured(
+    sizes: Sequence[int], members: _Members, effort: Effort, of: Of, said: Callable[[str], Any]
+) -> tuple[list[Case], int | None]:
+    """Return what could be resolved, and the size at which no more could."""
+    found, missed = list[Case](), list[int]()
+    for n in sizes:
+        said(f"n = {n}")
         began = time.perf_counter()
+        circuit, H = members.make(n)
         try:
             seen = measured(circuit, H, effort.less(), of)
         except ValueError:
-            break
-        missed = 0 if math.isfinite(seen.gradient.log2) else missed + 1
-        if not missed:
+            return found, n
+        if math.isfinite(seen.gradient.log2):
             found.append(Case(circuit, H, seen))
-        if missed == 2 or time.perf_counter() - began > SLOW:
-            break
-    same = found and found[-1].seen.freed
-    return [case for case in found if case.seen.freed == found[0].seen.freed or not same]
+        else:
+            missed.append(n)
+        if len(missed) == 2 or time.perf_counter() - began > SLOW:
+            return found, min(missed, default=n)
+    return found, min(missed, default=None)
 
 
 def _rate(curve: Sequence[Case]) -> Rate | None:

@@ -54,7 +54,8 @@ def student(degrees: int) -> float:
         return T[degrees - 1]
     z, v = 1.959964, float(degrees)
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / v + second / v**2
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / v + second / v**2 + third / v**3
 
 
 def interval(fit: Line, scale: float = 1.0) -> tuple[float, float]:

@@ -79,7 +79,7 @@ def _algebra_seconds(circuit: Circuit, H: Observable) -> float | None:
     if not isinstance(H, PauliSum):
         return None
     try:
-        simulator = AlgebraSimulator(circuit, H, cap=STRINGS)
+        simulator = AlgebraSimulator(circuit, H, cap=min(STRINGS, max(4, 4**circuit.n_qubits // 4)))
         theta = random_angles(0, range(1), circuit.n_params)
         began = time.perf_counter()
         simulator.expectation(theta)

@@ -1,7 +1,7 @@
 """Variants of a circuit in which one thing is changed: layers, entanglers, shared angles, start, observable."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Entangler, Rotation, Start
 from qbp.circuits.lowering.frames import LightCone, light_cone, push_cliffords
 from qbp.circuits.observables import Observable, PauliSum, Projector
+from qbp.plateaus.pauli.walkable import started
 
 MOST = 3000  # rotations of a circuit that is made deeper
 Gate = Rotation | Entangler
@@ -74,17 +75,27 @@ def layout(circuit: Circuit) -> Layout:
     return Layout(np.array(parameter, int), np.array(layer, int), tuple(kind), tuple(ends))
 
 
-def _strings(circuit: Circuit) -> tuple[Iterable[str], bool]:
-    """Return the generators of the rotations by parameters, and whether the Cliffords undo each other."""
-    program, n = circuit.program, circuit.n_qubits
-    if any(isinstance(gate, Entangler) for gate in program):
-        pushed = push_cliffords(program, n)
-        paulis = [frozenset((q, string[q]) for q in range(n) if string[q] != "I") for _, string in pushed.frame.z]
-        if all(len(p) == 1 and next(iter(p))[0] == q for q, p in enumerate(paulis)):
-            moved = (g for g in pushed.rotations if isinstance(g, Rotation))
-            return iter([g.pauli for g in moved if g.parameter is not None and g.scale]), True
-    own = (g for g in program if isinstance(g, Rotation))
-    return iter([g.pauli for g in own if g.parameter is not None and g.scale]), False
+def _strings(circuit: Circuit) -> tuple[Iterator[str], bool]:
+    """Return the generators of the rotations by parameters, and whether the Cliffords undo each other.
+
+    They do where they leave every qubit to itself in the end, and are as many as it takes to write the
+    rotations about several qubits as CNOTs and RZ, two for each qubit beyond the first.
+    """
+    program, n = started(circuit.program, circuit.qubits)[0], circuit.n_qubits
+    own = [g.pauli for g in program if isinstance(g, Rotation) and g.parameter is not None and g.scale]
+    count = sum(len(g.pairs) for g in program if isinstance(g, Entangler))
+    if not count:
+        return iter(own), False
+    pushed = push_cliffords(program, n)
+    turned = (g for g in pushed.rotations if isinstance(g, Rotation))
+    moved = [g.pauli for g in turned if g.parameter is not None and g.scale]
+    alone = all(
+        string.count("I") == n - 1 and string[q] != "I"
+        for images in (pushed.frame.x, pushed.frame.z)
+        for q, (_, string) in enumerate(images)
+    )
+    undone = alone and count == 2 * sum(n - p.count("I") - 1 for p in moved)
+    return iter(moved if undone else own), undone
 
 
 def _end(program: Iterable[Gate], place: int) -> int:
