@@ -45,9 +45,10 @@ MANY = 8  # sizes of a long range
 def _diagnose(command: Any) -> None:
     own = command(
         "does a circuit have a barren plateau, why, and at which size",
-        "A rate and a verdict take a family: a template, or files of different numbers of qubits.  Of one file "
-        "everything else is measured at its size: variances by layer and kind of gate, dead parameters, shots, "
-        "what one change at a time does, remedies, and whether a laptop does it.",
+        "A rate and a verdict take a family: a template, or files of different numbers of qubits.  Of one "
+        "file everything else is measured at its size: variances by layer and kind of gate, dead parameters, "
+        "shots, what one change at a time does, remedies, and whether a laptop does it.  --json has the "
+        "attributes of the report by their names: verdict, rate, causes, changes, dead, gradient, groups ...",
         [
             "hardware-efficient --layers n --hamiltonian zz",
             "hva --hamiltonian tfim --sizes 4-12 --json > chain.json",

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,7 +48,13 @@ def _layers(axis: Axes, found: "Diagnosis") -> None:
             continue
         at, level = [g.layer + 1 for g in ours], [math.log2(g.variance) for g in ours]
         bars = [min(4.0, 1.96 * g.stderr / g.variance / math.log(2)) for g in ours]
-        look = {"color": color, "marker": marker, "markersize": 6, "capsize": 3, "linewidth": 1.2}
+        look: dict[str, Any] = {
+            "color": color,
+            "marker": marker,
+            "markersize": 6,
+            "capsize": 3,
+            "linewidth": 1.2,
+        }
         axis.errorbar(at, level, bars, label=kind, **look)
     if any(g.variance > 0 for g in found.groups):
         axis.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.22))
@@ -61,8 +67,8 @@ def _changes(axis: Axes, found: "Diagnosis", shown: list["Change"]) -> None:
     for row, c in enumerate(shown):
         low, high = (c.effect - c.low if math.isfinite(c.low) else 0.0), c.high - c.effect
         face = PLAIN[0][0] if c.name in leading else "white"
-        look = {"color": face, "edgecolor": PLAIN[0][0], "height": 0.6, "capsize": 3}
-        axis.barh(row, c.effect, xerr=[[low], [high]], **look)
+        style: dict[str, Any] = {"color": face, "edgecolor": PLAIN[0][0], "height": 0.6, "capsize": 3}
+        axis.barh(row, c.effect, xerr=[[low], [high]], **style)
     axis.axvline(0, color="0.4", linewidth=0.8)
     axis.set_yticks(range(len(shown)), [SAYS[c.name][0] for c in shown])
     axis.set(xlabel=f"effect on the variance, log2 ({shown[0].unit if shown else 'bits'})")

@@ -148,9 +148,7 @@ def changes(cases: Sequence[Case], effort: Effort, of: Of, said: Callable[[str],
     return found
 
 
-def _effect(
-    case: Case, made: Changed, name: str, effort: Effort
-) -> tuple[float, float] | float | None:
+def _effect(case: Case, made: Changed, name: str, effort: Effort) -> tuple[float, float] | float | None:
     """Return the difference in bits and its standard error; where the change leaves but an upper bound, how
     far that is away; None where nothing is known."""
     try:
@@ -281,16 +279,17 @@ def remedies(case: Case, effort: Effort, of: Of) -> tuple[Remedy, ...]:
     normal, flat = 1 / math.sqrt(8 * (layers + 2)), 1 / math.sqrt(m)
     tried: list[tuple[str, str, Changed | None]] = []
     if of(case.circuit) is None:
-        words = f"normal angles of width {normal:.3g} about zero (Zhang et al. 2022)"
-        tried.append(("small angles", words, (case.circuit, case.H, _fixed("gaussian", normal))))
-        words = f"uniform angles within {flat:.3g} of zero, 1/sqrt(parameters) (Mhiri et al. 2025)"
-        tried.append(("reduced domain", words, (case.circuit, case.H, _fixed("uniform", flat))))
+        for name, kind, width, words in (
+            ("small angles", "gaussian", normal, "normal angles of width {:.3g} (Zhang et al. 2022)"),
+            ("reduced domain", "uniform", flat, "uniform angles within {:.3g} of zero (Mhiri et al. 2025)"),
+        ):
+            tried.append((name, words.format(width), (case.circuit, case.H, _fixed(kind, width))))
     local = "each string replaced by the mean of its letters (Cerezo et al. 2021)"
     tried.append(("local cost", local, _observable(case, of)))
     half = variants.prefix(case.circuit, parts, max(1, layers // 2)) if layers > 1 else None
     fewer = f"the first {max(1, layers // 2)} of {layers} layers"
     tried.append(("fewer layers", fewer, None if half is None else (half, case.H, of)))
-    found = []
+    found = list[Remedy]()
     for number, (name, what, made) in enumerate(tried):
         point = _effect(case, made, name, effort.less(51 + number)) if made else None
         if isinstance(point, tuple):
@@ -302,5 +301,3 @@ def remedies(case: Case, effort: Effort, of: Of) -> tuple[Remedy, ...]:
 def _fixed(kind: str, width: float) -> Of:
     ensemble = AngleEnsemble(kind, width)
     return lambda _: ensemble
-
-

@@ -78,7 +78,10 @@ def _rotations(circuit: Circuit, H: Observable) -> list[tuple[int, str]]:
     strings = _strings(H, pushed.frame)
     P = bits(strings or [], circuit.n_qubits)
     crossed = anticommute(R, P)
-    met, every = np.ones(len(rotations), bool), _met(table, np.ones(len(rotations), bool), crossed.any(axis=1))
+    met, every = (
+        np.ones(len(rotations), bool),
+        _met(table, np.ones(len(rotations), bool), crossed.any(axis=1)),
+    )
     while True:  # what drops out may uncover a symmetry
         active = from_start(R, table, start, met)
         if strings is None:
@@ -125,7 +128,7 @@ def anticommute(a: Bits, b: Bits) -> np.ndarray:
 
 
 def _odd(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return (a.astype(np.float32) @ b.T.astype(np.float32)) % 2 == 1
+    return np.asarray((a.astype(np.float32) @ b.T.astype(np.float32)) % 2 == 1)
 
 
 def from_start(R: Bits, table: np.ndarray, start: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -139,7 +142,7 @@ def from_start(R: Bits, table: np.ndarray, start: np.ndarray, among: np.ndarray)
     """
     letters = R.x + 2 * R.z
     sharp = abs(abs(start) - 1) < 1e-9
-    moves = ~np.take_along_axis(sharp, letters.T.astype(int), axis=1).all(axis=0)
+    moves = np.asarray(~np.take_along_axis(sharp, letters.T.astype(int), axis=1).all(axis=0))
     for k in range(len(moves)):
         moves[k] = among[k] and (moves[k] or bool((table[k, :k] & moves[:k]).any()))
     return moves
@@ -159,7 +162,7 @@ def broken(P: Bits, R: Bits, start: np.ndarray) -> np.ndarray:
     if not len(kernel):
         return np.zeros(len(P.x), dtype=bool)
     with_letters = anticommute(P, Bits(*single))
-    return _odd(with_letters.astype(np.uint8), kernel).any(axis=1)
+    return np.asarray(_odd(with_letters.astype(np.uint8), kernel).any(axis=1))
 
 
 def nullspace(rows: np.ndarray) -> np.ndarray:
@@ -203,7 +206,7 @@ def _met(table: np.ndarray, active: np.ndarray, first: np.ndarray) -> np.ndarray
 
 
 def also(dead: Iterable[Dead], zero: np.ndarray, circuit: Circuit) -> tuple[Dead, ...]:
-    """Add parameters whose variance was found to be exactly zero, (n_params,) bool, with the reason "cancels"."""
+    """Add parameters whose variance was found to be zero, (n_params,) bool, with the reason "cancels"."""
     found = {d.index: d for d in dead}
     names = names_of(circuit)
     for k in np.flatnonzero(zero).tolist():

@@ -13,10 +13,11 @@ from qbp.plateaus.diagnosis import changes as change
 from qbp.plateaus.diagnosis import variants
 from qbp.plateaus.diagnosis.changes import Case
 from qbp.plateaus.diagnosis.dead import dead_parameters
-from qbp.plateaus.diagnosis.measures import Effort, Measured, Of, groups, measured, rule, shots
+from qbp.plateaus.diagnosis.measures import Effort, Of, groups, measured, rule, shots
 from qbp.plateaus.diagnosis.rate import LEAST, rate, verdict
 from qbp.plateaus.diagnosis.report import Bits, Change, Dead, Diagnosis, Point, Rate
 from qbp.plateaus.diagnosis.simulability import simulability, tied
+from qbp.plateaus.diagnosis.words import unknown
 from qbp.plateaus.starts.ensemble import AngleEnsemble
 from qbp.plateaus.variance import MOST_SAMPLES, WALKS
 
@@ -86,7 +87,8 @@ def diagnose(
     if len(dead) == circuit.n_params:
         word, reason = "no plateau", "the cost depends on no parameter: it is constant, not concentrated"
     case = Case(circuit, H, seen)
-    made, extra = _without(dead, circuit), {"depths": (), "terms": (), "remedies": (), "noise": None}
+    made = _without(dead, circuit)
+    extra: dict[str, Any] = {"depths": (), "terms": (), "remedies": (), "noise": None}
     exact = None
     if not quick and len(dead) < circuit.n_params:
         made += change.changes(_cases(curve, found) or [case], effort, of, said)
@@ -106,7 +108,7 @@ def diagnose(
         dead=dead,
         n_qubits=circuit.n_qubits,
         n_params=circuit.n_params,
-        n_rotations=len(_turned(circuit)),
+        n_rotations=sizes_of(circuit)[2],
         engine=seen.found.engine,
         freed=seen.freed,
         gradient=seen.gradient,
@@ -116,7 +118,7 @@ def diagnose(
         shots=shots(seen, circuit, H),
         tied=exact,
         simulability=laptop,
-        unknown=_unknown(circuit, seen, members is not None, exact, laptop.cone_qubits),
+        unknown=unknown(seen, members is not None, exact, laptop.cone_qubits, *sizes_of(circuit)),
         seconds=time.perf_counter() - began,
         **extra,
     )
@@ -150,7 +152,9 @@ def _family(family: Family | None, sizes: Sequence[int] | None) -> _Members | No
             raise ValueError(f"sizes must be left out without a family that is a function, got {sizes!r}")
         if family is None:
             return None
-        members = [_member(pair) for pair in _checks.sequence("family", family, "pairs of a circuit and an H")]
+        members = [
+            _member(pair) for pair in _checks.sequence("family", family, "pairs of a circuit and an H")
+        ]
         by_size = {pair[0].n_qubits: pair for pair in members}
         if len(by_size) < len(members):
             raise ValueError("family must have circuits of different numbers of qubits, got two of one")
@@ -269,29 +273,7 @@ def _short(pauli: str) -> str:
     return " ".join(on) if len(on) <= 4 else f"{' '.join(on[:3])} ... ({len(on)} letters)"
 
 
-def _turned(circuit: Circuit) -> list[Rotation]:
-    return [g for g in circuit.program if isinstance(g, Rotation) and g.parameter is not None]
-
-
-def _unknown(circuit: Circuit, seen: Measured, family: bool, exact: Any, cone: int) -> tuple[str, ...]:
-    said = []
-    if not family:
-        said.append("One size, no rate: whether the variance decays with the number of qubits is not known.")
-    if seen.freed:
-        angles = f"{circuit.n_params} shared angles in {len(_turned(circuit))} rotations"
-        said.append(
-            f"The variances are those of the circuit with an angle of its own for each rotation; it has {angles}."
-        )
-        if exact is None:
-            said.append(
-                f"With shared angles the variance cannot be known here: {circuit.n_qubits} qubits are beyond "
-                f"state vectors, light cones have up to {cone} qubits, and walks need independent angles."
-            )
-        elif exact.terms < exact.of_terms:
-            said.append(f"With shared angles {exact.of_terms - exact.terms} terms of H have cones beyond 20 qubits.")
-    if math.isnan(seen.gradient.log2):
-        said.append(
-            f"Too few walks come back: all that is known of the mean variance is that it is below "
-            f"2^{seen.gradient.upper:.1f}, at 95 %."
-        )
-    return tuple(said)
+def sizes_of(circuit: Circuit) -> tuple[int, int, int]:
+    """Return the numbers of qubits, of parameters, and of rotations by parameters."""
+    turned = sum(isinstance(g, Rotation) and g.parameter is not None for g in circuit.program)
+    return circuit.n_qubits, circuit.n_params, turned

@@ -1,9 +1,9 @@
-"""Measures of a circuit at its own size: variances, by layer and kind of gate, and the shots they call for."""
+"""Measures of a circuit at its own size: variances, by layer and kind of gate, and shots that show them."""
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,7 +80,9 @@ def measured(circuit: Circuit, H: Observable, effort: Effort, of: Of) -> Measure
     if shares(circuit):
         if noisy or circuit.n_qubits > SMALL:
             gates = sum(isinstance(g, Rotation) for g in circuit.program)
-            samples = int(effort.seconds / (GATE * gates * 2**circuit.n_qubits)) if circuit.n_qubits < 40 else 0
+            samples = (
+                int(effort.seconds / (GATE * gates * 2**circuit.n_qubits)) if circuit.n_qubits < 40 else 0
+            )
             free = noisy or circuit.n_qubits > LARGEST or samples < LEAST_SAMPLES
             samples = min(effort.samples, max(samples, LEAST_SAMPLES))
         if free:
@@ -88,7 +90,7 @@ def measured(circuit: Circuit, H: Observable, effort: Effort, of: Of) -> Measure
             ensemble = of(circuit)
     if noisy:
         engine = "pauli-walk"
-    options = {"ensemble": ensemble, "device": "cpu"}
+    options: dict[str, Any] = {"ensemble": ensemble, "device": "cpu"}
     found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=effort.walks, **options)
     if math.isnan(float(found.mean.variance)) and _work(circuit) * effort.walks < MOST_WORK:
         found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=8 * effort.walks, **options)
@@ -168,7 +170,9 @@ def shots(seen: Measured, circuit: Circuit, H: Observable) -> Shots | None:
     g = 2.0 ** (seen.gradient.log2 / 2)
     if g == 0:
         return None
-    turns = [abs(r.scale) for r in seen.circuit.program if isinstance(r, Rotation) and r.parameter is not None]
+    turns = [
+        abs(r.scale) for r in seen.circuit.program if isinstance(r, Rotation) and r.parameter is not None
+    ]
     each = sum(turns) / max(1, seen.circuit.n_params)
     count = (Z * sigma * each / g) ** 2
     spread = 2.0 ** (Z * seen.gradient.stderr)

@@ -117,7 +117,9 @@ def verdict(found: Rate | None) -> tuple[str, str]:
         have = 0 if found is None else len(found.sizes)
         return "cannot say", f"a rate takes {LEAST} sizes with a resolved variance, here are {have}"
     first, last = found.sizes[0], found.sizes[-1]
-    said = f"{found.slope:+.2f} bits per qubit [{found.low:+.2f}, {found.high:+.2f}] over n = {first} to {last}"
+    said = (
+        f"{found.slope:+.2f} bits per qubit [{found.low:+.2f}, {found.high:+.2f}] over n = {first} to {last}"
+    )
     if found.high < 0 and found.evidence >= CLEAR:
         return "plateau", (
             f"{said}, zero excluded, and polynomial decay fits worse (chi-squared higher by "
@@ -127,8 +129,8 @@ def verdict(found: Rate | None) -> tuple[str, str]:
         return "no plateau", f"{said}: not even its steep end loses more over these sizes than 1/n does"
     if found.evidence <= -CLEAR:
         return "no plateau", (
-            f"polynomial decay n^{found.power:.1f} [{found.power_low:.1f}, {found.power_high:.1f}] fits better "
-            f"than exponential decay (chi-squared lower by {-found.evidence:.0f})"
+            f"polynomial decay n^{found.power:.1f} [{found.power_low:.1f}, {found.power_high:.1f}] fits "
+            f"better than exponential decay (chi-squared lower by {-found.evidence:.0f})"
         )
     if found.high >= 0:
         return "cannot say", f"{said}: the interval holds zero, and too much besides"

@@ -1,4 +1,4 @@
-"""Report of a diagnosis: what was measured, each number with its interval, and the verdict by a fixed rule."""
+"""Report of a diagnosis: what was measured, with intervals, and the verdict by a fixed rule."""
 
 import math
 from dataclasses import dataclass, fields, is_dataclass
@@ -28,8 +28,8 @@ class Dead:
         index: of the parameter in theta.
         name: its name, or theta_INDEX.
         reason: "light cone": no string of H meets its rotations on the way back; "symmetry of the start": it
-            turns the start state by a phase, or meets only strings that a symmetry of start and circuit makes
-            zero; "turns no gate"; "cancels": zero to rounding at random angles, without a shorter proof.
+            turns a phase, or meets only strings that a symmetry of start and circuit makes zero; "turns no
+            gate"; "cancels": zero to rounding at random angles, without a shorter proof.
     """
 
     index: int
@@ -80,9 +80,8 @@ class Shots:
     Attributes:
         gradient: the root mean square of the entries that are not dead, in units of C.
         deviation: standard deviation of one shot at random angles, at most, in units of C.
-        shots: circuits to run for one entry, by parameter shift, until the 95 % interval is as wide as the
-            entry; low and high follow from the standard error of the variance.
-        low, high: 95 %.
+        shots: for one entry, by parameter shift, until its 95 % interval just reaches zero.
+        low, high: 95 %, from the standard error of the variance.
     """
 
     gradient: float
@@ -101,8 +100,8 @@ class Rate:
         low, high: 95 %, Student's t.
         power: exponent of the polynomial fit ``n^power``.
         power_low, power_high: 95 %.
-        evidence: chi-squared of the polynomial fit minus that of the exponential one, errors widened until the
-            better one fits: 4 or more speaks for exponential decay, -4 or less against it.
+        evidence: chi-squared of the polynomial fit minus that of the exponential one, errors widened until
+            the better one fits: 4 or more speaks for exponential decay, -4 or less against it.
         sizes: numbers of qubits that were fitted.
         levels: base-2 logarithms of the variance there, bits.
         stderrs: their standard errors, bits.
@@ -131,8 +130,7 @@ class Change:
             "dead-parameters" of leaving them out; "small-algebra": of a 2-design in place of the circuit.
         low, high: 95 %; `low` is -inf where only an upper bound of the changed variance is known, and
             `effect` is then the least fall.
-        unit: "bits per qubit" of a family, "bits" of one size.
-        at: qubits of the circuits that were changed.
+        unit: "bits per qubit" of a family, "bits" of one size; `at` are the sizes.
     """
 
     name: str
@@ -191,13 +189,12 @@ class Simulability:
         cone_qubits: qubits of the largest light cone of a term.
         cone_rotations: rotations in it.
         cone_seconds: one value of the term with that cone, by state vectors, measured; None if not run.
-        algebra: the dynamical Lie algebra in words; None if it was not found.
-        algebra_dimension: its dimension, None if it was not found.
+        algebra, algebra_dimension: the dynamical Lie algebra in words; None if it was not found.
         algebra_seconds: one value of the cost in the algebra, measured; None if not run.
         non_clifford: rotations that are no Clifford gates at general angles, those in the cones alone.
         easy: whether one of these structures serves: a cone of at most 26 qubits, an algebra that was used,
             or no rotation but Cliffords.
-        words: a sentence for each.
+        words: the sentences.
     """
 
     cone_qubits: int
@@ -256,7 +253,7 @@ class Diagnosis:
         remedies: what to do, with its measured effect.
         simulability: whether a laptop does it.
         unknown: what cannot be known here, a sentence each.
-        seconds: wall time.
+        seconds: of wall time.
     """
 
     verdict: str

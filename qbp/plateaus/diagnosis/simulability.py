@@ -100,15 +100,25 @@ def _words(
     rotations: int,
 ) -> tuple[str, ...]:
     took = f", {seconds:.2g} s a value here" if seconds is not None else ""
-    fits = f"a state vector of a laptop{took}" if qubits <= EASY else "more than a state vector of a laptop holds"
-    said = [f"The largest light cone has {qubits} of {circuit.n_qubits} qubits and {turns} rotations: {fits}."]
+    fits = (
+        f"a state vector of a laptop{took}"
+        if qubits <= EASY
+        else "more than a state vector of a laptop holds"
+    )
+    said = [
+        f"The largest light cone has {qubits} of {circuit.n_qubits} qubits and {turns} rotations: {fits}."
+    ]
     if lie is not None:
-        said.append(f"In its Lie algebra one value takes {lie:.2g} s here: the algebra is small for this cost.")
+        said.append(
+            f"In its Lie algebra one value takes {lie:.2g} s here: the algebra is small for this cost."
+        )
     if algebra is not None and dimension is not None:
         size = str(dimension) if dimension < 10**6 else f"about 10^{len(str(dimension)) - 1}"
         said.append(f"The Lie algebra is {algebra}, of dimension {size}.")
     else:
-        said.append("The Lie algebra was not found: it has more than 300 elements, or a gate has no generator.")
+        said.append(
+            "The Lie algebra was not found: it has more than 300 elements, or a gate has no generator."
+        )
     said.append(
         f"Of {rotations} rotations {inside} are in light cones; at multiples of pi/2 all are Clifford gates, "
         "which are easy, and at other angles none is."

@@ -1,4 +1,4 @@
-"""Variants of a circuit in which one thing is changed: layers, entanglers, shared angles, start, observable."""
+"""Variants of a circuit with one thing changed: layers, entanglers, shared angles, start, observable."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -114,7 +114,9 @@ def built(circuit: Circuit, gates: Iterable[Gate], *, start: Start | None = None
     if not number:
         return None
     moved = [
-        g._replace(parameter=number[g.parameter]) if isinstance(g, Rotation) and g.parameter is not None else g
+        g._replace(parameter=number[g.parameter])
+        if isinstance(g, Rotation) and g.parameter is not None
+        else g
         for g in gates
     ]
     names = tuple(f"theta_{i}" for i in range(len(number)))
@@ -123,7 +125,9 @@ def built(circuit: Circuit, gates: Iterable[Gate], *, start: Start | None = None
 
 def shares(circuit: Circuit) -> bool:
     """Whether two rotations share a parameter."""
-    uses = Counter(g.parameter for g in circuit.program if isinstance(g, Rotation) and g.parameter is not None)
+    uses = Counter(
+        g.parameter for g in circuit.program if isinstance(g, Rotation) and g.parameter is not None
+    )
     return any(count > 1 for count in uses.values())
 
 
@@ -255,7 +259,9 @@ def cone(circuit: Circuit, H: PauliSum, reach: LightCone | None = None) -> Cone:
             gates += [Entangler(g.kind, pairs)] if pairs else []
         elif place in kept:
             gates.append(g._replace(pauli="".join(g.pauli[q] for q in reach.qubits)))
-    terms = {"".join(p[q] for q in reach.qubits): c for p, c in H.terms.items()} if reach.qubits else {"I": 0.0}
+    terms = (
+        {"".join(p[q] for q in reach.qubits): c for p, c in H.terms.items()} if reach.qubits else {"I": 0.0}
+    )
     start = tuple(map(tuple, circuit.qubits[list(reach.qubits)].tolist()))
     names = tuple(f"theta_{k}" for k in range(circuit.n_params))
     turns = any(isinstance(g, Rotation) and g.parameter is not None for g in gates)

@@ -3,8 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from qbp.plateaus.diagnosis.report import Bits, Change, Diagnosis, Point
+from qbp.plateaus.diagnosis.report import Bits, Change, Diagnosis, Point, Tied
+
+if TYPE_CHECKING:
+    from qbp.plateaus.diagnosis.measures import Measured
 
 SHOWN = 10  # lines of a table
 SAYS = {
@@ -119,6 +123,42 @@ def _unknown(of: Diagnosis) -> Iterator[str]:
         yield "\nWhat is not known"
     yield from (f"  {words}" for words in of.unknown)
     yield f"\n{of.seconds:.1f} s"
+
+
+def unknown(
+    seen: "Measured", family: bool, exact: Tied | None, cone: int, qubits: int, params: int, rotations: int
+) -> tuple[str, ...]:
+    """Return what cannot be known, a sentence each.
+
+    Args:
+        seen: what was measured.
+        family: whether there are other sizes.
+        exact: the variance with shared angles, if it was found.
+        cone: qubits of the largest light cone.
+        qubits, params, rotations: of the circuit.
+    """
+    said = []
+    if not family:
+        said.append("One size, no rate: whether the variance decays with the number of qubits is not known.")
+    if seen.freed:
+        said.append(
+            "The variances are those of the circuit with an angle of its own for each rotation; it has "
+            f"{params} shared angles in {rotations} rotations."
+        )
+        if exact is None:
+            said.append(
+                f"With shared angles the variance cannot be known here: {qubits} qubits are beyond state "
+                f"vectors, light cones have up to {cone} qubits, and walks need independent angles."
+            )
+        elif exact.terms < exact.of_terms:
+            left = exact.of_terms - exact.terms
+            said.append(f"With shared angles {left} terms of H have light cones beyond 20 qubits.")
+    if math.isnan(seen.gradient.log2):
+        said.append(
+            "Too few walks come back: all that is known of the mean variance is that it is below "
+            f"2^{seen.gradient.upper:.1f}, at 95 %."
+        )
+    return tuple(said)
 
 
 def _bits(value: Bits) -> str:

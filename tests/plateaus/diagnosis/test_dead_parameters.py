@@ -56,7 +56,11 @@ def test_every_dead_parameter_of_a_random_circuit_has_no_derivative(seed):
         gates, names = [*gates, Rotation("X" + "I" * (n - 1), 0)], 1
     start = str(rng.choice(["zero", "plus"]))
     circuit = qbp.BuiltCircuit(n, tuple(gates), tuple(f"t{k}" for k in range(names)), start)
-    H = Projector(n) if seed % 5 == 0 else PauliSum({"".join(rng.choice(list("IIXYZ"), n)): 1.0, "X" * n: 0.5})
+    H = (
+        Projector(n)
+        if seed % 5 == 0
+        else PauliSum({"".join(rng.choice(list("IIXYZ"), n)): 1.0, "X" * n: 0.5})
+    )
     found = dead.dead_parameters(circuit, H)
     slopes = dense_gradient(circuit, H, rng.uniform(0, 2 * np.pi, names))
     assert not np.abs(slopes[[d.index for d in found]]).max(initial=0) > 1e-12

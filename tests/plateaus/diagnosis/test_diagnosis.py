@@ -52,13 +52,20 @@ def test_a_global_cost_is_a_plateau_by_its_observable(plateau):
     exact = math.log2(1 / 8) + 7 * math.log2(3 / 8)
     assert abs(plateau.gradient.log2 - exact) < 4 * max(plateau.gradient.stderr, 0.01)
     for group in plateau.groups:
-        assert group.kind == "RX" and group.parameters == 8 and group.variance == pytest.approx(2**exact, rel=0.05)
+        assert (
+            group.kind == "RX"
+            and group.parameters == 8
+            and group.variance == pytest.approx(2**exact, rel=0.05)
+        )
 
 
 def test_its_report_is_plain_and_complete(plateau):
     found = json.loads(json.dumps(plateau.json(), allow_nan=False))
     assert found["schema"] == 1 and found["verdict"] in VERDICTS
-    assert found["rate"]["sizes"] == SIZES and {c["name"] for c in found["changes"]} <= CAUSES.keys() == SAYS.keys()
+    assert (
+        found["rate"]["sizes"] == SIZES
+        and {c["name"] for c in found["changes"]} <= CAUSES.keys() == SAYS.keys()
+    )
     page = str(plateau)
     assert page.startswith("Plateau") and "Could a laptop do it? Yes." in page and "-1.4" in page
 
@@ -164,7 +171,9 @@ def test_a_hundred_qubits_of_a_file_in_a_minute(tmp_path):
     assert time.process_time() - began < 60
     assert (found.n_qubits, found.n_rotations, found.n_params) == (100, 750, 6)
     assert found.freed and found.engine == "pauli-walk" and found.dead == ()
-    assert -9 < found.gradient.log2 < -3 and found.gradient.stderr < 0.1 and found.shots.low < found.shots.high
+    assert (
+        -9 < found.gradient.log2 < -3 and found.gradient.stderr < 0.1 and found.shots.low < found.shots.high
+    )
     assert found.simulability.cone_qubits > 26 and not found.simulability.easy and len(found.unknown) == 3
     assert [g.kind for g in found.groups] == ["RZZ", "RX"] * 3
 

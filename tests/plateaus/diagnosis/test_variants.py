@@ -1,4 +1,4 @@
-"""Variants of circuits: the same expectation in a light cone, layers where a template has them, one change."""
+"""Variants of circuits: the same expectation in a light cone, layers as in a template, one change."""
 
 import numpy as np
 import pytest
