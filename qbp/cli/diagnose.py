@@ -5,7 +5,7 @@ The shape of --json: the attributes of :class:`qbp.plateaus.diagnosis.report.Dia
 
     {"schema": 1, "circuit", "hamiltonian", "verdict", "reason",
      "rate": {"slope", "low", "high", "power", "power_low", "power_high", "evidence", "sizes": [...],
-              "levels": [...], "stderrs": [...]} or null,
+              "levels": [...], "stderrs": [...]} or null, "cost_rate": the same,
      "causes": [{"name", "effect", "low", "high", "unit", "at": [...]}], "changes": [the same],
      "dead": [{"index", "name", "reason"}], "n_qubits", "n_params", "n_rotations", "engine", "freed",
      "gradient": {"log2", "stderr", "upper"}, "cost": the same, "two_design": the same or null,

@@ -63,7 +63,7 @@ def test_its_page_and_figure(here):
 BAD = {
     "nowhere.qasm": "circuit must be a file that is there, or one of hardware-efficient,",
     "hardware-eficient": "circuit must be a file that is there.*did you mean",
-    "broken.qasm": "line 3",
+    "broken.qasm": "broken.qasm:3:8: expected",
     "4.qasm --hamiltonian zzz": "hamiltonian must be one of zz, last,",
     "3.qasm --hamiltonian energy.json": "on 3 qubits|n_qubits",
     "4.qasm --sizes 4-8": "--sizes is an option of templates",

@@ -69,6 +69,10 @@ def _small_angles(case: Case, of: Of) -> Changed | None:
     return None if ensemble is None or ensemble.kind == "full" else (case.circuit, case.H, _around(of))
 
 
+def _with(made: Circuit | None, case: Case, of: Of) -> Changed | None:
+    return None if made is None else (made, case.H, of)
+
+
 def _observable(case: Case, of: Of) -> Changed | None:
     local = variants.localized(case.H)
     return None if local is None else (case.circuit, local, of)
@@ -76,29 +80,25 @@ def _observable(case: Case, of: Of) -> Changed | None:
 
 def _depth(case: Case, of: Of) -> Changed | None:
     parts = variants.layout(case.circuit)
-    made = variants.prefix(case.circuit, parts, 1) if parts.n_layers > 1 else None
-    return None if made is None else (made, case.H, of)
+    return _with(variants.prefix(case.circuit, parts, 1) if parts.n_layers > 1 else None, case, of)
 
 
 def _entanglement(case: Case, of: Of) -> Changed | None:
-    made = variants.without_entanglers(case.circuit)
-    return None if made is None else (made, case.H, of)
+    return _with(variants.without_entanglers(case.circuit), case, of)
 
 
 def _shared(case: Case, of: Of) -> Changed | None:
     shared = variants.shares(case.circuit) and not case.seen.freed
-    return (variants.freed(case.circuit), case.H, of) if shared else None
+    return _with(variants.freed(case.circuit) if shared else None, case, of)
 
 
 def _start(case: Case, of: Of) -> Changed | None:
-    made = variants.restarted(case.circuit)
-    return None if made is None else (made, case.H, of)
+    return _with(variants.restarted(case.circuit), case, of)
 
 
 def _deeper(case: Case, of: Of) -> Changed | None:
     layers = variants.layout(case.circuit).n_layers
-    made = variants.deeper(case.circuit, math.ceil(2 * case.circuit.n_qubits / layers))
-    return None if made is None else (made, case.H, of)
+    return _with(variants.deeper(case.circuit, math.ceil(2 * case.circuit.n_qubits / layers)), case, of)
 
 
 CHANGES: dict[str, Callable[[Case, Of], Changed | None]] = {
@@ -149,8 +149,7 @@ def changes(cases: Sequence[Case], effort: Effort, of: Of, said: Callable[[str],
 
 
 def _effect(case: Case, made: Changed, name: str, effort: Effort) -> tuple[float, float] | float | None:
-    """Return the difference in bits and its standard error; where the change leaves but an upper bound, how
-    far that is away; None where nothing is known."""
+    """Return the difference in bits and its error, or to an upper bound where that is all, or None."""
     try:
         after = measured(*made[:2], effort, made[2])
     except (ValueError, TypeError):  # no engine serves it
@@ -267,9 +266,8 @@ def noisy(case: Case, effort: Effort, of: Of) -> Change | None:
         return replace(quiet, noise=GateNoise(depolarizing=TRIED))
 
     point = _effect(case, (case.circuit, case.H, disturbed), "noise", effort.less(91))
-    if not isinstance(point, tuple):
-        return None
-    return _fitted("noise", [(case.circuit.n_qubits, *point)], 1)[0]
+    points = [(case.circuit.n_qubits, *point)] if isinstance(point, tuple) else []
+    return next(iter(_fitted("noise", points, 1)), None)
 
 
 def remedies(case: Case, effort: Effort, of: Of) -> tuple[Remedy, ...]:
@@ -288,13 +286,12 @@ def remedies(case: Case, effort: Effort, of: Of) -> tuple[Remedy, ...]:
     tried.append(("local cost", local, _observable(case, of)))
     half = variants.prefix(case.circuit, parts, max(1, layers // 2)) if layers > 1 else None
     fewer = f"the first {max(1, layers // 2)} of {layers} layers"
-    tried.append(("fewer layers", fewer, None if half is None else (half, case.H, of)))
+    tried.append(("fewer layers", fewer, _with(half, case, of)))
     found = list[Remedy]()
     for number, (name, what, made) in enumerate(tried):
         point = _effect(case, made, name, effort.less(51 + number)) if made else None
         if isinstance(point, tuple):
-            effect, reach = point[0], Z * point[1]
-            found.append(Remedy(name, what, effect, effect - reach, effect + reach))
+            found.append(Remedy(name, what, point[0], point[0] - Z * point[1], point[0] + Z * point[1]))
     return tuple(found)
 
 

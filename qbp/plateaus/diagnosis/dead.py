@@ -12,7 +12,7 @@ Pauli strings R_1, R_2, ... on a product start, and three facts decide:
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def _rotations(circuit: Circuit, H: Observable) -> list[tuple[int, str]]:
     crossed = anticommute(R, P)
     met, every = (
         np.ones(len(rotations), bool),
-        _met(table, np.ones(len(rotations), bool), crossed.any(axis=1)),
+        _met(table, np.ones(len(rotations), bool), np.any(crossed, axis=1)),
     )
     while True:  # what drops out may uncover a symmetry
         active = from_start(R, table, start, met)
@@ -88,7 +88,7 @@ def _rotations(circuit: Circuit, H: Observable) -> list[tuple[int, str]]:
             met = every = active
             break
         lost = broken(P, bits_at(R, active), start) if isinstance(H, PauliSum) else np.zeros(len(P.x), bool)
-        after = _met(table, active, crossed[:, ~lost].any(axis=1))
+        after = _met(table, active, np.any(crossed[:, ~lost], axis=1))
         if (after == met).all():
             break
         met = after
@@ -190,7 +190,7 @@ def nullspace(rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def _met(table: np.ndarray, active: np.ndarray, first: np.ndarray) -> np.ndarray:
+def _met(table: np.ndarray, active: np.ndarray, first: Any) -> np.ndarray:
     """Return which rotations strings can meet on their way back, of those that are active.
 
     Args:

@@ -82,7 +82,7 @@ def diagnose(
     seen = measured(circuit, H, effort, of)
     dead = dead_parameters(circuit, H) if seen.freed else seen.dead
     curve = _curve(members, effort, of, said)
-    found = _rate(curve)
+    found = _rate(curve, [case.seen.gradient for case in curve])
     word, reason = verdict(found) if members else ("cannot say", "one size, no rate")
     if len(dead) == circuit.n_params:
         word, reason = "no plateau", "the cost depends on no parameter: it is constant, not concentrated"
@@ -103,6 +103,7 @@ def diagnose(
         verdict=word,
         reason=reason,
         rate=found,
+        cost_rate=_rate(curve, [case.seen.cost for case in curve]),
         causes=change.causes(made, word),
         changes=tuple(made),
         dead=dead,
@@ -209,10 +210,11 @@ def _measured(
     return found, min(missed, default=None)
 
 
-def _rate(curve: Sequence[Case]) -> Rate | None:
-    levels = [case.seen.gradient for case in curve]
-    sizes = [case.circuit.n_qubits for case in curve]
-    return rate(sizes, [b.log2 for b in levels], [b.stderr for b in levels]) if curve else None
+def _rate(curve: Sequence[Case], levels: Sequence[Bits]) -> Rate | None:
+    """Fit what is known of the sizes."""
+    pairs = zip(curve, levels, strict=True)
+    known = [(case.circuit.n_qubits, b.log2, b.stderr) for case, b in pairs if math.isfinite(b.log2)]
+    return rate(*zip(*known, strict=True)) if known else None
 
 
 def _cases(curve: Sequence[Case], found: Rate | None) -> list[Case]:

@@ -35,11 +35,11 @@ def line(x: Sequence[float], y: Sequence[float], stderr: Sequence[float]) -> Lin
         >>> line([1, 2, 3], [1, 2, 3], [1, 1, 1]).slope
         1.0
     """
-    x, y, weight = np.asarray(x, float), np.asarray(y, float), np.maximum(stderr, FLOOR) ** -2.0
-    center, height = np.average(x, weights=weight), np.average(y, weights=weight)
-    spread = float(weight @ (x - center) ** 2)
-    slope = float(weight @ ((x - center) * (y - height))) / spread
-    rest = y - height - slope * (x - center)
+    weight = np.maximum(np.asarray(stderr, float), FLOOR) ** -2.0
+    across, up = (np.asarray(v, float) - np.average(v, weights=weight) for v in (x, y))
+    spread = float(weight @ across**2)
+    slope = float(weight @ (across * up)) / spread
+    rest = up - slope * across
     return Line(slope, spread**-0.5, float(weight @ rest**2), len(x) - 2)
 
 

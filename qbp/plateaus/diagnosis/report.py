@@ -59,8 +59,7 @@ class Group:
     Attributes:
         layer: from 0, in the order of the program.
         kind: "RY", "RZZ"; "mixed" where an angle is shared by several.
-        parameters: how many are not dead.
-        dead: how many are.
+        parameters, dead: how many are not dead, and how many are.
         variance: mean of Var[dC/dtheta_k] over those that are not dead.
         stderr: what its standard error is at most, since errors of parameters are correlated.
     """
@@ -96,15 +95,13 @@ class Rate:
     """Decay of the mean gradient variance over sizes.
 
     Attributes:
-        slope: bits per qubit of the exponential fit; -1 says that a qubit more halves the variance.
-        low, high: 95 %, Student's t.
-        power: exponent of the polynomial fit ``n^power``.
-        power_low, power_high: 95 %.
+        slope, low, high: bits per qubit of the exponential fit, 95 % by Student's t; -1 says that one more
+            qubit halves the variance.
+        power, power_low, power_high: exponent of the polynomial fit ``n^power``, 95 %.
         evidence: chi-squared of the polynomial fit minus that of the exponential one, errors widened until
             the better one fits: 4 or more speaks for exponential decay, -4 or less against it.
         sizes: numbers of qubits that were fitted.
-        levels: base-2 logarithms of the variance there, bits.
-        stderrs: their standard errors, bits.
+        levels, stderrs: base-2 logarithms of the variance there and their standard errors, bits.
     """
 
     slope: float
@@ -170,8 +167,7 @@ class Remedy:
     Attributes:
         name: "small angles", "reduced domain", "local cost", "fewer layers".
         what: how it was tried.
-        effect: on the base-2 logarithm of the mean gradient variance at this size, bits.
-        low, high: 95 %.
+        effect, low, high: on the base-2 logarithm of the mean gradient variance here, bits, and its 95 %.
     """
 
     name: str
@@ -234,7 +230,8 @@ class Diagnosis:
     Attributes:
         verdict: "plateau", "no plateau" or "cannot say".
         reason: the rule that gave it, in words.
-        rate: over sizes; None of one size.
+        rate: over sizes; None of one size.  `cost_rate` is that of Var[C]: where it falls as well, the
+            observable concentrates; where it does not, the circuit alone loses the parameters.
         causes: changes that explain the verdict, the leading one first.
         changes: all changes, those without an effect too.
         dead: parameters on which the cost does not depend.
@@ -259,6 +256,7 @@ class Diagnosis:
     verdict: str
     reason: str
     rate: Rate | None
+    cost_rate: Rate | None
     causes: tuple[Change, ...]
     changes: tuple[Change, ...]
     dead: tuple[Dead, ...]

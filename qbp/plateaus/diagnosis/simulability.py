@@ -1,6 +1,6 @@
 r"""Simulability of a cost on a laptop: by short light cones, by a small Lie algebra, by Clifford gates.
 
-What keeps gradients large often makes a circuit easy to simulate (Cerezo et al. 2025).  Light cones are cut
+What keeps gradients large often makes a circuit easy to simulate (Cerezo et al. 2023).  Light cones are cut
 out and run as state vectors of their own, also with shared angles: the sum over terms of H has its gradient
 by autograd, whatever the number of qubits of the whole.
 """

@@ -39,8 +39,8 @@ class Layout(NamedTuple):
 
 
 def layout(circuit: Circuit) -> Layout:
-    """Cut a circuit into layers: one ends where a generator comes that it has, or, after an entangler, a
-    qubit that it has turned.
+    """Cut a circuit into layers: one ends where, after an entangler, a qubit comes that it has turned, and
+    without entanglers where a generator comes that it has.
 
     Where the CNOTs and other Cliffords undo each other, as around an RZZ in a file, the rotations are those
     that are left without them.
@@ -54,6 +54,7 @@ def layout(circuit: Circuit) -> Layout:
     strings, undone = _strings(circuit)
     parameter, layer, kind, ends = [], [], [], []
     seen, turned, passed, number = set[str](), set[int](), False, 0
+    entangled = not undone and any(isinstance(gate, Entangler) for gate in program)
     for place, gate in enumerate(program):
         if isinstance(gate, Entangler):
             passed = not undone
@@ -62,7 +63,7 @@ def layout(circuit: Circuit) -> Layout:
             continue
         string = next(strings)
         on = {q for q, letter in enumerate(string) if letter != "I"}
-        if seen and (string in seen or (passed and on & turned)):
+        if passed and on & turned if entangled else string in seen:
             ends.append(_end(program, place))
             seen, turned, number = set(), set(), number + 1
         passed = False if not seen else passed

@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from qbp.plateaus.diagnosis.report import Bits, Change, Diagnosis, Point, Tied
-
 if TYPE_CHECKING:
     from qbp.plateaus.diagnosis.measures import Measured
+    from qbp.plateaus.diagnosis.report import Bits, Change, Diagnosis, Point, Tied
 
 SHOWN = 10  # lines of a table
 SAYS = {
@@ -30,23 +29,28 @@ HEAD = {
 }
 
 
-def page(of: Diagnosis) -> str:
+def page(of: "Diagnosis") -> str:
     """Return the whole page."""
     sections = (_head, _variances, _dead, _causes, _depths, _remedies, _laptop, _unknown)
     return "\n".join(line for section in sections for line in section(of))
 
 
-def _head(of: Diagnosis) -> Iterator[str]:
+def _head(of: "Diagnosis") -> Iterator[str]:
     size = f"{of.n_qubits} qubits, {of.n_rotations} rotations, {of.n_params} parameters"
     yield HEAD[of.verdict]
     yield f"  Rule     {of.reason}"
     if of.causes:
         word = "Cause" if of.verdict == "plateau" else "Because" if of.verdict == "no plateau" else "Sources"
         yield f"  {word:<8} {'; '.join(SAYS[c.name][1] for c in of.causes[:3])}"
+    if of.cost_rate is not None and of.rate is not None:
+        r = of.cost_rate
+        falls = r.high < 0 and of.verdict == "plateau"
+        word = ": the observable concentrates, and the gradients with it" if falls else ""
+        yield f"  Cost     Var[C] {r.slope:+.2f} bits per qubit [{r.low:+.2f}, {r.high:+.2f}]{word}"
     yield f"  Circuit  {size}"
 
 
-def _variances(of: Diagnosis) -> Iterator[str]:
+def _variances(of: "Diagnosis") -> Iterator[str]:
     words = "shared angles freed, " if of.freed else ""
     yield f"\nHow large are gradients here? ({words}{of.engine})"
     yield f"  mean Var[dC/dtheta]  {_bits(of.gradient)}"
@@ -75,7 +79,7 @@ def _variances(of: Diagnosis) -> Iterator[str]:
         yield f"    and {len(of.groups) - len(shown)} more between them"
 
 
-def _dead(of: Diagnosis) -> Iterator[str]:
+def _dead(of: "Diagnosis") -> Iterator[str]:
     yield "\nDead parameters (the cost does not depend on them)"
     if not of.dead:
         yield "  none is proven dead"
@@ -85,7 +89,7 @@ def _dead(of: Diagnosis) -> Iterator[str]:
         yield f"  {count} of {of.n_params}, {reason}: {', '.join(names[:6])}{more}"
 
 
-def _causes(of: Diagnosis) -> Iterator[str]:
+def _causes(of: "Diagnosis") -> Iterator[str]:
     if not of.changes:
         return
     yield "\nWhat one change does to the variance (log2; + is less flat)"
@@ -99,26 +103,26 @@ def _causes(of: Diagnosis) -> Iterator[str]:
         yield "  * explains the verdict"
 
 
-def _depths(of: Diagnosis) -> Iterator[str]:
+def _depths(of: "Diagnosis") -> Iterator[str]:
     for title, points in (("By depth", of.depths), ("Term by term", of.terms)):
         if len(points) > 1:
             yield f"\n{title}: mean Var[dC/dtheta]"
             yield from (f"  {p.label:<24} {_value(p)}" for p in points[:SHOWN])
 
 
-def _remedies(of: Diagnosis) -> Iterator[str]:
+def _remedies(of: "Diagnosis") -> Iterator[str]:
     if of.remedies:
         yield "\nWhat to do (tried on this circuit, without training)"
     for r in of.remedies:
         yield f"  {r.name:<15} {r.effect:+.2f} bits [{r.low:+.2f}, {r.high:+.2f}]: {r.what}"
 
 
-def _laptop(of: Diagnosis) -> Iterator[str]:
+def _laptop(of: "Diagnosis") -> Iterator[str]:
     yield f"\nCould a laptop do it? {'Yes.' if of.simulability.easy else 'Not by these structures.'}"
     yield from (f"  {words}" for words in of.simulability.words)
 
 
-def _unknown(of: Diagnosis) -> Iterator[str]:
+def _unknown(of: "Diagnosis") -> Iterator[str]:
     if of.unknown:
         yield "\nWhat is not known"
     yield from (f"  {words}" for words in of.unknown)
@@ -126,7 +130,7 @@ def _unknown(of: Diagnosis) -> Iterator[str]:
 
 
 def unknown(
-    seen: "Measured", family: bool, exact: Tied | None, cone: int, qubits: int, params: int, rotations: int
+    seen: "Measured", family: bool, exact: "Tied | None", cone: int, qubits: int, params: int, rotations: int
 ) -> tuple[str, ...]:
     """Return what cannot be known, a sentence each.
 
@@ -161,7 +165,7 @@ def unknown(
     return tuple(said)
 
 
-def _bits(value: Bits) -> str:
+def _bits(value: "Bits") -> str:
     if math.isnan(value.log2):
         return f"below 2^{value.upper:.1f} (95 %)" if math.isfinite(value.upper) else "not resolved"
     if value.log2 == -math.inf:
@@ -171,12 +175,12 @@ def _bits(value: Bits) -> str:
     return f"{number:.3g}, 2^{value.log2:.2f} [2^{value.log2 - reach:.2f}, 2^{value.log2 + reach:.2f}]"
 
 
-def _pm(value: Bits) -> str:
+def _pm(value: "Bits") -> str:
     reach = 1.96 * value.stderr
     return f"{value.log2:+.2f} [{value.log2 - reach:+.2f}, {value.log2 + reach:+.2f}]"
 
 
-def _effect(change: Change) -> str:
+def _effect(change: "Change") -> str:
     if math.isinf(change.effect):
         return "no parameter is left"
     if math.isinf(change.low):
@@ -184,7 +188,7 @@ def _effect(change: Change) -> str:
     return f"{change.effect:+.2f} {change.unit} [{change.low:+.2f}, {change.high:+.2f}]"
 
 
-def _value(point: Point) -> str:
+def _value(point: "Point") -> str:
     return "not resolved" if math.isnan(point.variance) else f"{point.variance:.3g} +- {point.stderr:.1g}"
 
 
