@@ -39,6 +39,7 @@ def diagnose(
     walks: int = WALKS,
     seed: int = 0,
     quick: bool = False,
+    device: str = "auto",
     progress: Callable[[str], Any] | None = None,
 ) -> Diagnosis:
     r"""Say whether a circuit has a barren plateau, at which rate, and why.
@@ -59,6 +60,7 @@ def diagnose(
         samples, walks, seed: as for :func:`qbp.plateaus.variance.gradient_variance`.
         quick: leave out changes, terms, depths, remedies and simulation: variances, dead parameters, rate and
             verdict alone.
+        device: of state vectors; "auto" means CUDA where there is one.
         progress: called with a few words before each step.
 
     Returns:
@@ -76,7 +78,7 @@ def diagnose(
         ('plateau', -1.4)
     """
     began, said = time.perf_counter(), progress or (lambda _: None)
-    effort, of = _checked(circuit, H, samples, walks, seed, ensemble)
+    effort, of = _checked(circuit, H, samples, walks, seed, ensemble, device)
     members = _family(family, sizes)
     said("variances")
     seen = measured(circuit, H, effort, of)
@@ -126,7 +128,13 @@ def diagnose(
 
 
 def _checked(
-    circuit: Circuit, H: Observable, samples: int, walks: int, seed: int, ensemble: AngleEnsemble | Of | None
+    circuit: Circuit,
+    H: Observable,
+    samples: int,
+    walks: int,
+    seed: int,
+    ensemble: AngleEnsemble | Of | None,
+    device: str,
 ) -> tuple[Effort, Of]:
     check(circuit, H, trained=True)
     samples = _checks.integer("samples", samples, 2, MOST_SAMPLES)
@@ -135,7 +143,8 @@ def _checked(
         raise TypeError(
             f"ensemble must be an AngleEnsemble, or give one to a circuit, got {_checks.kind_of(ensemble)}"
         )
-    return Effort(samples, walks, _checks.integer("seed", seed, 0, 2**64 - 1)), rule(ensemble)
+    seed, where = _checks.integer("seed", seed, 0, 2**64 - 1), str(_checks.device("device", device))
+    return Effort(samples, walks, seed, device=where), rule(ensemble)
 
 
 class _Members(NamedTuple):

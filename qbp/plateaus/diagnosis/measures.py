@@ -34,12 +34,14 @@ class Effort:
         walks: of the other engine.
         seed: of all draws.
         seconds: of one state-vector measurement beyond 12 qubits.
+        device: of state vectors.
     """
 
     samples: int = 200
     walks: int = 2**17
     seed: int = 0
     seconds: float = 10.0
+    device: str = "cpu"
 
     def less(self, seed: int = 0) -> "Effort":
         """Return a quarter of the walks and of the time, with other draws."""
@@ -90,11 +92,11 @@ def measured(circuit: Circuit, H: Observable, effort: Effort, of: Of) -> Measure
             ensemble = of(circuit)
     if noisy:
         engine = "pauli-walk"
-    options: dict[str, Any] = {"ensemble": ensemble, "device": "cpu"}
+    options: dict[str, Any] = {"ensemble": ensemble, "device": effort.device}
     found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=effort.walks, **options)
     if math.isnan(float(found.mean.variance)) and _work(circuit) * effort.walks < MOST_WORK:
         found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=8 * effort.walks, **options)
-    zero = ((found.variance == 0) & (found.upper_bound == 0)).numpy()
+    zero = ((found.variance == 0) & (found.upper_bound == 0)).cpu().numpy()
     dead = also(dead_parameters(circuit, H), zero, circuit)
     return Measured(circuit, found, free, dead, _gradient(found, dead, circuit.n_params), _cost(found))
 
