@@ -46,7 +46,7 @@ def dead_parameters(circuit: Circuit, H: Observable) -> tuple[Dead, ...]:
         >>> from qbp import HardwareEfficient
         >>> circuit = HardwareEfficient(2, 1, rotations=["rz", "ry"])
         >>> [(d.index, d.reason) for d in dead_parameters(circuit, PauliSum({"ZI": 1.0}))]
-        [(0, 'symmetry of the start'), (2, 'symmetry of the start'), (3, 'light cone')]
+        [(0, 'symmetry of the start'), (2, 'light cone'), (3, 'light cone')]
     """
     reasons = _rotations(circuit, H)
     names = names_of(circuit)

@@ -13,7 +13,7 @@ from qbp.plateaus.diagnosis import changes as change
 from qbp.plateaus.diagnosis import variants
 from qbp.plateaus.diagnosis.changes import Case
 from qbp.plateaus.diagnosis.dead import dead_parameters
-from qbp.plateaus.diagnosis.measures import Effort, Of, groups, measured, rule, shots
+from qbp.plateaus.diagnosis.measures import Effort, Of, groups, measured, rule, shots, unmeasured
 from qbp.plateaus.diagnosis.rate import LEAST, rate, verdict
 from qbp.plateaus.diagnosis.report import Bits, Change, Dead, Diagnosis, Point, Rate
 from qbp.plateaus.diagnosis.simulability import simulability, tied
@@ -67,7 +67,7 @@ def diagnose(
         The report; ``print`` shows it as a page, ``.json()`` as plain numbers.
 
     Raises:
-        TypeError, ValueError: an argument is none of these, or no engine serves the circuit at all.
+        TypeError, ValueError: an argument is none of these.
 
     Example:
         >>> import qbp
@@ -81,7 +81,10 @@ def diagnose(
     effort, of = _checked(circuit, H, samples, walks, seed, ensemble, device)
     members = _family(family, sizes)
     said("variances")
-    seen = measured(circuit, H, effort, of)
+    try:
+        seen = measured(circuit, H, effort, of)
+    except ValueError as error:  # the arguments are checked: no engine serves it
+        seen = unmeasured(circuit, H, str(error))
     dead = dead_parameters(circuit, H) if seen.freed else seen.dead
     curve = _curve(members, effort, of, said)
     found = _rate(curve, [case.seen.gradient for case in curve])
@@ -95,7 +98,7 @@ def diagnose(
     if not quick and len(dead) < circuit.n_params:
         made += change.changes(_cases(curve, found) or [case], effort, of, said)
         extra = _more(case, effort, of, said)
-    if seen.freed:
+    if seen.freed or seen.found.engine == "none":
         said("light cones with shared angles")
         exact = tied(circuit, H, effort)
     said("simulability")

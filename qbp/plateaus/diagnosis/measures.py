@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Rotation
@@ -14,7 +15,7 @@ from qbp.plateaus.diagnosis.dead import also, dead_parameters
 from qbp.plateaus.diagnosis.rate import FLOOR
 from qbp.plateaus.diagnosis.report import Bits, Dead, Group, Shots
 from qbp.plateaus.diagnosis.variants import Layout, freed, layout, shares
-from qbp.plateaus.sampling import random_angles
+from qbp.plateaus.sampling import Estimate, random_angles
 from qbp.plateaus.starts.ensemble import AngleEnsemble
 from qbp.plateaus.variance import LARGEST, SMALL, GradientVariance, gradient_variance
 
@@ -99,6 +100,16 @@ def measured(circuit: Circuit, H: Observable, effort: Effort, of: Of) -> Measure
     zero = ((found.variance == 0) & (found.upper_bound == 0)).cpu().numpy()
     dead = also(dead_parameters(circuit, H), zero, circuit)
     return Measured(circuit, found, free, dead, _gradient(found, dead, circuit.n_params), _cost(found))
+
+
+def unmeasured(circuit: Circuit, H: Observable, reason: str) -> Measured:
+    """Return what stands for a circuit that no engine serves: dead parameters, and numbers that are NaN."""
+    each, one = torch.full((circuit.n_params,), math.nan), torch.tensor(math.nan)
+    none = {"engine": "none", "reason": reason, "samples": 0, "interrupted": False}
+    mean = Estimate(one, one, one, one)
+    found = GradientVariance(each, each, each, each, mean, one, one, **none)  # type: ignore[arg-type]
+    unknown = Bits(math.nan, math.nan, math.nan)
+    return Measured(circuit, found, False, dead_parameters(circuit, H), unknown, unknown)
 
 
 def _gradient(found: GradientVariance, dead: tuple[Dead, ...], n_params: int) -> Bits:

@@ -157,7 +157,9 @@ def unknown(
         elif exact.terms < exact.of_terms:
             left = exact.of_terms - exact.terms
             said.append(f"With shared angles {left} terms of H have light cones beyond 20 qubits.")
-    if math.isnan(seen.gradient.log2):
+    if seen.found.engine == "none":
+        said.append(f"The variances cannot be known here: {seen.found.reason}.")
+    elif math.isnan(seen.gradient.log2):
         said.append(
             "Too few walks come back: all that is known of the mean variance is that it is below "
             f"2^{seen.gradient.upper:.1f}, at 95 %."

@@ -152,6 +152,18 @@ def test_shared_angles_by_light_cones():
     assert abs(found.mean.log2 - math.log2(5 * n**2 / 32)) < 4 * found.mean.stderr
 
 
+def test_a_circuit_that_no_engine_serves_still_has_cones_and_dead_parameters():
+    """A fixed gate by an odd angle stops walks; it commutes with H, so the closed form above stays."""
+    n, last = 24, Rotation("Z" + "I" * 23, None, 1.0, 0.3)
+    ring = qbp.QAOA([(q, (q + 1) % n) for q in range(n)], 1)
+    circuit = qbp.BuiltCircuit(n, (*ring.program, last, Rotation("I" * 23 + "Z", 2)), ("a", "b", "c"), "plus")
+    found = qbp.diagnose(circuit, ring.hamiltonian, samples=400)
+    assert found.engine == "none" and math.isnan(found.gradient.log2) and found.shots is None
+    assert [(d.index, d.reason) for d in found.dead] == [(2, "light cone")]
+    assert abs(found.tied.cost.log2 - math.log2(n**2 / 64)) < 4 * found.tied.cost.stderr
+    assert "cannot be known here" in found.unknown[-1] and json.dumps(found.json(), allow_nan=False)
+
+
 def test_what_cannot_be_known_is_said():
     deep = qbp.QAOA(regular(30, 3, 0), 4)
     found = qbp.diagnose(deep, deep.hamiltonian, quick=True, walks=2**14)
