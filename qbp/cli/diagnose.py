@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     from qbp.plateaus.diagnosis.examination import diagnose
 
     if args.save:
-        from qbp.book.figures import diagnosis_plots
+        from qbp.book.figures.plateaus import diagnosis_plots
 
         diagnosis_plots.check_path(args.save)
     (circuit, H), more, name = _asked(args)

@@ -40,7 +40,7 @@ def _head(of: "Diagnosis") -> Iterator[str]:
     yield HEAD[of.verdict]
     yield f"  Rule     {of.reason}"
     if of.causes:
-        word = "Cause" if of.verdict == "plateau" else "Because" if of.verdict == "no plateau" else "Sources"
+        word = "Cause" if of.verdict == "plateau" else "Because" if of.verdict == "no plateau" else "Moved by"
         yield f"  {word:<8} {'; '.join(SAYS[c.name][1] for c in of.causes[:3])}"
     if of.cost_rate is not None and of.rate is not None:
         r = of.cost_rate
@@ -56,7 +56,7 @@ def _variances(of: "Diagnosis") -> Iterator[str]:
     yield f"  mean Var[dC/dtheta]  {_bits(of.gradient)}"
     yield f"  Var[C]               {_bits(of.cost)}"
     if of.two_design is not None and math.isfinite(of.two_design.log2):
-        yield f"  Var[C] is {_pm(of.two_design)} bits above that of a 2-design (0: it behaves as one)"
+        yield f"  against a 2-design   {_pm(of.two_design)} bits in Var[C] (0: it behaves as one)"
     if of.shots is not None:
         s = of.shots
         yield (
@@ -100,7 +100,7 @@ def _causes(of: "Diagnosis") -> Iterator[str]:
     if of.noise is not None:
         yield f"   {'with 1 % depolarizing noise behind each gate':<43} {_effect(of.noise)}"
     if leading:
-        yield "  * explains the verdict"
+        yield f"  * {'moves it most' if of.verdict == 'cannot say' else 'explains the verdict'}"
 
 
 def _depths(of: "Diagnosis") -> Iterator[str]:

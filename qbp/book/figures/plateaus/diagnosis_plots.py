@@ -67,7 +67,8 @@ def _changes(axis: Axes, found: "Diagnosis", shown: list["Change"]) -> None:
     for row, c in enumerate(shown):
         low, high = (c.effect - c.low if math.isfinite(c.low) else 0.0), c.high - c.effect
         face = PLAIN[1][0] if c.name in leading else "white"
-        style: dict[str, Any] = {"color": face, "edgecolor": PLAIN[0][0], "height": 0.6, "capsize": 3, "zorder": 2}
+        style: dict[str, Any] = {"color": face, "edgecolor": PLAIN[0][0], "height": 0.6}
+        style |= {"capsize": 3, "zorder": 2}
         axis.barh(row, c.effect, xerr=[[low], [high]], **style)
     axis.axvline(0, color="0.4", linewidth=0.8)
     axis.set_yticks(range(len(shown)), [SAYS[c.name][0] for c in shown])
