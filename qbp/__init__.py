@@ -44,6 +44,8 @@ if TYPE_CHECKING:  # the table below, for whoever reads types; a test holds the 
     from qbp.plateaus.algebra.deep import DeepVariance, deep_variance
     from qbp.plateaus.algebra.lie_algebra import LieAlgebra, lie_algebra
     from qbp.plateaus.algebra.simulation.simulator import AlgebraSimulator
+    from qbp.plateaus.diagnosis.examination import diagnose
+    from qbp.plateaus.diagnosis.report import Diagnosis
     from qbp.plateaus.expressibility import Expressibility, expressibility
     from qbp.plateaus.landscape import hessian, hessian_spectrum, landscape, random_directions
     from qbp.plateaus.starts.ensemble import AngleEnsemble, GateNoise
@@ -97,6 +99,8 @@ _NAMES = {  # module: its public names
     "qbp.plateaus.algebra.deep": ("DeepVariance", "deep_variance"),
     "qbp.plateaus.algebra.lie_algebra": ("LieAlgebra", "lie_algebra"),
     "qbp.plateaus.algebra.simulation.simulator": ("AlgebraSimulator",),
+    "qbp.plateaus.diagnosis.examination": ("diagnose",),
+    "qbp.plateaus.diagnosis.report": ("Diagnosis",),
     "qbp.plateaus.expressibility": ("Expressibility", "expressibility"),
     "qbp.plateaus.landscape": ("hessian", "hessian_spectrum", "landscape", "random_directions"),
     "qbp.plateaus.starts.ensemble": ("AngleEnsemble", "GateNoise"),

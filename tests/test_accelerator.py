@@ -157,6 +157,7 @@ CHAPTERS = {  # parameters with which a chapter is short, and its fits have the 
     "figure-1": {},
     "first-circuit": {"seeds": 2, "n_qubits": 2, "steps": 20},
     "later-versions": {"seeds": 2, "layers": 1, "steps": 20},
+    "diagnose": {"samples": 16, "walks": 2048, "chain": 24},
     "lie-algebra": {"samples": 4, "largest": 4, "chain": 10, "steps": 20},
     "mnist": {"seeds": 2, "steps": 20},
     "noise-plateaus": {"samples": 2, "runs": 2, "deepest": 32, "n_qubits": 2},

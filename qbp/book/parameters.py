@@ -95,6 +95,7 @@ CHAPTERS: dict[str, dict[str, Rule]] = {
         "walks": whole(64, 2**27, or_zero=True), "samples": whole(4),
         "sizes": partial(_list, range(2, 1001), 4),
     },
+    "diagnose": {"samples": whole(16), "walks": whole(2048, 2**22), "chain": whole(24, 200)},
     "expressibility": {"samples": whole(8), "boxed": whole(8), "runs": whole(4), "n_qubits": whole(2, 10)},
     "figure-1": {"start": whole(0, 490)},
     "first-circuit": {"rate": partial(_real, 0, math.pi)},

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, get_args
 
 from qbp import __version__
-from qbp.cli import labs, sweep_arguments
+from qbp.cli import diagnose, labs, sweep_arguments
 from qbp.cli.parser import JSON, Command, Parser, folder, named, number, option, profile, switch, valued
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
@@ -28,7 +28,7 @@ def parser() -> Parser:
     )
     whole.add_argument("--version", action="version", version=f"qbp {__version__}")
     commands = whole.add_subparsers(dest="name", metavar="COMMAND", parser_class=Parser)
-    measured = (_run, _variance, _circuit, _claims, _terrain)
+    measured = (_run, _variance, _circuit, *diagnose.ARGUMENTS, _claims, _terrain)
     swept = (sweep_arguments.grid, sweep_arguments.sweep, sweep_arguments.collect)
     for add in (*measured, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
         add(partial(_command, commands, add.__name__.strip("_")))

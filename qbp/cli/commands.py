@@ -11,7 +11,7 @@ from typing import Any
 
 import qbp.cli._environment  # noqa: F401  before NumPy is loaded
 from qbp import _threads
-from qbp.cli import arguments, labs, output, sweeps
+from qbp.cli import arguments, diagnose, labs, output, sweeps
 from qbp.experiments import registry
 from qbp.experiments.perceptrons import Experiment, load_data
 from qbp.experiments.registry import run
@@ -270,5 +270,6 @@ COMMANDS = {
     "refresh": _refresh,
     "readme": _readme,
     "info": _info,
+    **diagnose.COMMANDS,
     **labs.COMMANDS,
 }

@@ -20,7 +20,7 @@ from test_browser import ROOT, Browser, find_browser, problems
 
 import qbp
 from qbp.book.explorer import Explorer
-from qbp.book.sphinx import LIVE
+from qbp.book.sphinx.live import SCRIPTS as LIVE
 from qbp.circuits.observables import PauliSum, Projector
 from qbp.interchange.qasm.reader import read_qasm
 from qbp.plateaus.pauli.walk import walk_moments

@@ -1,0 +1,1 @@
+"""Figures of what is said about one circuit and its plateau."""

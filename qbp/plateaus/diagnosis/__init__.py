@@ -1,0 +1,1 @@
+"""Diagnosis of a circuit: whether its landscape is a barren plateau, at which rate, and why."""
