@@ -16,8 +16,9 @@ from qbp.experiments.terrain import circuits as circuit_terrain
 from qbp.experiments.terrain import perceptrons as terrain
 from qbp.results import store
 from qbp.results.table import Table
-from qbp.studies import circuit_studies, later_studies, perceptron_studies, regression_studies, start_studies
+from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
 from qbp.studies.circuit_studies import TASKS as CIRCUITS
+from qbp.studies.later_versions import later_studies
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
 from qbp.studies.study import Study, Whole
 

@@ -51,6 +51,8 @@ OF_CIRCUITS = ("qubits", "layers", "spread", "features")
 class WineExperiment(Settings):
     """Everything that determines a run on the Wine data.  Each run has a split of its own.
 
+    The repository's penalties differ by method: `qbp run` compares methods at one, so it asks for --penalty.
+
     Example:
         >>> WineExperiment().penalty, WineExperiment(method="no-init").penalty
         (5e-07, 0.0005)

@@ -13,7 +13,7 @@ from qbp.experiments.later_versions import cloner
 from qbp.experiments.later_versions.cloning import CloningExperiment
 from qbp.experiments.registry import configurations, run
 from qbp.results import store
-from qbp.studies import later_studies
+from qbp.studies.later_versions import later_studies
 
 SMALL = {"qubits": 3, "layers": 2, "seeds": 2, "device": "cpu"}
 

@@ -51,7 +51,7 @@ def test_the_first_step_is_adams_by_hand(method):
     state = config.circuit.state(theta, x[index, :2])
     output = (state.abs() ** 2 @ torch.tensor([1.0, 1, -1, -1]).double()).unsqueeze(-1)
     if method == "two-stage":
-        loss, eta = output.square().mean() + 5e-7 * theta.square().sum(), 0.02
+        loss, eta = output.square().mean(), 0.02  # Stage 1 has no penalty
     else:
         loss, eta = (output - y[index]).square().mean() + 5e-4 * theta.square().sum(), 0.01
     loss.backward()
@@ -62,10 +62,10 @@ def test_the_first_step_is_adams_by_hand(method):
 def test_the_control_and_the_command_run(capsys):
     found = run(WineExperiment(method="mlp", seeds=2, device="cpu"))
     assert (found.final("train_loss") < 0.01).all() and (found.final("val_loss") < 0.5).all()
-    words = (
-        "run wine --methods two-stage,random --qubits 2 --layers 1 --seeds 2 --steps 2 --device cpu --json"
-    )
-    assert main(words.split()) == 0
+    words = "run wine --methods two-stage,random --qubits 2 --layers 1 --seeds 2 --steps 2 --json"
+    assert main(words.split()) == 2  # the repository's penalties differ
+    assert "penalty must be the same for all methods" in capsys.readouterr().err
+    assert main([*words.split(), "--penalty", "0.0005"]) == 0
     assert json.loads(capsys.readouterr().out)["methods"].keys() == {"two-stage", "random"}
 
 
