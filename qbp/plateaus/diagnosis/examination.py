@@ -89,6 +89,8 @@ def diagnose(
     curve = _curve(members, effort, of, said)
     found = _rate(curve, [case.seen.gradient for case in curve])
     word, reason = verdict(found) if members else ("cannot say", "one size, no rate")
+    if curve and curve[0].seen.freed:
+        reason += "; of circuits with an angle for each rotation"
     if len(dead) == circuit.n_params:
         word, reason = "no plateau", "the cost depends on no parameter: it is constant, not concentrated"
     case = Case(circuit, H, seen)
@@ -185,8 +187,8 @@ def _member(pair: Any) -> tuple[Circuit, Observable]:
 
 
 def _curve(members: _Members | None, effort: Effort, of: Of, said: Callable[[str], Any]) -> list[Case]:
-    """Measure the members as long as their variances can be resolved; where that leaves too few sizes, those
-    between, too."""
+    """Measure the members as long as their variances can be resolved, with shared angles where the first one
+    has them; where that leaves too few sizes, those between, too."""
     if members is None:
         return []
     found, end = _measured(members.sizes, members, effort, of, said)
@@ -195,9 +197,7 @@ def _curve(members: _Members | None, effort: Effort, of: Of, said: Callable[[str
         between = [n for n in range(members.sizes[0], end) if n not in tried]
         some = between[:: max(1, math.ceil(len(between) / FILLED))]
         found += _measured(some, members, effort, of, said)[0]
-    found.sort(key=lambda case: case.circuit.n_qubits)
-    freed = [case for case in found if case.seen.freed]
-    return freed if len(freed) >= LEAST else [case for case in found if not case.seen.freed]
+    return sorted(found, key=lambda case: case.circuit.n_qubits)
 
 
 def _measured(
@@ -212,6 +212,8 @@ def _measured(
         try:
             seen = measured(circuit, H, effort.less(), of)
         except ValueError:
+            return found, n
+        if found and seen.freed and not found[0].seen.freed:
             return found, n
         if math.isfinite(seen.gradient.log2):
             found.append(Case(circuit, H, seen))

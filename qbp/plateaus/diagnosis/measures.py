@@ -16,6 +16,7 @@ from qbp.plateaus.diagnosis.rate import FLOOR
 from qbp.plateaus.diagnosis.report import Bits, Dead, Group, Shots
 from qbp.plateaus.diagnosis.variants import Layout, freed, layout, shares
 from qbp.plateaus.sampling import Estimate, random_angles
+from qbp.plateaus.starts.density import LARGEST as LARGEST_NOISY
 from qbp.plateaus.starts.ensemble import AngleEnsemble
 from qbp.plateaus.variance import LARGEST, SMALL, GradientVariance, gradient_variance
 
@@ -94,7 +95,12 @@ def measured(circuit: Circuit, H: Observable, effort: Effort, of: Of) -> Measure
     if noisy:
         engine = "pauli-walk"
     options: dict[str, Any] = {"ensemble": ensemble, "device": effort.device}
-    found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=effort.walks, **options)
+    try:
+        found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=effort.walks, **options)
+    except ValueError:
+        if not noisy or circuit.n_qubits > LARGEST_NOISY:
+            raise
+        found = gradient_variance(circuit, H, samples, effort.seed, "statevector", **options)
     if math.isnan(float(found.mean.variance)) and _work(circuit) * effort.walks < MOST_WORK:
         found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=8 * effort.walks, **options)
     zero = ((found.variance == 0) & (found.upper_bound == 0)).cpu().numpy()

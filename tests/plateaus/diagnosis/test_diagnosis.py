@@ -190,6 +190,29 @@ def test_a_hundred_qubits_of_a_file_in_a_minute(tmp_path):
     assert [g.kind for g in found.groups] == ["RZZ", "RX"] * 3
 
 
+def test_a_family_keeps_its_shared_angles():
+    """Sizes that state vectors do not hold are left out, and smaller ones filled in."""
+
+    def family(n):
+        ring = qbp.QAOA([(q, (q + 1) % n) for q in range(n)], 1)
+        return ring, ring.hamiltonian
+
+    found = qbp.diagnose(*family(4), family=family, sizes=[4, 26, 40], quick=True, samples=64, walks=2048)
+    assert (
+        len(found.rate.sizes) >= 4 and max(found.rate.sizes) < 26 and "an angle for each" not in found.reason
+    )
+    far = qbp.diagnose(*family(26), family=[family(n) for n in (26, 28, 30, 32)], quick=True, walks=2**14)
+    assert "an angle for each rotation" in far.reason and far.rate.sizes == (26, 28, 30, 32)
+
+
+def test_noise_where_no_walk_goes():
+    """A fixed rotation by an odd angle stops walks; a density matrix serves up to eight qubits."""
+    circuit = qbp.BuiltCircuit(2, (Rotation("XI", 0), Rotation("XI", None, 1.0, 0.3)), ("a",))
+    loud = AngleEnsemble("full", noise=GateNoise(depolarizing=0.075))  # two gates: 0.9 each
+    found = qbp.diagnose(circuit, PauliSum({"ZI": 1.0}), ensemble=loud, quick=True, samples=2000)
+    assert found.engine == "statevector" and 2**found.gradient.log2 == pytest.approx(0.81**2 / 2, rel=0.1)
+
+
 WRONG = {
     "circuit must be a Circuit": lambda: qbp.diagnose("a", qbp.tfim(2)),
     "H must be an observable on 2": lambda: qbp.diagnose(HardwareEfficient(2, 1), qbp.tfim(3)),
