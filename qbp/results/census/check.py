@@ -84,8 +84,8 @@ def _again(row: Any, circuits: dict[str, Collected]) -> Iterator[Mismatch]:
             return
     new = measure(found, kind)
     for column in NUMBERS:
-        stored, now = float(row[column]), float(new[column])
-        if not np.isclose(stored, now, rtol=0, atol=CLOSE, equal_nan=True):
-            values = str(stored), str(now)  # NaN is no number of JSON
+        before, after = float(row[column]), float(new[column])
+        if not np.isclose(before, after, rtol=0, atol=CLOSE, equal_nan=True):
+            values = str(before), str(after)  # NaN is no number of JSON
             yield Mismatch(table.NAME, "value", f"{column} of {what}", None, *values, command)
             return

@@ -51,7 +51,8 @@ def test_a_row_says_why_it_has_no_numbers(small, monkeypatch):
 
 def test_what_takes_too_long_is_stopped():
     with pytest.raises(TimeoutError, match="over 1 s"), rows.limit(1):
-        time.sleep(60)
+        while time.process_time() < time.process_time() + 1:
+            pass
 
 
 def test_the_engines_agree_on_untied_circuits(small):
