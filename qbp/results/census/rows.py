@@ -37,7 +37,7 @@ def measure(found: Collected, kind: str) -> dict[str, Any]:
 
     Args:
         found: the circuit.
-        kind: one of :data:`~qbp.results.census.collection.OBSERVABLES`.
+        kind: of observable: "last qubit", "neighbours" or "projector".
 
     Returns:
         What the collection says of the circuit; `shared`, parameters that turn several rotations;
