@@ -27,7 +27,8 @@ ENTRY: dict[str, type | tuple[type, ...]] = {  # what the manifest says of every
     "machine": str, "minutes": (int, float),
 }  # fmt: skip
 OF_RUNS: dict[str, type] = {"seeds": int, "configs": dict}  # ... and of those with rows of runs
-OTHER_KINDS = ("benchmarks",)  # timings: columns of their own, and no two measurements agree
+OTHER_KINDS = ("benchmarks", "census")  # with columns of their own: timings, of which no two agree, and rows
+# of circuits, which qbp.results.census computes again
 # A table of a stranger is read up to here; the largest of ours has 400,000 rows.
 MOST_ROWS, LONGEST_TEXT = parquet.MOST_ROWS, 20_000
 

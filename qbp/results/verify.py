@@ -9,11 +9,14 @@ from typing import Any
 from qbp import _checks
 from qbp._files import printable
 from qbp.results import store
+from qbp.results.census.check import recheck
+from qbp.results.census.table import NAME as CENSUS
 from qbp.results.consistency import disagreements
 from qbp.results.integrity import Mismatch, check, listed
 from qbp.results.rerun import OF_RANGE, RELATIVE, ROUNDING, SPREAD, Outcome, chances, cost, recompute, sample
 
 SHOWN = 40  # mismatches printed as text
+CENSUS_ROWS = 4  # of the census, at most, that are computed again
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Report:
         sampled, runs, compared: rows drawn, one of a run; runs they took; stored rows of these runs.
         chances: {table: {"run", "configuration", "table": probability that the sample has a forged run, where
             one run, one configuration or the whole table is forged}}.
+        census: rows of the census that were computed again.
         loose: those of them that agree only as far as a run that amplifies rounding repeats itself.
         worst: the largest difference found, in units of what is tolerated.
         printed: numbers on pages that were compared with the tables.
@@ -39,6 +43,7 @@ class Report:
     sampled: int = 0
     runs: int = 0
     compared: int = 0
+    census: int = 0
     loose: int = 0
     worst: float = 0.0
     chances: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -74,6 +79,7 @@ class Report:
             lines.append(
                 f"{self.loose} of these rows are of runs that amplify rounding, and agree within that"
             )
+        lines += [f"{self.census} rows of the census computed again"] * bool(self.census)
         lines += [f"{self.printed} numbers and lines on pages compared with the tables"] * bool(self.printed)
         lines += [f"MISMATCH {found}" for found in self.mismatches[:SHOWN]]
         wrong = len(self.mismatches)
@@ -137,6 +143,9 @@ def verify(
                 what = f"made by other code: core {found.core}, now {found.now}"
                 report.mismatches.append(Mismatch(name, "core", what, command=str(entry.get("command"))))
     report.mismatches += disagreements(frames, verbs)
+    if report.tables.get(CENSUS):
+        census = recheck(directory, min(rows, CENSUS_ROWS), seed, allow_older=allow_older)
+        report.census, report.mismatches = census.rows, report.mismatches + census.mismatches
     todo = sample(frames, rows, seed, verbs, costs)
     report.chances = chances(frames, rows, costs) if todo else {}
     for number, again in enumerate(todo):
