@@ -75,7 +75,7 @@ trace: $(STAMP)  ## on the built pages every figure and table has its command, a
 	$(BIN)/python -m pytest -m pages tests/test_traceability.py
 
 browser: $(STAMP)  ## open every built page in Chromium: no script error, no foreign request, sliders move
-	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/book/test_jupyter.py
+	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/book/test_live.py tests/book/test_jupyter.py
 
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
 	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +21,8 @@ from typing import Any
 from benchmarks.plateau_suite import SETS, Case, Entry, entries
 from qbp.circuits.observables import PauliSum, Projector
 from qbp.interchange.export import common_gates, names_of
+from qbp.plateaus.diagnosis.examination import diagnose
+from qbp.plateaus.diagnosis.report import Diagnosis
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results" / "plateau-suite.json"
@@ -42,6 +44,13 @@ CAUSES = {  # words of peers: ours
     "PLATEAU_COST_GLOBALITY": "observable",
     "PLATEAU_EXPRESSIBILITY": "expressiveness",
     "PLATEAU_ENTANGLEMENT": "input state",
+}
+WORDS = {  # names of qbp's changes: the sources of plateau_suite.toml
+    "noise": "noise",
+    "global-observable": "observable",
+    "depth": "expressiveness",
+    "entanglement": "expressiveness",
+    "start-state": "input state",
 }
 
 
@@ -73,23 +82,24 @@ class Answer:
 # ------------------------------------------------------------------------------------------------- qbp
 
 
-def ask_qbp(entry: Entry, cases: dict[int, Case]) -> Any:
+def ask_qbp(entry: Entry, cases: dict[int, Case]) -> Diagnosis:
     """Report of `qbp.diagnose` on a family: the one place to change when its arguments do."""
-    import qbp
-
-    diagnose: Callable[..., Any] = qbp.diagnose  # type: ignore[attr-defined]
     largest = cases[max(cases)]
-    family = {n: (case.circuit, case.H) for n, case in cases.items()}
-    return diagnose(largest.circuit, largest.H, family=family, ensemble=largest.ensemble)
+    pairs = [(case.circuit, case.H) for case in cases.values()]
+    ensembles = {n: case.ensemble for n, case in cases.items()}
+    return diagnose(
+        largest.circuit, largest.H, family=pairs, ensemble=lambda circuit: ensembles[circuit.n_qubits]
+    )
 
 
-def from_report(name: str, report: Any) -> Answer:
+def from_report(name: str, report: Diagnosis) -> Answer:
     """Answer of a report of `qbp.diagnose`: the one place that knows the names of its fields."""
-    rate = getattr(report, "rate", None)
-    value, low, high = (rate, None, None) if rate is None or isinstance(rate, float) else tuple(rate)
-    causes = tuple(getattr(cause, "name", cause) for cause in report.causes)
-    dead = {int(n): frozenset(k) for n, k in dict(getattr(report, "dead", None) or {}).items()}
-    return Answer(name, report.verdict, causes, value, low, high, dead)
+    causes = tuple(dict.fromkeys(WORDS[cause.name] for cause in report.causes if cause.name in WORDS))
+    dead = {report.n_qubits: frozenset(one.index for one in report.dead)}
+    if report.rate is None:
+        return Answer(name, report.verdict, causes, None, None, None, dead)
+    rate = report.rate
+    return Answer(name, report.verdict, causes, -rate.slope, -rate.high, -rate.low, dead)
 
 
 def qbp_answers(listed: Iterable[Entry]) -> Iterator[Answer]:
