@@ -23,7 +23,7 @@ from qbp.plateaus.variance import MOST_SAMPLES, WALKS
 
 Family = Callable[[int], tuple[Circuit, Observable]] | Sequence[tuple[Circuit, Observable]]
 SIZES = (4, 6, 8, 10, 12, 16, 24, 32)
-SHOWN = 12  # terms of H that are measured one by one
+SHOWN = 8  # terms of H that are measured one by one
 FILLED = 6  # sizes between others that are added where those could not be resolved
 SLOW = 20.0  # seconds of one size after which larger ones are left out
 

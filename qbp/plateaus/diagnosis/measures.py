@@ -24,6 +24,7 @@ Of = Callable[[Circuit], AngleEnsemble | None]  # the ensemble of a circuit
 Z = 1.959964  # 95 %
 GATE = 1e-8  # seconds a rotation, amplitude and sample, gradient included, on one core
 LEAST_SAMPLES = 64
+FEWEST, BRIEF = 4096, 1e7  # walks, and walks times rotations, of one of many measurements
 MOST_WORK = 3e7  # walks times rotations that are tried eight times over where too few walks come back
 
 
@@ -37,6 +38,7 @@ class Effort:
         seed: of all draws.
         seconds: of one state-vector measurement beyond 12 qubits.
         device: of state vectors.
+        work: walks times rotations, above which there are fewer walks.
     """
 
     samples: int = 200
@@ -44,11 +46,13 @@ class Effort:
     seed: int = 0
     seconds: float = 10.0
     device: str = "cpu"
+    work: float = math.inf
 
     def less(self, seed: int = 0) -> "Effort":
         """Return a quarter of the walks and of the time, with other draws."""
         walks = max(2048, self.walks // 4)
-        return replace(self, walks=walks, seconds=self.seconds / 4, seed=(self.seed + seed) % 2**64)
+        seed = (self.seed + seed) % 2**64
+        return replace(self, walks=walks, seconds=self.seconds / 4, seed=seed, work=BRIEF)
 
 
 class Measured(NamedTuple):
@@ -95,14 +99,15 @@ def measured(circuit: Circuit, H: Observable, effort: Effort, of: Of) -> Measure
     if noisy:
         engine = "pauli-walk"
     options: dict[str, Any] = {"ensemble": ensemble, "device": effort.device}
+    walks = int(min(effort.walks, max(FEWEST, effort.work / max(1, _work(circuit)))))
     try:
-        found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=effort.walks, **options)
+        found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=walks, **options)
     except ValueError:
         if not noisy or circuit.n_qubits > LARGEST_NOISY:
             raise
         found = gradient_variance(circuit, H, samples, effort.seed, "statevector", **options)
-    if math.isnan(float(found.mean.variance)) and _work(circuit) * effort.walks < MOST_WORK:
-        found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=8 * effort.walks, **options)
+    if math.isnan(float(found.mean.variance)) and _work(circuit) * walks < MOST_WORK:
+        found = gradient_variance(circuit, H, samples, effort.seed, engine, walks=8 * walks, **options)
     zero = ((found.variance == 0) & (found.upper_bound == 0)).cpu().numpy()
     dead = also(dead_parameters(circuit, H), zero, circuit)
     return Measured(circuit, found, free, dead, _gradient(found, dead, circuit.n_params), _cost(found))
