@@ -12,6 +12,7 @@ from typing import Any, get_args
 from qbp import __version__
 from qbp.cli import labs, sweep_arguments
 from qbp.cli.parser import JSON, Command, Parser, folder, named, number, option, profile, switch, valued
+from qbp.cli.recommend_arguments import recommend
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
 VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
@@ -30,7 +31,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(dest="name", metavar="COMMAND", parser_class=Parser)
     measured = (_run, _variance, _circuit, _claims, _terrain)
     swept = (sweep_arguments.grid, sweep_arguments.sweep, sweep_arguments.collect)
-    for add in (*measured, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
+    for add in (*measured, recommend, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
         add(partial(_command, commands, add.__name__.strip("_")))
     return whole
 
@@ -54,6 +55,7 @@ def _run(command: Command) -> None:
             "mnist --methods two-stage-ridge,no-init --save tables",
             "vqe --hamiltonian tfim --qubits 4 --layers 4 --methods random,two-stage --shots 10 --seeds 5",
             "pqc --methods two-stage,no-init,mlp --seeds 5",
+            "vqe --qubits 6 --layers 6 --methods random,two-stage,warm,rotosolve --shots 10 --seeds 5",
         ],
     )
     own.fill = _fields_of_run
@@ -61,7 +63,8 @@ def _run(command: Command) -> None:
     own.add_argument(
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
-        "or another target; pqc: the regression circuit of the later notebook",
+        "or another target; pqc: the regression circuit of the later notebook; remedies: circuits by every "
+        "known remedy, on equal evaluations and shots",
     )
 
 
@@ -71,6 +74,7 @@ def _fields_of_run(own: Parser) -> None:
     from qbp.baseline.waves import WaveConfig
     from qbp.experiments import circuits, registry, regression
     from qbp.experiments.perceptrons import METHODS, Experiment
+    from qbp.experiments.remedies import configuration
 
     own.add_argument(
         "--methods",
@@ -78,7 +82,8 @@ def _fields_of_run(own: Parser) -> None:
         metavar="A,B",
         default="two-stage,no-init",
         help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
-        f"{', '.join(regression.METHODS)}; random is another name of no-init (default two-stage,no-init)",
+        f"{', '.join(regression.METHODS)}; for remedies, and for vqe with another than its own, "
+        f"{', '.join(configuration.METHODS)}; random is another name of no-init (default two-stage,no-init)",
     )
     shown = _fields(own, Experiment)
     released = {f.name: f.default for f in fields(SellierConfig)}
@@ -86,6 +91,7 @@ def _fields_of_run(own: Parser) -> None:
         "Algorithm 1": TwoStageConfig,
         "Sellier, as described": WaveConfig,
         "Sellier, as released": SellierConfig,
+        "Remedies": configuration.RemedyConfig,
     }
     for title, kind in algorithms.items():  # a name that two share is one option; help shows both defaults
         shown |= _fields(own.add_argument_group(title), kind, shown, released)

@@ -19,6 +19,7 @@ from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
 from qbp.studies.circuit_studies import TASKS as CIRCUITS
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
+from qbp.studies.remedies import grid as remedy_grid
 from qbp.studies.study import Study, Whole
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "vqe-noise": Table("abstract: noise channels", {}, _CIRCUITS),
     "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
+    **remedy_grid.TABLES,
     **SURVEYS,
 }
 STUDIES: tuple[Study, ...] = (
@@ -62,6 +64,8 @@ STUDIES: tuple[Study, ...] = (
     regression_studies.STUDY,
     regression_studies.RIDGE,
     start_studies.STUDY,
+    remedy_grid.STUDY,
+    remedy_grid.RATES,
     Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
     Whole("surveys", "What terrain does a method walk?", SURVEYS),
 )
