@@ -52,8 +52,7 @@ def blocks(circuit: HardwareEfficient) -> list[tuple[BuiltCircuit, list[int], st
 
 def covariance(lab: Lab, circuit: BuiltCircuit, theta: Tensor, letter: str) -> Tensor:
     """Measure the covariance of a letter on all qubits, in one setting, (runs, n, n)."""
-    n = lab.n_qubits
-    on = [(q,) for q in range(n)] + list(combinations(range(n), 2))
+    on = [(q,) for q in range(n := lab.n_qubits)] + list(combinations(range(n), 2))
     strings = ["".join(letter if q in qubits else "I" for q in range(n)) for qubits in on]
     seen = lab.measured(circuit, theta, [PauliSum({s: 1.0}) for s in strings])
     second, (i, j) = torch.eye(n).to(theta).repeat(lab.runs, 1, 1), torch.triu_indices(n, n, 1)

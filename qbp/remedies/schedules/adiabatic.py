@@ -14,7 +14,7 @@ def adiabatic(lab: Lab, *, eta: float = ETA, stages: int = 10, until: float = 0.
         Adam goes on through the stages, each of one share of the budget, then the task alone.
     Options: eta, the step size; stages; until, the share of the budget for them.
     Cost: a step costs a gradient in the settings of task and H_0 together.
-    Source: warm_starts2026.
+    Source: warm_starts_cold_states2026.
     """
     theta = torch.zeros(lab.runs, lab.n_params, dtype=lab.dtype, device=lab.device)
     z = torch.zeros(lab.n_qubits, 3, dtype=lab.dtype, device=lab.device)

@@ -35,7 +35,8 @@ def searched(lab: Lab, restarts: int, passes: int) -> Tensor:
         tried[..., k] = turns[:3]
         three = lab.energies(tried.flatten(1, 2), free=free).reshape(lab.runs, restarts, 3)
         fourth = three[..., :1] + three[..., 2:] - three[..., 1:2]  # of a + b cos + c sin
-        best, at = torch.cat([three, fourth], -1).min(-1)
+        four = torch.cat([three, fourth], -1).round(decimals=9)  # equals stay equal, alone or in a batch
+        best, at = four.min(-1)
         theta[..., k] = turns[at]
     assert best is not None
     return theta[torch.arange(lab.runs), best.argmin(-1)]

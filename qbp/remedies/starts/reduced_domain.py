@@ -13,7 +13,7 @@ def reduced_domain(lab: Lab, *, eta: float = ETA, scale: float = 1.0) -> Steps:
     How: keyed uniform draws, then Adam on the whole circle.
     Options: eta, the step size; scale of the domain.
     Cost: the start is free.
-    Source: wang2023_domain: the width that bounds the gradient below falls as one over the root of depth.
+    Source: wang2023: the width that bounds the gradient below falls as one over the root of depth.
     """
     layers = lab.ansatz.n_layers
     half = math.pi * min(1.0, scale / math.sqrt(layers))

@@ -11,7 +11,7 @@ def small_angle(lab: Lab, *, eta: float = ETA, locality: int = 2) -> Steps:
     How: :func:`width` times keyed normal draws, then Adam.
     Options: eta, the step size; locality, the S above.
     Cost: the start is free.
-    Source: zhang2022_gaussian.
+    Source: zhang2022.
     """
     return descend(lab, width(lab, locality) * lab.normal(lab.n_params), eta)
 

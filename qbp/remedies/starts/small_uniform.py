@@ -12,7 +12,7 @@ def small_uniform(lab: Lab, *, eta: float = ETA, locality: int = 2) -> Steps:
     How: uniform on plus and minus sqrt(3) times :func:`~qbp.remedies.starts.small_angle.width`, then Adam.
     Options: eta, the step size; locality, qubits of a term.
     Cost: the start is free.
-    Source: zhang2022_gaussian, with another distribution of the same variance.
+    Source: zhang2022, with another distribution of the same variance.
     """
     half = 3**0.5 * width(lab, locality)
     return descend(lab, lab.uniform(lab.n_params, -half, half), eta)
