@@ -1,6 +1,5 @@
 """Natural gradient with a block for each layer of rotations."""
 
-import math
 from itertools import combinations
 
 import torch
@@ -23,7 +22,7 @@ def natural_block(lab: Lab, *, eta: float = ETA, shift: float = 0.1) -> Steps:
     Cost: a gradient, and one evaluation for each layer and rotation.
     Source: stokes2020.
     """
-    theta = lab.uniform(lab.n_params, 0.0, 2 * math.pi)
+    theta = lab.uniform(lab.n_params, 0.0, 2 * torch.pi)
     yield Point(lab.circuit, theta)
     parts = blocks(lab.ansatz)
     while True:
@@ -52,7 +51,8 @@ def blocks(circuit: HardwareEfficient) -> list[tuple[BuiltCircuit, list[int], st
 
 def covariance(lab: Lab, circuit: BuiltCircuit, theta: Tensor, letter: str) -> Tensor:
     """Measure the covariance of a letter on all qubits, in one setting, (runs, n, n)."""
-    on = [(q,) for q in range(n := lab.n_qubits)] + list(combinations(range(n), 2))
+    n = lab.n_qubits
+    on = [(q,) for q in range(n)] + list(combinations(range(n), 2))
     strings = ["".join(letter if q in qubits else "I" for q in range(n)) for qubits in on]
     seen = lab.measured(circuit, theta, [PauliSum({s: 1.0}) for s in strings])
     second, (i, j) = torch.eye(n).to(theta).repeat(lab.runs, 1, 1), torch.triu_indices(n, n, 1)
