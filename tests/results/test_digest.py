@@ -21,6 +21,7 @@ KINDS = {
     "circuits": registry.CIRCUITS,
     "surveys of circuits": registry.CIRCUIT_SURVEYS,
     "regression": registry.REGRESSION,
+    "remedies": registry.REMEDIES,
 }
 
 # One of everything whose tree differs between versions of Python: f-strings, fields that come and go.

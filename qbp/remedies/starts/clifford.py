@@ -39,4 +39,5 @@ def searched(lab: Lab, restarts: int, passes: int) -> Tensor:
         best, at = four.min(-1)
         theta[..., k] = turns[at]
     assert best is not None
-    return theta[torch.arange(lab.runs), best.argmin(-1)]
+    at = best.argmin(-1).reshape(-1, 1, 1).expand(-1, 1, lab.n_params)
+    return theta.gather(1, at).squeeze(1)
