@@ -82,10 +82,14 @@ class Shots:
         return self.frequencies(torch.from_numpy(np.stack([likely, 1 - likely], -1)))[..., 0].numpy()
 
     def _one(self, seed: int, likely: Tensor) -> Tensor:
-        """Draw for one run, (circuits, outcomes)."""
+        """Draw for one run, (circuits, outcomes): outcome by outcome where they are fewer than the shots."""
         assert self.shots is not None
         circuits, outcomes = likely.shape
         stream = draws.stream(seed, "remedy", self.calls)
+        if self.shots > outcomes:
+            shares = likely.clamp(min=0).double().cpu().numpy()
+            counts = stream.multinomial(self.shots, shares / shares.sum(-1, keepdims=True))
+            return torch.from_numpy(counts / self.shots)
         cumulated = likely.clamp(min=0).double().cumsum(-1)
         cumulated = (cumulated / cumulated[:, -1:]).cpu()
         many, found = max(1, DRAWS // self.shots), []
