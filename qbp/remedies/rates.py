@@ -7,9 +7,7 @@ listed takes USUAL.
 
 CANDIDATES = (0.02, 0.05, 0.1, 0.2)
 USUAL = 0.1
-RATES: dict[
-    str, tuple[float, float]
-] = {}  # exact, with shots; `qbp grid remedies-rates` is what they rest on
+RATES: dict[str, tuple[float, float]] = {}  # exact, with shots; from the tables remedies-rates-TASK
 
 
 def rate(name: str, shots: bool) -> float:

@@ -4,6 +4,7 @@ A piece is a table.  On six qubits all methods meet six tasks, exactly and with 
 ten and sixteen some do.  Hamiltonians stand in a random local Clifford frame, so that no start is flattered.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,44 +36,58 @@ class Piece:
 
     Attributes:
         task: of :data:`qbp.remedies.tasks.TASKS`.
-        levels: of :data:`LEVELS`.
+        level: of :data:`LEVELS`.
         qubits: number of qubits, and of layers.
         methods: names; empty for all there are.
-        part: (k, m): every m-th method from the k-th on; an hour holds no more.
+        part: (k, m): every m-th method from the k-th on.
     """
 
     task: str
-    levels: tuple[str, ...] = tuple(LEVELS)
+    level: str
     qubits: int = 6
     methods: tuple[str, ...] = ()
     part: tuple[int, int] = (0, 1)
 
-    def configs(self) -> dict[str, RemedyExperiment]:
-        """Return {label: configuration}."""
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of its methods."""
         first, every = self.part
-        methods = (self.methods or tuple(remedies()))[first::every]
-        return {
-            f"{method}, {level}": experiment(self.task, method, LEVELS[level], self.qubits)
-            for level in self.levels
-            for method in methods
-        }
+        return (self.methods or tuple(remedies()))[first::every]
+
+    def configs(self) -> dict[str, RemedyExperiment]:
+        """Return {method: configuration}."""
+        shots = LEVELS[self.level]
+        return {method: experiment(self.task, method, shots, self.qubits) for method in self.chosen}
 
 
 def experiment(task: str, method: str, shots: int | None, qubits: int = 6, **more: Any) -> RemedyExperiment:
-    """Return the configuration of a cell of the grid, as many layers as qubits."""
-    frame = "clifford" if task in HAMILTONIANS else "plain"
-    options = {"frame": frame, "qubits": qubits, "layers": qubits, "device": "cpu", **more}
-    return RemedyExperiment(method=method, hamiltonian=task, shots=shots, **options)
+    """Return the configuration of a cell of the grid: as many layers as qubits, and for the molecule, with its
+    many settings, a third of the usual budget."""
+    options: dict[str, Any] = {"qubits": qubits, "layers": qubits, "device": "cpu"}
+    options |= {"frame": "clifford" if task in HAMILTONIANS else "plain"}
+    options |= {"steps": 100, "record_every": 5} if task == "molecule" else {}
+    return RemedyExperiment(method=method, hamiltonian=task, shots=shots, **{**options, **more})
 
 
-PIECES: dict[str, Piece] = {f"remedies-{task}": Piece(task) for task in TASKS}
-PIECES |= {f"remedies-10-{t}": Piece(t, ("exact",), 10, SELECTED) for t in ("tfim", "heisenberg", "regular")}
-PIECES |= {
-    f"remedies-10-{t}-shots-{k + 1}": Piece(t, ("100",), 10, SELECTED, (k, 2))
-    for t in ("tfim", "heisenberg", "regular")
-    for k in range(2)
-}
-PIECES |= {f"remedies-16-{t}": Piece(t, ("exact",), 16, SELECTED) for t in ("tfim", "regular")}
+def _pieces() -> Iterator[Piece]:
+    for task in TASKS:
+        for level, shots in LEVELS.items():
+            parts = 2 if task == "molecule" and shots else 1
+            yield from (Piece(task, level, part=(k, parts)) for k in range(parts))
+    for task in ("tfim", "heisenberg", "regular"):
+        yield Piece(task, "exact", 10, SELECTED)
+        yield from (Piece(task, "100", 10, SELECTED, (k, 3)) for k in range(3))
+    for task in ("tfim", "regular"):
+        yield from (Piece(task, "exact", 16, SELECTED, (k, 2)) for k in range(2))
+
+
+def _named(piece: Piece) -> str:
+    size = f"-{piece.qubits}q" if piece.qubits != 6 else ""
+    part = f"-part-{piece.part[0] + 1}" if piece.part[1] > 1 else ""
+    return f"remedies-{piece.task}-{piece.level}{size}{part}"
+
+
+PIECES: dict[str, Piece] = {_named(piece): piece for piece in _pieces()}
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class RemedyStudy(Study):
         return tuple(name.removeprefix("remedies-") for name in PIECES)
 
     def configs(self, task: str) -> dict[str, RemedyExperiment]:
-        """Return {"method, level": configuration} of a piece."""
+        """Return {method: configuration} of a piece."""
         return PIECES[f"remedies-{_checks.choice('task', task, self.tasks)}"].configs()
 
     def home(self, config: RemedyExperiment) -> str:
@@ -112,23 +127,16 @@ class RateStudy(Study):
         }
 
     def home(self, config: RemedyExperiment) -> str:
-        """Return `remedies-rates`."""
-        return "remedies-rates"
+        """Return the table of its task."""
+        return f"remedies-rates-{config.hamiltonian}"
 
 
 STUDY = RemedyStudy("remedies", "What helps, on one budget of shots?")
 RATES = RateStudy("remedies-rates", "Which step size does each remedy take?")
 TABLES = {name: Table("abstract, V: what helps", {}, KEPT, "remedies") for name in PIECES}
-TABLES["remedies-rates"] = Table("abstract, V: step sizes", {}, ("error",), "remedies")
+TABLES |= {f"remedies-rates-{task}": Table("V: step sizes", {}, ("error",), "remedies") for task in TUNED_ON}
 
 
 def _has(piece: Piece, config: RemedyExperiment) -> bool:
-    first, every = piece.part
-    methods = (piece.methods or tuple(remedies()))[first::every]
-    shots = {LEVELS[level] for level in piece.levels}
-    return (
-        piece.task == config.hamiltonian
-        and piece.qubits == config.qubits
-        and config.method in methods
-        and config.shots in shots
-    )
+    cell = config.hamiltonian, config.qubits, config.shots
+    return cell == (piece.task, piece.qubits, LEVELS[piece.level]) and config.method in piece.chosen

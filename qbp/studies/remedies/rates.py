@@ -22,7 +22,7 @@ def chosen(directory: Path = store.DIRECTORY) -> dict[str, tuple[float, float]]:
     """Return {method: (step size with exact values, with shots)}, by the rule.
 
     Args:
-        directory: holds the table `remedies-rates`.
+        directory: holds the tables `remedies-rates-TASK`.
 
     Raises:
         ValueError: the table is not there.

@@ -73,20 +73,19 @@ def recommend(
     there = store.manifest(directory)
     pieces = {n: p for n, p in PIECES.items() if p.task == hamiltonian and n in there}
     cells = {
-        (p.qubits, level): [n for n, q in pieces.items() if q.qubits == p.qubits and level in q.levels]
+        (p.qubits, p.level): [n for n, q in pieces.items() if (q.qubits, q.level) == (p.qubits, p.level)]
         for p in pieces.values()
-        for level in p.levels
-        if (LEVELS[level] is None) == (shots is None)
+        if _fits(p.level, shots)
     }
     if not cells:
         kind = "exact values" if shots is None else "shots"
-        said = f"no committed table has {hamiltonian} with {kind} yet: run `qbp grid remedies-{hamiltonian}`"
+        name = next(n for n, p in PIECES.items() if p.task == hamiltonian and _fits(p.level, shots))
+        said = f"no committed table has {hamiltonian} with {kind} yet: run `qbp grid {name}`"
         return Recommendation(asked, None, (), {}, said)
     size, level = min(cells, key=lambda cell: (abs(cell[0] - qubits), _apart(LEVELS[cell[1]], shots)))
     found: dict[str, Result] = {}
     for name in cells[size, level]:
-        rows = STUDY.load(name.removeprefix("remedies-"), directory)
-        found |= {r.config.method: r for label, r in rows.items() if label.endswith(f", {level}")}
+        found |= STUDY.load(name.removeprefix("remedies-"), directory)
     errors = {NAMES.get(m, m): np.where(r.diverged, np.inf, r.final("error")) for m, r in found.items()}
     median = dict(sorted(((m, float(np.median(e))) for m, e in errors.items()), key=lambda row: row[1]))
     best = next(iter(median))
@@ -105,6 +104,10 @@ def recommend(
 def _positive(errors: np.ndarray) -> np.ndarray:
     """Return errors that a logarithm takes: rounding may leave one at or below zero."""
     return np.clip(np.where(np.isfinite(errors), errors, 1e6), 1e-15, None)
+
+
+def _fits(level: str, shots: int | None) -> bool:
+    return (LEVELS[level] is None) == (shots is None)
 
 
 def _apart(level: int | None, shots: int | None) -> float:

@@ -30,6 +30,7 @@ def test_the_grid_has_every_method_on_every_task_and_level():
         assert all(c.seeds == 20 and c.seed == 0 and c.layers == c.qubits for c in configs)
         assert {grid.STUDY.home(c) for c in configs} == {name}
         assert sum(map(seconds, configs)) < 3600, name
+    assert sum(seconds(c) for p in PIECES.values() for c in p.configs().values()) < 2 * 8 * 3600
     tuned = [c for task in grid.RATES.tasks for c in grid.RATES.configs(task).values()]
     assert not {s for c in tuned for s in c.run_seeds} & set(range(20))
 
@@ -37,10 +38,11 @@ def test_the_grid_has_every_method_on_every_task_and_level():
 @pytest.fixture
 def small(monkeypatch):
     """A grid of one small piece."""
-    pieces = {"remedies-small": Piece("tfim", ("exact", "10"), 2, ("no-init", "zero", "rotosolve"))}
+    methods = ("no-init", "zero", "rotosolve")
+    pieces = {f"remedies-small-{level}": Piece("tfim", level, 2, methods) for level in ("exact", "10")}
     monkeypatch.setattr(grid, "PIECES", pieces)
     monkeypatch.setattr(recommendation, "PIECES", pieces)
-    table = {"remedies-small": Table("V", {}, grid.KEPT, "remedies")}
+    table = {name: Table("V", {}, grid.KEPT, "remedies") for name in pieces}
     monkeypatch.setattr(tables, "TABLES", table)
     monkeypatch.setattr(tables, "STUDIES", (grid.STUDY,))
     for cached in (tables.tables, tables._sources):
@@ -56,13 +58,13 @@ def test_a_recommendation_reads_the_table_and_says_what_it_rests_on(small, tmp_p
     before = recommendation.recommend("tfim", 2, 10, tmp_path / "results")
     assert before.best is None and str(before).startswith("no committed table has tfim with shots yet")
     monkeypatch.setattr(Piece, "configs", _few(Piece.configs))
-    said = Said("grid", "remedies-small", "--save", "results", "--parts", "parts")
+    said = Said("grid", "--jobs", "1", "--save", "results", "--parts", "parts")
     assert said.status == 0, said.err
     found = recommendation.recommend("tfim", 3, 12, tmp_path / "results")
     assert set(found.median) == {"random", "zero", "rotosolve"} and found.best == min(
         found.median, key=found.median.get
     )
-    assert "remedies-small: tfim, 2 qubits, 2 layers, 10 shots, 3 seeds" in found.rests_on
+    assert "remedies-small-10: tfim, 2 qubits, 2 layers, 10 shots, 3 seeds" in found.rests_on
     assert json.loads(json.dumps(found.json()))["best"] == found.best
     assert str(found).startswith(f"use {found.best}")
     exact = recommendation.recommend("tfim", 2, None, tmp_path / "results")
@@ -78,7 +80,11 @@ def _few(configs):
 def test_without_a_table_the_command_says_so_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(recommendation.store, "manifest", lambda directory: {})
     said = Said("recommend", "--hamiltonian", "molecule", "--qubits", "4", "--shots", "100")
-    assert said.status == 0 and said.out.count("\n") == 1 and "run `qbp grid remedies-molecule`" in said.out
+    assert (
+        said.status == 0
+        and said.out.count("\n") == 1
+        and "run `qbp grid remedies-molecule-10-part-1`" in said.out
+    )
     said = Said("recommend", "--hamiltonian", "ising")
     assert said.status == 2 and "hamiltonian must be one of tfim" in said.err
 
