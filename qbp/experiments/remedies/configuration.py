@@ -106,18 +106,13 @@ class RemedyExperiment(Settings):
         return {"eta": rate(self.method, self.shots is not None)}
 
 
-# Measured on one core of a laptop, 6 qubits and 6 layers: how much longer than Adam's a run is with shots, and
-# with exact values, where angles that move one by one cannot share a pass; there, seconds more for a step.
+# Measured on one core of a laptop, 6 qubits and 6 layers: how much longer than Adam's a run is with shots and
+# with exact values, and there the seconds more for a step of a run, where angles move one by one.
 WITH_SHOTS = {"adapt": 9.0, "rotosolve": 5.0, "bandit": 4.0, "fraxis": 3.1, "layerwise": 2.2, "clifford": 2.2}
 EXACTLY = {"layerwise": 3.0, "bandit": 6.0}
 MORE = {"adapt": 0.016, "rotosolve": 0.008, "fraxis": 0.007, "clifford": 0.003, "natural-block": 0.0014}
 SETTINGS = {"tfim": 2, "heisenberg": 3, "molecule": 25}  # of a task; others have one
-TORCH = {
-    "regular": 0.0015,
-    "circuit": 0.003,
-    "random": 0.003,
-    "molecule": 0.0044,
-}  # not in one batch of the kernel
+TORCH = {"regular": 0.0015, "circuit": 0.003, "random": 0.003, "molecule": 0.0044}  # seconds of a step
 
 
 def seconds(config: RemedyExperiment) -> float:

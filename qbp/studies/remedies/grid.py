@@ -61,8 +61,10 @@ class Piece:
 
 
 def experiment(task: str, method: str, shots: int | None, qubits: int = 6, **more: Any) -> RemedyExperiment:
-    """Return the configuration of a cell of the grid: as many layers as qubits, and for the molecule, with its
-    many settings, a third of the usual budget."""
+    """Return the configuration of a cell of the grid, with as many layers as qubits.
+
+    The molecule, with its many settings, has a third of the usual budget.
+    """
     options: dict[str, Any] = {"qubits": qubits, "layers": qubits, "device": "cpu"}
     options |= {"frame": "clifford" if task in HAMILTONIANS else "plain"}
     options |= {"steps": 100, "record_every": 5} if task == "molecule" else {}
