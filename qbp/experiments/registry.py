@@ -109,8 +109,8 @@ REMEDIES = Kind(
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
     "vqe": CIRCUITS,
-    "remedies": REMEDIES,
     "pqc": REGRESSION,
+    "remedies": REMEDIES,
 }
 SURVEYED: dict[str, Kind] = {**dict.fromkeys(EXPERIMENTS, SURVEYS), "vqe": CIRCUIT_SURVEYS}
 
