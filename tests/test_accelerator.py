@@ -21,10 +21,12 @@ from qbp.experiments.later_versions.cloning import CloningExperiment
 from qbp.experiments.later_versions.wine import WineExperiment
 from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.experiments.regression import RegressionExperiment
+from qbp.experiments.remedies.configuration import RemedyExperiment
 from qbp.optimizers import OPTIMIZERS
 from qbp.perceptrons import datasets
 from qbp.perceptrons.problems import MiniBatches, perceptron_problem
 from qbp.plateaus import saddles, shifts
+from qbp.remedies.registry import remedies
 
 BOOK = Path(__file__).parents[1] / "book"
 
@@ -96,6 +98,15 @@ CIRCUIT = {"qubits": 2, "layers": 2, "steps": 12, "seeds": 2, "record_every": 4}
 CIRCUIT |= {"algorithm": {"optimizer": "adam", "stage_1_steps": 4}}
 CLONING = {"qubits": 3, "layers": 2, "steps": 6, "seeds": 2, "record_every": 1}
 CLONING |= {"algorithm": {"stage_1_steps": 2}}
+REMEDY = {
+    "qubits": 2,
+    "layers": 2,
+    "steps": 3,
+    "seeds": 2,
+    "record_every": 3,
+    "shots": 7,
+    "frame": "clifford",
+}
 EXPERIMENTS = {
     "vqe": (CircuitExperiment, CIRCUIT),
     "vqe-state": (CircuitExperiment, CIRCUIT | {"hamiltonian": "circuit", "dtype": "float32"}),
@@ -104,6 +115,11 @@ EXPERIMENTS = {
         CIRCUIT | {"hamiltonian": "heisenberg", "frame": "clifford", "shots": 50},
     ),
     "vqe-channel": (CircuitExperiment, CIRCUIT | {"channel": "depolarizing", "strength": 0.05}),
+    **{f"remedies-{name}": (RemedyExperiment, REMEDY | {"method": name}) for name in remedies()},
+    "remedies-exact": (
+        RemedyExperiment,
+        REMEDY | {"shots": None, "hamiltonian": "tfim"},
+    ),
     "pqc": (RegressionExperiment, {"seeds": 2, "steps": 7, "record_every": 1, "layers": 1}),
     "cloning": (CloningExperiment, CLONING | {"reading": "as-described"}),
     "cloning-as-released": (CloningExperiment, CLONING),

@@ -275,6 +275,7 @@ GOOD = {
     "experiments.registry": {
         "of": lambda: {"experiment": "curve", "verb": "run"},
         "configuration": lambda: {"plain": {"experiment": "curve"}},
+        "experiment_of": lambda: {"experiment": "vqe", "methods": ["random", "warm"]},
         "configurations": lambda: {"experiment": "curve", "methods": ["no-init"], "algorithm": {"omega": 1}},
         "run": lambda: {"config": qbp.Experiment("curve", seeds=1, steps=0), "verb": "run"},
         "compare": lambda: {"experiment": "curve", "methods": ["no-init"]},

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from qbp import __version__
 from qbp.cli import diagnose, labs, sweep_arguments
 from qbp.cli.parser import JSON, Command, Parser, folder, named, number, option, profile, switch, valued
+from qbp.cli.recommend_arguments import recommend
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
 VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
@@ -30,7 +31,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(dest="name", metavar="COMMAND", parser_class=Parser)
     measured = (_run, _variance, _circuit, *diagnose.ARGUMENTS, _claims, _terrain)
     swept = (sweep_arguments.grid, sweep_arguments.sweep, sweep_arguments.collect)
-    for add in (*measured, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
+    for add in (*measured, recommend, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
         add(partial(_command, commands, add.__name__.strip("_")))
     return whole
 
@@ -55,6 +56,7 @@ def _run(command: Command) -> None:
             "vqe --hamiltonian tfim --qubits 4 --layers 4 --methods random,two-stage --shots 10 --seeds 5",
             "pqc --methods two-stage,no-init,mlp --seeds 5",
             "cloning --methods two-stage,no-init --layers 1 --seeds 2 --steps 110",
+            "vqe --qubits 6 --layers 6 --methods random,two-stage,warm,rotosolve --shots 10 --seeds 5",
         ],
     )
     own.fill = _fields_of_run
@@ -63,7 +65,8 @@ def _run(command: Command) -> None:
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
         "or another target; pqc: the regression circuit of the later notebook; cloning and wine: the later "
-        "versions' attack on BB84 and their regression",
+        "versions' attack on BB84 and their regression; remedies: circuits by every known remedy, on equal "
+        "evaluations and shots",
     )
 
 
@@ -74,6 +77,7 @@ def _fields_of_run(own: Parser) -> None:
     from qbp.experiments import circuits, registry, regression
     from qbp.experiments.later_versions import cloning, wine
     from qbp.experiments.perceptrons import METHODS, Experiment
+    from qbp.experiments.remedies import configuration
 
     own.add_argument(
         "--methods",
@@ -82,7 +86,8 @@ def _fields_of_run(own: Parser) -> None:
         default="two-stage,no-init",
         help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
         f"{', '.join(regression.METHODS)}; for cloning {', '.join(cloning.METHODS)}; for wine "
-        f"{', '.join(wine.METHODS)}; random is another name of no-init (default two-stage,no-init)",
+        f"{', '.join(wine.METHODS)}; for remedies, and for vqe with another than its own, "
+        f"{', '.join(configuration.METHODS)}; random is another name of no-init (default two-stage,no-init)",
     )
     shown = _fields(own, Experiment)
     released = {f.name: f.default for f in fields(SellierConfig)}
@@ -90,6 +95,7 @@ def _fields_of_run(own: Parser) -> None:
         "Algorithm 1": TwoStageConfig,
         "Sellier, as described": WaveConfig,
         "Sellier, as released": SellierConfig,
+        "Remedies": configuration.RemedyConfig,
     }
     for title, kind in algorithms.items():  # a name that two share is one option; help shows both defaults
         shown |= _fields(own.add_argument_group(title), kind, shown, released)

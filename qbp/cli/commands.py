@@ -46,6 +46,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _configs(args: argparse.Namespace) -> list[Any]:
+    args.experiment = registry.experiment_of(args.experiment, args.methods.split(","))
     kind = registry.of(args.experiment)
     given = {name: value for name, value in vars(args).items() if value is not None}
     takes, of_algorithm = _takes(kind.config)
@@ -168,6 +169,14 @@ def _claims(args: argparse.Namespace) -> int:
     return 0
 
 
+def _recommend(args: argparse.Namespace) -> int:
+    from qbp.studies.remedies import recommendation
+
+    found = recommendation.recommend(args.hamiltonian, args.qubits, args.shots)
+    output.show(args, found.json, lambda: found)
+    return 0
+
+
 def _verify(args: argparse.Namespace) -> int:
     from qbp.book.check_pages import check_claims, check_readme
     from qbp.results.store import DIRECTORY
@@ -261,6 +270,7 @@ COMMANDS = {
     "variance": _variance,
     "circuit": _circuit,
     "claims": _claims,
+    "recommend": _recommend,
     "terrain": _terrain,
     "verify": _verify,
     "grid": sweeps.grid,

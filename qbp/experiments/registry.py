@@ -12,9 +12,11 @@ from qbp._arguments import takes
 from qbp.experiments import circuits, regression, runner
 from qbp.experiments.later_versions import cloning, wine
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
+from qbp.experiments.remedies.configuration import RemedyExperiment
 from qbp.experiments.settings import ALIASES, Settings, chosen_fields
 from qbp.experiments.terrain import circuits as circuit_terrain
 from qbp.experiments.terrain import perceptrons as terrain
+from qbp.remedies.registry import remedy
 
 if TYPE_CHECKING:
     from qbp.experiments.result import Result
@@ -55,6 +57,7 @@ class Kind:
         metrics: what a summary shows, as far as a run has it.
         targets: {experiment: where in the paper}.
         among: runs in a batch that adds up its sums in another order than one run alone does.
+        own: configuration -> dotted names of what its numbers depend on beside that.
     """
 
     config: "type[Settings]"
@@ -65,6 +68,7 @@ class Kind:
     metrics: tuple[str, ...] = ("loss", "train_loss", "val_loss", "accuracy")
     targets: Mapping[str, str] = field(default_factory=dict)
     among: int = 3
+    own: Callable[[Any], tuple[str, ...]] = lambda c: ()
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -109,12 +113,21 @@ CIRCUIT_SURVEYS = Kind(
     records=circuit_terrain.records,
     among=CIRCUITS.among,
 )
+REMEDIES = Kind(
+    RemedyExperiment,
+    apart=APART | PATHS | {"qbp.remedies.registry", "qbp.remedies.rates"},
+    metrics=("error", "energy", "task_grad_rms", "evaluations", "shots"),
+    targets={"remedies": "abstract, V: what helps"},
+    among=CIRCUITS.among,
+    own=lambda config: (remedy(config.method).root,),  # a remedy more moves no digest of the others
+)
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
     "vqe": CIRCUITS,
     "pqc": REGRESSION,
     "cloning": CLONING,
     "wine": WINE,
+    "remedies": REMEDIES,
 }
 SURVEYED: dict[str, Kind] = {**dict.fromkeys(EXPERIMENTS, SURVEYS), "vqe": CIRCUIT_SURVEYS}
 
@@ -127,6 +140,20 @@ def of(experiment: str, verb: str = "run") -> Kind:
     """
     kinds = SURVEYED if verb == SURVEYS.verb else KINDS
     return kinds[_checks.choice("experiment", experiment, kinds)]
+
+
+@takes()
+def experiment_of(experiment: str, methods: Iterable[str]) -> str:
+    """Return what runs these methods: "remedies" for "vqe" with one that only these have, else itself.
+
+    Example:
+        >>> experiment_of("vqe", ["random", "warm"]), experiment_of("vqe", ["random", "two-stage"])
+        ('remedies', 'vqe')
+    """
+    names = {ALIASES.get(name, name) for name in methods}
+    more = names - set(circuits.METHODS)
+    known = names <= set(RemedyExperiment.methods)
+    return "remedies" if experiment == "vqe" and more and known else experiment
 
 
 @takes()
@@ -218,14 +245,14 @@ def compare(
     """Run several methods on the same seeds, data, batches and budget: {name: Result}.
 
     Args:
-        experiment: "curve", "telecom", "mnist", "vqe" or "pqc".
+        experiment: "curve", "telecom", "mnist", "vqe", "pqc" or "remedies".
         methods: names of methods, by which their results are called too.
         progress: as in :func:`qbp.experiments.runner.run`.
         options: fields of the configuration; `algorithm` here may name fields of any method, each takes those
             it has and does not fix itself.
     """
     methods = list(methods)
-    names = asked(methods)
+    experiment, names = experiment_of(experiment, methods), asked(methods)
     return {names[c.method]: run(c, progress) for c in configurations(experiment, methods, **options)}
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qbp import _checks, _files
-from qbp.experiments import registry
 from qbp.experiments.registry import run
 from qbp.results import integrity, store, workers
 from qbp.results.reading import parquet
@@ -31,19 +30,14 @@ if TYPE_CHECKING:
     from qbp.experiments.perceptrons import Experiment
 
 
-def _cores() -> dict[str, str]:
-    """Return {experiment: digest of the code that runs it}."""
-    return {name: store.core_digest(kind) for name, kind in registry.KINDS.items()}
-
-
 @dataclass(frozen=True)
 class Parts:
     """The folder of finished configurations.
 
     Attributes:
         folder: holds one folder per digest of the core.
-        core: digest of the code at hand, as it was when the grid began; by default that of each kind of
-            experiment.
+        core: digest of the code at hand, as it was when the grid began; by default that of each
+            configuration.
         allow_mixed: take what other code computed where this code has not.
         fresh: compute anew what only other code has computed.
     """
@@ -52,12 +46,11 @@ class Parts:
     core: str | None = None
     allow_mixed: bool = False
     fresh: bool = False
-    _cores: Mapping[str, str] = field(default_factory=_cores, init=False, repr=False)
 
     def path(self, config: "Experiment") -> Path:
         """Return where a configuration goes that this code has computed."""
         seeds = f"{config.seed}-{config.run_seeds[-1]}"
-        core = self.core or self._cores[config.experiment]
+        core = self.core or store.core_of(config)  # kept from the first time on
         return self.folder / core / f"{store.key(config)}.{seeds}.parquet"
 
     def find(self, config: "Experiment") -> Path | None:

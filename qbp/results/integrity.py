@@ -146,7 +146,8 @@ def check(name: str, entry: Any, directory: Path) -> Checked:
     good, others = _configs(frame, entry, found.verb)
     found.mismatches += [replace(m, table=name) for m in (*broken(frame), *others)]
     if good:
-        found.now = store.core_of(config_of(good[0], frame[frame["key"] == good[0]]), found.verb)
+        configs = (config_of(key, rows) for key, rows in frame.groupby("key", observed=True) if key in good)
+        found.now = "+".join(sorted({store.core_of(config, found.verb) for config in configs}))
     found.frame = frame[frame["key"].isin(good)].reset_index(drop=True)
     return found
 

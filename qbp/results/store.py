@@ -95,12 +95,18 @@ def core_digest(kind: Kind = PERCEPTRONS) -> str:
 
 @cache
 def _digest(roots: tuple[str, ...], apart: frozenset[str]) -> str:
-    return Code(apart=apart).digest(roots)
+    return _code(apart).digest(roots)
+
+
+@cache
+def _code(apart: frozenset[str]) -> Code:
+    return Code(apart=apart)  # a module is parsed once for all that depend on it
 
 
 def core_of(config: Any, verb: str = "run") -> str:
     """Return the digest of the code by which a subcommand computes a configuration."""
-    return core_digest(registry.of(config.experiment, verb))
+    kind = registry.of(config.experiment, verb)
+    return _digest((*kind.roots, *kind.own(config)), kind.apart)
 
 
 def to_frame(result: Result, core: str | None = None, verb: str = "run") -> "pd.DataFrame":

@@ -20,6 +20,7 @@ from qbp.studies import circuit_studies, perceptron_studies, regression_studies,
 from qbp.studies.circuit_studies import TASKS as CIRCUITS
 from qbp.studies.later_versions import later_studies
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
+from qbp.studies.remedies import grid as remedy_grid
 from qbp.studies.study import Study, Whole
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
     "cloning": Table("versions 1 and 3: BB84", {}, later_studies.METRICS, "later"),
     "wine": Table("the later versions: Wine", {}, later_studies.WINE_METRICS, "later"),
+    **remedy_grid.TABLES,
     **SURVEYS,
 }
 STUDIES: tuple[Study, ...] = (
@@ -67,6 +69,8 @@ STUDIES: tuple[Study, ...] = (
     start_studies.STUDY,
     later_studies.CLONING,
     later_studies.WINE,
+    remedy_grid.STUDY,
+    remedy_grid.RATES,
     Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
     Whole("surveys", "What terrain does a method walk?", SURVEYS),
 )

@@ -37,7 +37,7 @@ def released():
 
 
 BAD = {
-    "iris": "experiment must be one of curve, telecom, mnist, vqe, pqc, got 'iris'",
+    "iris": "experiment must be one of curve, telecom, mnist, vqe, pqc, remedies, got 'iris'",
     "curve --methods two-stage,annealing": "method must be one of .*sellier, got 'annealing'",
     "curve --methods ,": "method must be one of .*, got ''",
     "curve --steps -1": "steps must be at least 0.*got -1",
@@ -55,7 +55,7 @@ BAD = {
     "mnist --mnist no/such/folder": "folder with the four IDX files, got 'no/such/folder'",
     "mnist --per-class 500": "per_class must be .*got 500",
     "curve --qbits 3": r"unrecognized arguments: --qbits 3; did you mean --qubits\? \(see qbp run --help",
-    "curve --qubits 3": "--qubits is an option of vqe, pqc, not of curve",
+    "curve --qubits 3": "--qubits is an option of vqe, pqc, remedies, not of curve",
     "vqe --points 4": "--points is an option of curve, telecom, mnist, not of vqe",
     "vqe --kappa 0.1": "--kappa is an option of curve, telecom, mnist, not of vqe",
     "vqe --methods random,sellier": "method must be one of two-stage, no-init, got 'sellier'",
@@ -308,10 +308,11 @@ def test_defaults_in_help_are_those_of_the_experiment(monkeypatch):
     assert "(default 0.05; as released 0.447214)" in text  # Sellier's kinetic factor
     assert "training points; 3 are the released notebook's (default 3)\n" in text
     assert "default None" not in text and "(default 1 for curve, 10 otherwise)\n" in text
-    (of_vqe, of_pqc, of_cloning, of_wine) = re.findall(r"have other defaults here: (.*)", text)
+    (of_vqe, of_pqc, of_cloning, of_wine, of_remedies) = re.findall(r"have other defaults here: (.*)", text)
     assert "--steps 300" in of_vqe and "--seed" not in of_vqe and "--dtype" not in of_vqe
     assert "--qubits 4, --layers 3" in of_pqc and "--shots 1000" in of_pqc
     assert "--reading as-released" in of_cloning and "--steps 240" in of_wine
+    assert "--steps 300" in of_remedies and "--record-every 15" in of_remedies
 
 
 EXAMPLES = [

@@ -24,6 +24,7 @@ KINDS = {
     "regression": registry.REGRESSION,
     "cloning": registry.CLONING,
     "wine": registry.WINE,
+    "remedies": registry.REMEDIES,
 }
 
 # One of everything whose tree differs between versions of Python: f-strings, fields that come and go.

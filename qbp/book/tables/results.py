@@ -233,6 +233,9 @@ def _method_json(result: "Result") -> dict[str, Any]:
     history = {metric: values.mean(0).tolist() for metric, values in result.history.items()}
     diverged = int(result.diverged.sum())
     plain = {"final": final, "history": history, "diverged": diverged, "config": config_dict(result.config)}
+    if "evaluations" in final:  # of a run, on average
+        spent, shots = final["evaluations"]["mean"], getattr(result.config, "shots", None)
+        plain |= {"evaluations": spent, "shots": None if shots is None else shots * spent}
     return plain | {"step": result.step.tolist()}  # methods may differ in it, as by their budgets
 
 

@@ -1,0 +1,1 @@
+"""Optimizers: how a step is taken, one remedy a file."""

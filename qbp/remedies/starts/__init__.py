@@ -1,0 +1,1 @@
+"""Starts: where training begins, one remedy a file."""
