@@ -68,8 +68,8 @@ def family(name: str, n: int, n_layers: int) -> Family:
     """
     _checks.choice("name", name, FAMILIES)
     n, n_layers = _checks.integer("n", n, 3, LARGEST), _checks.integer("n_layers", n_layers)
-    strings = 100 * (n**2 if name.startswith("cut") else n) * n_layers  # bytes of each: its letters
-    _checks.memory("n_layers", strings * (n + 100), f"{n_layers} layers on {n} qubits")
+    letters = 100 * (n**2 if name.startswith("cut") else n) * n_layers  # bytes of each: its letters
+    _checks.memory("n_layers", letters * (n + 100), f"{n_layers} layers on {n} qubits")
     words = FAMILIES[name]
     if name == "hardware-efficient":
         return Family(words, HardwareEfficient(n, n_layers), _term(n, ZZ=0))
