@@ -72,6 +72,12 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
     return decorate
 
 
+def callback(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function or None, got {_checks.kind_of(value)}")
+
+
 def _hinted(name: str, value: Any, hint: Any, kind: str) -> None:
     """Raise TypeError unless `value` fits a hint, as far as can be seen at once."""
     if kind == "array" or _name(hint) == "ndarray":
@@ -121,7 +127,9 @@ def _fits(value: Any, hint: Any, kind: str) -> bool:
 
 
 def _shape(value: Any, kind: str) -> Shape | None:
-    """Return the shape of a tensor or an array, None of anything else."""
+    """Return the shape of a tensor or an array, None of anything else, a number of numpy among it."""
+    if kind != "array" and isinstance(value, numbers.Number):
+        return None
     shape = getattr(_array(value) if kind == "array" else value, "shape", None)
     return None if shape is None else tuple(shape)
 

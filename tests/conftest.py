@@ -15,3 +15,12 @@ torch.set_num_threads(1)
 def drawn_seeds_are_fixed(monkeypatch):
     """What draws a seed when it is given none, as `qbp verify` does, draws the same one in every test."""
     monkeypatch.setattr(secrets, "randbelow", lambda limit: 1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many cases the property tests went through."""
+    reports = [report for some in terminalreporter.stats.values() for report in some]
+    called = [report for report in reports if getattr(report, "when", "") == "call"]
+    properties = [pair for report in called for pair in report.user_properties]
+    if cases := sum(value for name, value in properties if name == "cases"):
+        terminalreporter.write_line(f"property cases: {cases:,}")

@@ -1,12 +1,14 @@
 """Planted faults: each entry of faults.toml is put into a copy of the project, and its test must fail.
 
-`make faults` runs them; `python tests/faults.py PART` runs those whose name has PART in it.
+`make faults` runs them; `python tests/faults.py PART` runs those whose name has PART in it, `--sample 5
+--seed 7` five of them, drawn by a seed.
 """
 
 import argparse
 import concurrent.futures
 import os
 import queue
+import random
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,14 @@ TESTS_FAILED = 1  # pytest's exit status; 2 and more: the tests could not be run
 def entries() -> list[dict]:
     """The faults of faults.toml, in its order: name, file, old, new and caught_by (arguments of pytest)."""
     return tomllib.loads((ROOT / "tests" / "faults.toml").read_text())["fault"]
+
+
+def chosen(faults: list[dict], part: str, size: int | None, seed: int) -> list[dict]:
+    """Those with a part in their names; of these a sample in their order, another one for another seed."""
+    named = [fault for fault in faults if part in fault["name"]]
+    if size is None or size >= len(named):
+        return named
+    return [named[at] for at in sorted(random.Random(seed).sample(range(len(named)), size))]
 
 
 def planted(fault: dict, text: str) -> str:
@@ -69,8 +79,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", nargs="?", default="", help="faults whose name has this in it (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="copies at work (default: %(default)s)")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many of them, drawn (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
     options = parser.parse_args()
-    faults = [fault for fault in entries() if options.part in fault["name"]]
+    faults = chosen(entries(), options.part, options.sample, options.seed)
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         copies: queue.Queue = queue.Queue()

@@ -5,6 +5,11 @@ import queue
 import faults
 import pytest
 
+PLACES = {
+    "method", "kernel", "walks", "shots", "noise", "statistics", "verdicts", "store", "verify", "algebra",
+    "start ensembles", "interchange", "sweeps", "grader", "figures",
+}  # fmt: skip
+
 
 @pytest.mark.parametrize("fault", faults.entries(), ids=lambda fault: fault["name"])
 def test_a_fault_can_be_planted_and_its_tests_exist(fault):
@@ -13,6 +18,21 @@ def test_a_fault_can_be_planted_and_its_tests_exist(fault):
         path, _, name = node.partition("::")
         if "/" in path:
             assert name.partition("[")[0] in (faults.ROOT / path).read_text()
+
+
+def test_a_sample_is_drawn_by_its_seed_and_reaches_every_fault():
+    every = faults.entries()
+    drawn = [faults.chosen(every, "", 5, seed) for seed in range(200)]
+    assert all(len({fault["name"] for fault in some}) == 5 for some in drawn)
+    assert drawn[7] == faults.chosen(every, "", 5, 7) != drawn[8]
+    assert {fault["name"] for some in drawn for fault in some} == {fault["name"] for fault in every}
+    assert faults.chosen(every, "", None, 0) == faults.chosen(every, "", 10**6, 0) == every
+    assert {fault["name"] for fault in faults.chosen(every, "method: ", 2, 0)} <= {f["name"] for f in every}
+
+
+def test_the_faults_spread_over_what_is_computed():
+    about = [fault["name"].partition(":")[0] for fault in faults.entries()]
+    assert len(about) >= 60 and len(set(about)) == len(set(about) | PLACES)
 
 
 def test_the_runner_tells_a_caught_fault_from_a_missed_one(tmp_path):

@@ -138,7 +138,7 @@ def of(experiment: str, verb: str = "run") -> Kind:
     Raises:
         ValueError: there is none of this name.
     """
-    kinds = SURVEYED if verb == SURVEYS.verb else KINDS
+    kinds = SURVEYED if isinstance(verb, str) and verb == SURVEYS.verb else KINDS
     return kinds[_checks.choice("experiment", experiment, kinds)]
 
 

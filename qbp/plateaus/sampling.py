@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qbp.plateaus.starts.ensemble import AngleEnsemble
 
 WORKING_SET = 2**26  # bytes in flight at once
+MOST_SAMPLES = 2**24  # errors of 0.03 %; they and their costs are kept
 AMPLITUDE, ANGLE = 64, 40  # bytes of it for each: psi, lambda, room to apply H; angle, gradient, its powers
 ROUNDING = 4.0  # epsilons, times the root of the number of angles: ten times what up to 14 qubits showed
 
@@ -48,10 +49,17 @@ def random_angles(seed: int, rows: range, n_params: int) -> Tensor:
 
     Row r depends on the seed, on r and on n_params alone.
 
+    Raises:
+        TypeError, ValueError: an argument is none of these, or there is no room for the angles.
+
     Example:
         >>> bool((random_angles(0, range(3), 2)[2] == random_angles(0, range(2, 5), 2)[0]).all())
         True
     """
+    if not isinstance(rows, range):
+        raise TypeError(f"rows must be a range, got {_checks.kind_of(rows)}")
+    n_params = _checks.integer("n_params", n_params, 0)
+    _checks.memory("n_params", 16 * len(rows) * n_params, f"{len(rows)} vectors of {n_params} angles")
     purpose = f"random angles, {n_params}"  # so that circuits of other sizes are independent
     vectors = [draws.stream(seed, purpose, r).uniform(0, 2 * np.pi, n_params) for r in rows]
     return torch.from_numpy(np.stack(vectors))

@@ -20,11 +20,12 @@ import torch
 from torch import Tensor
 
 from qbp import _checks
+from qbp._arguments import callback
 from qbp.circuits.circuit import Circuit, check
 from qbp.circuits.observables import Observable, Projector
 from qbp.plateaus.pauli.bounds import RESOLVED
 from qbp.plateaus.pauli.walk import MOST, walk_moments
-from qbp.plateaus.sampling import AMPLITUDE, Estimate, Sums, chunks, sample
+from qbp.plateaus.sampling import AMPLITUDE, MOST_SAMPLES, Estimate, Sums, chunks, sample
 from qbp.plateaus.starts.density import LARGEST as LARGEST_NOISY
 from qbp.plateaus.starts.density import rows_at_once
 from qbp.plateaus.starts.ensemble import AngleEnsemble
@@ -34,7 +35,6 @@ ENGINES = ("auto", "statevector", "pauli-walk")
 WALKS = 2**17
 SMALL, LARGEST = 12, 20  # qubits up to which "auto" takes a state vector: for a sum, and where no walk goes
 POSSIBLE = 26  # qubits up to which one is tried when asked for: 4 GiB
-MOST_SAMPLES = 2**24  # errors of 0.03 %; they and their costs are kept
 SECONDS = 3e-9  # a sample, angle and amplitude, on one core
 POOR = 0.5  # relative standard error of walks from which on there is no estimate
 
@@ -129,6 +129,7 @@ def gradient_variance(
         >>> found.engine, bool(abs(found.variance[0] - 0.5) < 4 * found.stderr[0])
         ('statevector', True)
     """
+    callback("progress", progress)
     samples, seed, walks, chunk = _checked(circuit, H, samples, seed, walks, chunk, dtype)
     ensemble = _ensemble(ensemble, circuit.n_params)
     where, refusal = _checks.device("device", device), None
@@ -168,8 +169,7 @@ def _checked(
     )
     walks = _checks.integer("walks", walks, 64, MOST)
     chunk = chunk if chunk is None else _checks.integer("chunk", chunk)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype must be torch.float64 or torch.float32, got {dtype}")
+    _checks.precision("dtype", dtype)
     return samples, seed, walks, chunk
 
 

@@ -14,11 +14,12 @@ from qbp import _checks
 from qbp.circuits.circuit import check
 from qbp.circuits.hardware.measurement import evaluations, settings
 from qbp.circuits.hardware.shots import shot_expectations
+from qbp.circuits.observables import Observable, observables_on
 from qbp.problem import gradients
 
 if TYPE_CHECKING:
     from qbp.circuits.circuit import Circuit
-    from qbp.circuits.observables import Observable, PauliSum
+    from qbp.circuits.observables import PauliSum
 
 
 class BudgetSpent(RuntimeError):
@@ -67,7 +68,10 @@ class MeteredDevice:
         budget: int = 10_000,
         seed: int = 0,
     ) -> None:
-        check(circuit, hamiltonian)
+        check(circuit)
+        if not isinstance(hamiltonian, Observable) or hamiltonian.n_qubits != circuit.n_qubits:
+            takes = f"an observable on {circuit.n_qubits} qubits"
+            raise ValueError(f"hamiltonian must be {takes}, got {_checks.kind_of(hamiltonian)}")
         self._circuit, self._hamiltonian = circuit, hamiltonian
         self._shots = None if shots is None else _checks.integer("shots", shots)
         self._seed = _checks.integer("seed", seed, 0, 2**64 - 1)
@@ -98,7 +102,7 @@ class MeteredDevice:
         """Shots of one evaluation, None for exact answers."""
         return self._shots
 
-    def cost(self, observables: "Sequence[Observable] | None" = None, *, gradient: bool = False) -> int:
+    def cost(self, observables: Sequence[Observable] | None = None, *, gradient: bool = False) -> int:
         """Return what a measurement costs, in evaluations; asking is free.
 
         Args:
@@ -111,7 +115,7 @@ class MeteredDevice:
             >>> device.cost(), device.cost(gradient=True), device.cost(qbp.local_observables(2, "X"))
             (2, 16, 1)
         """
-        asked = [self._hamiltonian] if observables is None else list(observables)
+        asked = [self._hamiltonian] if observables is None else self._listed(observables)
         return evaluations(self._circuit, len(settings(asked)), gradient=gradient)
 
     def energy(self, theta: Tensor) -> float:
@@ -136,7 +140,7 @@ class MeteredDevice:
     def gradient(
         self,
         theta: Tensor,
-        observables: "Sequence[Observable] | None" = None,
+        observables: Sequence[Observable] | None = None,
         weights: Tensor | None = None,
     ) -> Tensor:
         """Estimate a gradient by parameter shifts: of <H>, or of ``sum_i weights_i <O_i>``.
@@ -158,7 +162,9 @@ class MeteredDevice:
             raise TypeError("observables and weights must be given together, got one of them")
         if observables is None or weights is None:
             return self._measured(angles, [self._hamiltonian], "a gradient", torch.ones(1).double())
+        observables = self._listed(observables)
         _checks.tensor("weights", weights)
+        _checks.readable("weights", weights)
         if tuple(weights.shape) != (len(observables),):
             takes = f"shape ({len(observables)},), one for each of observables"
             raise ValueError(f"weights must have {takes}, got {tuple(weights.shape)}")
@@ -166,7 +172,7 @@ class MeteredDevice:
         what = f"a gradient of {len(observables)} observables"
         return self._measured(angles, observables, what, weights.detach().double())
 
-    def expectations(self, theta: Tensor, observables: "Sequence[Observable]") -> Tensor:
+    def expectations(self, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
         """Estimate the expectations of other observables; those that share a setting share its shots.
 
         Args:
@@ -179,8 +185,12 @@ class MeteredDevice:
         Raises:
             BudgetSpent, TypeError, ValueError: as for :meth:`energy`; or no observable.
         """
-        what = f"the value of {len(observables)} observables"
-        return self._measured(self._checked(theta), observables, what)
+        asked = self._listed(observables)
+        return self._measured(self._checked(theta), asked, f"the value of {len(asked)} observables")
+
+    def _listed(self, observables: Sequence[Observable]) -> tuple[Observable, ...]:
+        """Return observables as a tuple if they are on the qubits of the circuit."""
+        return observables_on(self._circuit.n_qubits, observables)
 
     def _checked(self, theta: Tensor) -> Tensor:
         """Return a copy of the angles, float64 on the CPU."""
@@ -188,10 +198,11 @@ class MeteredDevice:
         if tuple(theta.shape) != (self.n_params,):
             raise ValueError(f"theta must have shape ({self.n_params},), one run, got {tuple(theta.shape)}")
         _checks.finite("theta", theta)
+        _checks.readable("theta", theta)
         return theta.detach().to("cpu", torch.float64, copy=True)
 
     def _measured(
-        self, theta: Tensor, observables: "Sequence[Observable]", what: str, weights: Tensor | None = None
+        self, theta: Tensor, observables: Sequence[Observable], what: str, weights: Tensor | None = None
     ) -> Tensor:
         """Spend, then measure: values (m,), or with weights their gradient (n_params,)."""
         price = self.cost(observables, gradient=weights is not None)
@@ -210,7 +221,7 @@ class MeteredDevice:
             angles = theta.clone().requires_grad_()
             return torch.autograd.grad(self._values(angles, observables) @ weights.clone(), angles)[0]
 
-    def _values(self, theta: Tensor, observables: "Sequence[Observable]") -> Tensor:
+    def _values(self, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
         if self._shots is None:
             return self._circuit.expectations(theta, observables)
         key = [self._seed], "metered", self._calls

@@ -489,6 +489,25 @@ def test_the_chances_are_how_often_a_forged_run_is_drawn_and_ten_samples_see_eve
     assert lacking < 0.2 and abs(1 - np.mean(every) - lacking) < 0.15
 
 
+@pytest.mark.parametrize("commit", ["267b53c", "0000001", "fffffff"])
+def test_a_forgery_that_agrees_with_itself_is_found_by_computing_again(commit, folder):
+    """Every loss of every run and table is 1 % lower, and the manifest agrees: nothing contradicts anything.
+
+    CI draws the sample by the commit, which a forger does not have before the forged table is in it.
+    """
+    for name in ("small", "single"):
+        _forged(
+            folder,
+            lambda t: t["value"] * np.where(t["metric"].astype(str).str.endswith("loss"), 0.99, 1),
+            name,
+        )
+    assert verify(folder, rows=0).mismatches == []
+    found = verify(folder, rows=1, seed=int(commit, 16)).mismatches  # a single run
+    assert {m.check for m in found} == {"value"}
+    ratios = [m.stored / m.recomputed for m in found]
+    assert ratios == pytest.approx([0.99] * len(ratios), rel=1e-4)
+
+
 def test_a_manifest_that_says_a_table_takes_for_ever_does_not_keep_it_from_being_drawn(whole):
     frame = _table(whole)
     usual = rerun.cost(frame, 0.0)

@@ -15,7 +15,7 @@ from qbp.circuits.circuit import Circuit, check
 from qbp.circuits.gates import Start
 from qbp.circuits.observables import PauliSum, tfim
 from qbp.circuits.templates.hamiltonian import HamiltonianVariational
-from qbp.plateaus.sampling import chunks, random_angles
+from qbp.plateaus.sampling import MOST_SAMPLES, chunks, random_angles
 
 
 class Family(NamedTuple):
@@ -47,6 +47,7 @@ FAMILIES = {  # name: its algebra
     "Heisenberg chain": "of exponential size",
     "cut of a complete graph": "of exponential size",
 }
+LARGEST = 10_000  # qubits
 PLUS_I: tuple[complex, complex] = (0.5**0.5, 0.5**0.5 * 1j)
 
 
@@ -55,7 +56,7 @@ def family(name: str, n: int, n_layers: int) -> Family:
 
     Args:
         name: a key of `FAMILIES`.
-        n: number of qubits, at least 3.
+        n: number of qubits, 3 to 10,000.
         n_layers: repetitions of the generators, or layers.
 
     Raises:
@@ -66,7 +67,9 @@ def family(name: str, n: int, n_layers: int) -> Family:
         'so(2n)'
     """
     _checks.choice("name", name, FAMILIES)
-    n, n_layers = _checks.integer("n", n, 3), _checks.integer("n_layers", n_layers)
+    n, n_layers = _checks.integer("n", n, 3, LARGEST), _checks.integer("n_layers", n_layers)
+    letters = 100 * (n**2 if name.startswith("cut") else n) * n_layers  # bytes of each: its letters
+    _checks.memory("n_layers", letters * (n + 100), f"{n_layers} layers on {n} qubits")
     words = FAMILIES[name]
     if name == "hardware-efficient":
         return Family(words, HardwareEfficient(n, n_layers), _term(n, ZZ=0))
@@ -87,7 +90,7 @@ def enough_layers(name: str, n: int) -> int:
     """
     _checks.choice("name", name, FAMILIES)
     diffuses = name.startswith(("Ising", "XY", "shared"))
-    return 5 * _checks.integer("n", n, 3) ** 2 // 2 if diffuses else 8 * n
+    return 5 * _checks.integer("n", n, 3, LARGEST) ** 2 // 2 if diffuses else 8 * n
 
 
 def sampled_variance(
@@ -104,7 +107,7 @@ def sampled_variance(
     Args:
         circuit: any circuit.
         H: the observable.
-        samples: parameter vectors, at least 2.
+        samples: parameter vectors, 2 to 2^24.
         seed: of the draws.
         device: where the states are: "cpu", "cuda" or "auto".
         dtype: of the angles.
@@ -119,7 +122,7 @@ def sampled_variance(
         True
     """
     check(circuit, H, trained=True)
-    samples, where = _checks.integer("samples", samples, 2), _checks.device("device", device)
+    samples, where = _checks.integer("samples", samples, 2, MOST_SAMPLES), _checks.device("device", device)
     precision = _checks.precision("dtype", dtype)
     parts = [random_angles(seed, rows, circuit.n_params) for rows in chunks(samples, circuit)]
     found = torch.cat(

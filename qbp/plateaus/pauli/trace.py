@@ -31,13 +31,15 @@ def walk_trace(circuit: "Circuit", pauli: str, seed: int = 0) -> tuple[list[str]
         "entangler" or "rotations", all those between two entanglers together.
 
     Raises:
-        ValueError: the circuit cannot be walked, or `pauli` is no string on its qubits.
+        TypeError, ValueError: the circuit cannot be walked, or `pauli` is no string on its qubits.
 
     Example:
         >>> from qbp import HardwareEfficient
         >>> walk_trace(HardwareEfficient(2, 1, rotations=["rz"]), "XI")  # CZ: X I is carried to X Z
         (['XI', 'XZ', 'YZ'], ['observable', 'entangler', 'rotations'])
     """
+    if not isinstance(pauli, str):
+        raise TypeError(f"pauli must be a string of I, X, Y, Z, got {_checks.kind_of(pauli)}")
     check_walkable(circuit, PauliSum({pauli: 1.0}))
     for gate in circuit.program:
         if isinstance(gate, Rotation) and gate.parameter is None:

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qbp import _checks, draws
+from qbp._arguments import callback
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import Problem, Tally, combine
 from qbp.plateaus.pauli.families import projector_families, start_expectations, sum_families
@@ -138,6 +139,7 @@ def walk_moments(
         >>> walk_moments(circuit, Projector(2), walks=2048).variance.round(2)  # (1/8)(3/8)
         array([0.05, 0.05])
     """
+    callback("progress", progress)
     n_words = -(-_checks.integer("walks", walks, 64, MOST) // (64 * ROUNDS))
     seed = _checks.integer("seed", seed, 0, 2**64 - 1)
     walked = walkable(circuit, H)

@@ -168,6 +168,12 @@ class AngleEnsemble:
 def _numbers(name: str, value: Any, low: float | None) -> float | tuple[float, ...]:
     """Return a number, or a sequence of them as a tuple."""
     if isinstance(value, Sequence) or getattr(value, "ndim", 0) > 0:
+        dense = str(getattr(value, "layout", "torch.strided")) == "torch.strided"
+        if not dense or getattr(value, "is_meta", False):
+            raise TypeError(f"{name} must be numbers that can be read, got {_checks.kind_of(value)}")
+        _checks.memory(name, 100 * len(value), f"{len(value)} of them")
+        if getattr(value, "ndim", 1) > 1:
+            raise ValueError(f"{name} must be one number or a row of them, got {value.ndim} axes")
         values = value.tolist() if hasattr(value, "tolist") else value
         return tuple(_checks.number(name, x, low) for x in _checks.sequence(name, values, "numbers"))
     return _checks.number(name, value.item() if hasattr(value, "item") else value, low)

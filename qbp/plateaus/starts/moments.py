@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qbp import _checks, draws
+from qbp._arguments import callback
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.bounds import TINY, UNSEEN, student
 from qbp.plateaus.pauli.strings import unpack
@@ -183,6 +184,7 @@ def start_moments(
         (array([0.009901]), array([0.]))
     """
     walks = _checks.integer("walks", walks, 64, MOST)
+    callback("progress", progress)
     process = process_of(circuit, H, ensemble)
     table = _Table(process, circuit.n_params)
     if isinstance(H, Projector) and H.n_qubits <= LISTED:

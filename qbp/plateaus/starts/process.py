@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from qbp import _checks
 from qbp.circuits.gates import Entangler, Rotation
 from qbp.circuits.observables import Observable, PauliSum, Projector
 from qbp.plateaus.pauli.families import start_expectations
@@ -76,6 +77,8 @@ def process_of(circuit: "Circuit", H: Observable, ensemble: AngleEnsemble) -> Pr
         TypeError, ValueError: an argument is none of these.
     """
     _check(circuit, H)
+    if not isinstance(ensemble, AngleEnsemble):
+        raise TypeError(f"ensemble must be an AngleEnsemble, got {_checks.kind_of(ensemble)}")
     centers = ensemble.per_parameter("center", circuit.n_params)
     widths = ensemble.per_parameter("width", circuit.n_params)
     compiler = _Compiler(noisy=bool(ensemble.noise))
@@ -114,8 +117,14 @@ def process_of(circuit: "Circuit", H: Observable, ensemble: AngleEnsemble) -> Pr
 
 
 def _check(circuit: "Circuit", H: Observable) -> None:
+    from qbp.circuits.circuit import Circuit  # brings torch, as the circuit already has
+
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
     if not isinstance(H, PauliSum | Projector):
         raise TypeError(f"H must be a PauliSum or a Projector for Pauli walks, got {type(H).__name__!r}")
+    if H.n_qubits != circuit.n_qubits:
+        raise ValueError(f"H must act on {circuit.n_qubits} qubits, got {H.n_qubits}")
     seen = set()
     for gate in circuit.program:
         if isinstance(gate, Rotation) and gate.parameter is not None:

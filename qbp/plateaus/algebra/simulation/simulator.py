@@ -89,7 +89,7 @@ class AlgebraSimulator:
         Raises:
             TypeError, ValueError: `theta` is not a real tensor of that shape, or not finite.
         """
-        _checks.theta(theta, self.n_params)
+        self._check(theta)
         return _Expectation.apply(theta, self)
 
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,10 +98,14 @@ class AlgebraSimulator:
         Raises:
             TypeError, ValueError: as for :meth:`expectation`.
         """
-        _checks.theta(theta, self.n_params)
+        self._check(theta)
         value, gradient = self._run(theta, gradient=True)
         assert gradient is not None
         return value, gradient
+
+    def _check(self, theta: Tensor) -> None:
+        _checks.theta(theta, self.n_params)
+        _checks.readable("theta", theta)
 
     def _run(self, theta: Tensor, gradient: bool) -> tuple[Tensor, Tensor | None]:
         flat = theta.detach().cpu().double().reshape(-1, self.n_params).numpy()
