@@ -1,0 +1,1 @@
+"""Remedies for circuits that do not train."""
