@@ -54,6 +54,7 @@ def _run(command: Command) -> None:
             "mnist --methods two-stage-ridge,no-init --save tables",
             "vqe --hamiltonian tfim --qubits 4 --layers 4 --methods random,two-stage --shots 10 --seeds 5",
             "pqc --methods two-stage,no-init,mlp --seeds 5",
+            "pqc --methods no-init,ridge-once,varpro --seeds 5 --steps 60",
         ],
     )
     own.fill = _fields_of_run
@@ -61,7 +62,8 @@ def _run(command: Command) -> None:
     own.add_argument(
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
-        "or another target; pqc: the regression circuit of the later notebook",
+        "or another target; pqc: the regression circuit of the later notebook; fit: the same circuit with a "
+        "readout fitted by least squares, on several data sets; ground: ground states in a small span",
     )
 
 
@@ -70,6 +72,7 @@ def _fields_of_run(own: Parser) -> None:
     from qbp.baseline.loop import SellierConfig
     from qbp.baseline.waves import WaveConfig
     from qbp.experiments import circuits, registry, regression
+    from qbp.experiments.fits import ground, methods
     from qbp.experiments.perceptrons import METHODS, Experiment
 
     own.add_argument(
@@ -78,7 +81,8 @@ def _fields_of_run(own: Parser) -> None:
         metavar="A,B",
         default="two-stage,no-init",
         help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
-        f"{', '.join(regression.METHODS)}; random is another name of no-init (default two-stage,no-init)",
+        f"{', '.join(regression.METHODS)}, or those of fit: {', '.join(methods.METHODS)}; for ground "
+        f"{', '.join(ground.METHODS)}; random is another name of no-init (default two-stage,no-init)",
     )
     shown = _fields(own, Experiment)
     released = {f.name: f.default for f in fields(SellierConfig)}
@@ -86,6 +90,7 @@ def _fields_of_run(own: Parser) -> None:
         "Algorithm 1": TwoStageConfig,
         "Sellier, as described": WaveConfig,
         "Sellier, as released": SellierConfig,
+        "Least squares": methods.SquaresConfig,
     }
     for title, kind in algorithms.items():  # a name that two share is one option; help shows both defaults
         shown |= _fields(own.add_argument_group(title), kind, shown, released)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from qbp import _checks
 from qbp._arguments import takes
 from qbp.experiments import circuits, regression, runner
+from qbp.experiments.fits.ground import GroundExperiment
+from qbp.experiments.fits.methods import METHODS as FITTED
+from qbp.experiments.fits.settings import FitExperiment
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
 from qbp.experiments.settings import ALIASES, Settings, chosen_fields
 from qbp.experiments.terrain import circuits as circuit_terrain
@@ -86,6 +89,19 @@ REGRESSION = Kind(
     metrics=("loss", "train_loss", "val_loss", "accuracy", "val_loss_shots", "val_loss_channels"),
     targets={"pqc": "the later notebook"},
 )
+FITS = Kind(
+    FitExperiment,
+    apart=APART | PATHS,
+    metrics=("loss", "train_loss", "val_loss", "accuracy", "evaluations"),
+    targets={"fit": "title: two steps of least squares"},
+)
+GROUND = Kind(
+    GroundExperiment,
+    apart=APART | PATHS,
+    metrics=("energy", "error", "plain_error", "evaluations"),
+    targets={"ground": "title: two steps of least squares"},
+    among=20,
+)
 CIRCUIT_SURVEYS = Kind(
     circuits.CircuitExperiment,
     circuit_terrain.survey,
@@ -98,6 +114,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
     "vqe": CIRCUITS,
     "pqc": REGRESSION,
+    "fit": FITS,
+    "ground": GROUND,
 }
 SURVEYED: dict[str, Kind] = {**dict.fromkeys(EXPERIMENTS, SURVEYS), "vqe": CIRCUIT_SURVEYS}
 
@@ -110,6 +128,18 @@ def of(experiment: str, verb: str = "run") -> Kind:
     """
     kinds = SURVEYED if verb == SURVEYS.verb else KINDS
     return kinds[_checks.choice("experiment", experiment, kinds)]
+
+
+@takes()
+def meant(experiment: str, methods: Iterable[str]) -> str:
+    """Return the experiment that has the methods: of pqc with a method of fits, the fits on the same task.
+
+    Example:
+        >>> meant("pqc", ["no-init", "varpro"]), meant("pqc", ["no-init", "two-stage-ridge"])
+        ('fit', 'pqc')
+    """
+    fitted = FITTED.keys() - regression.METHODS.keys()
+    return "fit" if experiment == "pqc" and not fitted.isdisjoint(methods) else experiment
 
 
 @takes()
@@ -145,6 +175,8 @@ def configurations(
         ValueError: an option that none of the methods takes, or takes so; or the methods would differ in one
             that all of them have.
     """
+    methods = list(methods)
+    experiment = meant(experiment, methods)
     config, chosen = of(experiment).config, chosen_fields(algorithm)
     if unknown := chosen.keys() - (takes := config.algorithm_options()):
         raise ValueError(
@@ -201,7 +233,7 @@ def compare(
     """Run several methods on the same seeds, data, batches and budget: {name: Result}.
 
     Args:
-        experiment: "curve", "telecom", "mnist", "vqe" or "pqc".
+        experiment: "curve", "telecom", "mnist", "vqe", "pqc", "fit" or "ground".
         methods: names of methods, by which their results are called too.
         progress: as in :func:`qbp.experiments.runner.run`.
         options: fields of the configuration; `algorithm` here may name fields of any method, each takes those

@@ -18,6 +18,7 @@ from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
 from qbp.studies.circuit_studies import TASKS as CIRCUITS
+from qbp.studies.fits import two_steps
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
 from qbp.studies.study import Study, Whole
 
@@ -54,6 +55,7 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "vqe-noise": Table("abstract: noise channels", {}, _CIRCUITS),
     "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
+    "two-steps": Table("title: two steps of least squares", {}, two_steps.METRICS, "fits"),
     **SURVEYS,
 }
 STUDIES: tuple[Study, ...] = (
@@ -62,6 +64,7 @@ STUDIES: tuple[Study, ...] = (
     regression_studies.STUDY,
     regression_studies.RIDGE,
     start_studies.STUDY,
+    two_steps.STUDY,
     Whole("comparisons", "How does the method compare with the paper's baselines?", COMPARISONS),
     Whole("surveys", "What terrain does a method walk?", SURVEYS),
 )

@@ -1,8 +1,8 @@
-r"""Rotosolve for a squared error: one angle at a time is set to its best value (Ostaszewski et al. 2021; Nakanishi
-et al. 2020), the weights of the readout held still.
+r"""Rotosolve for a squared error: one angle at a time is set to its best value (Ostaszewski et al. 2021;
+Nakanishi et al. 2020), the weights of the readout held still.
 
-As a function of one angle t every expectation is ``A + B cos t + C sin t``, so two shifted circuits beside the
-present one give it everywhere, and the squared error as a trigonometric polynomial of degree two.
+As a function of one angle t every expectation is ``A + B cos t + C sin t``, so two shifted circuits beside
+the present one give it everywhere, and the squared error as a trigonometric polynomial of degree two.
 """
 
 import math

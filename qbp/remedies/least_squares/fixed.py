@@ -1,5 +1,5 @@
-r"""Features that are not trained: those of circuits at fixed angles (Huang and Rebentrost 2023), and classical
-ones of the same inputs (Rahimi and Recht 2007).  Only the weights are fitted, by eq. 2.
+r"""Features that are not trained: of circuits at fixed angles (Huang and Rebentrost 2023), and classical ones
+of the same inputs (Rahimi and Recht 2007).  Only the weights are fitted, by eq. 2.
 """
 
 import math

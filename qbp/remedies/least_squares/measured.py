@@ -16,7 +16,7 @@ from qbp import _checks
 from qbp.circuits.hardware import shots as hardware
 from qbp.circuits.hardware.measurement import plan
 from qbp.circuits.hardware.parameter_shift import Pure, shifted_rotations
-from qbp.circuits.statevector import like
+from qbp.circuits.statevector import like, product_state
 
 if TYPE_CHECKING:
     from qbp.circuits.circuit import Circuit
@@ -52,8 +52,8 @@ class Measured:
         rotations = len(shifted_rotations(self.circuit.program))
         if rotations != self.circuit.n_params or (pure.scales != 1).any():
             raise ValueError(
-                f"circuit must have a rotation for each of its {self.circuit.n_params} angles, and turn it by "
-                f"that angle, got {rotations} rotations"
+                f"circuit must turn one rotation by each of its {self.circuit.n_params} angles, got "
+                f"{rotations} rotations"
             )
         if self.shots is not None:
             _checks.integer("shots", self.shots)
@@ -75,7 +75,7 @@ class Measured:
         return self._sampled(angles, self.shots, step)
 
     def shifted(self, angles: Tensor, which: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return exact <O_k> with each of some angles shifted by pi/2 up, and down: (runs, which, samples, m)."""
+        """Return exact <O_k> with some angles, one by one, up and down by pi/2: (runs, which, samples, m)."""
         index = torch.as_tensor(list(which), device=angles.device)
         shift = math.pi / 2 * torch.eye(angles.shape[-1], dtype=angles.dtype, device=angles.device)[index]
         both = (angles.unsqueeze(-2) + torch.cat([shift, -shift])).flatten(0, 1)
@@ -92,7 +92,7 @@ class Measured:
         return torch.cat(parts)
 
     def _sampled(self, angles: Tensor, shots: int, step: int) -> Tensor:
-        """Measure every shifted circuit in every setting, the shots of a setting shared by its observables."""
+        """Measure every shifted circuit in every setting; its observables share the shots."""
         device, asked, found = Pure(self.circuit.program), plan(self.observables), []
         start = self._starts(angles)
         order = torch.as_tensor(device.parameters, device=angles.device)
@@ -110,7 +110,5 @@ class Measured:
         return torch.empty_like(whole).index_copy_(-1, order, whole)
 
     def _starts(self, angles: Tensor) -> Tensor:
-        from qbp.circuits.statevector import product_state
-
         qubits = self.circuit._start(angles, self.inputs.expand(len(angles), -1, -1))[1]
         return product_state(qubits)

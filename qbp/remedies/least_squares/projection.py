@@ -1,8 +1,9 @@
 r"""Variable projection: the weights of a linear readout solved exactly at any angles, and the derivatives of
 what is left (Golub and Pereyra 1973).
 
-With ``A = [Phi, 1; sqrt(s) I]``, Phi the measured expectations and s the strength of eq. 2, the best weights
-are ``w = A^+ y``, and the residual ``r(theta) = y - A w`` is a function of the angles alone.  Its derivative is
+With ``A = [Phi, 1; sqrt(s) I]``, Phi the measured expectations and s the strength of eq. 2, the best
+weights are ``w = A^+ y``, and the residual ``r(theta) = y - A w`` is a function of the angles alone.  Its
+derivative is
 
 .. math:: \mathrm d r = - P\, \mathrm d A\, w - (A^+)^T \mathrm d A^T r, \qquad P = 1 - A A^+ ,
 
@@ -28,8 +29,8 @@ def solve(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, T
 
     Returns:
         w, (..., k + 1, n_outputs), the constant's last, and r, (..., samples + k + 1, n_outputs), whose last
-        rows are ``-sqrt(strength) w``.  Both are differentiable in `features`, as often as wanted: the weights
-        are part of the graph.  A run whose features are not finite has weights that are not.
+        rows are ``-sqrt(strength) w``.  Both are differentiable in `features`, as often as wanted, since the
+        weights are part of the graph.  A run whose features are not finite has weights that are not.
 
     Example:
         >>> w, r = solve(torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]]), 1e-6)
@@ -50,9 +51,8 @@ def projected_loss(features: Tensor, targets: Tensor, strength: float) -> Tensor
     Args:
         features, targets, strength: as for :func:`solve`.
     """
-    return solve(features, targets, strength)[1].square().sum((-2, -1)) / targets[..., 0, :].shape[
-        -1
-    ] / targets.shape[-2]
+    _, residual = solve(features, targets, strength)
+    return residual.square().sum((-2, -1)) / (targets.shape[-2] * targets.shape[-1])
 
 
 @takes(
@@ -69,8 +69,8 @@ def projected_jacobian(
         derivatives: of `features` by the angles, (..., samples, k, n_angles).
 
     Returns:
-        w and r as :func:`solve`, r flattened to (..., rows), and dr/dtheta, (..., rows, n_angles), with rows =
-        (samples + k + 1) * n_outputs.
+        w as from :func:`solve`, its r flattened to (..., rows), and dr/dtheta, (..., rows, n_angles), where
+        rows is (samples + k + 1) * n_outputs.
     """
     strength = _checks.number("strength", strength, low=0.0, strict=True)
     weights, residual = solve(features, targets, strength)

@@ -1,6 +1,6 @@
-r"""Models that are linear in what a circuit measures, ``f(x) = a + sum_k w_k <O_k>``, and what measuring costs.
+r"""Models that are linear in what a circuit measures, ``f(x) = a + sum_k w_k <O_k>``, and what that costs.
 
-The angles enter through sines and cosines, the weights ``a, w`` linearly: the least-squares problem of the
+The angles enter through sines and cosines, the weights ``a, w`` linearly, so the least-squares problem of the
 weights has an exact solution at any angles (:mod:`qbp.remedies.least_squares.projection`).
 """
 

@@ -122,7 +122,7 @@ def lowest(gram: Tensor, energies: Tensor, cutoff: float = CUTOFF) -> tuple[Tens
 
 
 def _orthonormal(gram: Tensor, cutoff: float) -> Tensor:
-    """Return an orthonormal basis of a span as columns, its first vector first; zeros for what is left out."""
+    """Return an orthonormal basis of a span as columns, its first vector first; zeros: left out."""
     size = gram[..., :1, :1]
     share = gram[..., :1, 1:] / size  # of the first vector in each other one
     rest = gram[..., 1:, 1:] - share.mH @ gram[..., :1, 1:]
