@@ -17,6 +17,10 @@ from qbp.book.explorer import Explorer
 from qbp.circuits import problems
 from qbp.convex import SWITCHING
 from qbp.experiments.circuits import CircuitExperiment
+from qbp.experiments.fits.ground import METHODS as SEARCHES
+from qbp.experiments.fits.ground import GroundExperiment
+from qbp.experiments.fits.methods import METHODS as FITTED
+from qbp.experiments.fits.settings import FitExperiment
 from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.experiments.regression import RegressionExperiment
 from qbp.optimizers import OPTIMIZERS
@@ -102,6 +106,20 @@ EXPERIMENTS = {
     "vqe-channel": (CircuitExperiment, CIRCUIT | {"channel": "depolarizing", "strength": 0.05}),
     "pqc": (RegressionExperiment, {"seeds": 2, "steps": 7, "record_every": 1, "layers": 1}),
     **{
+        f"fit-{method}": (
+            FitExperiment,
+            {"method": method, "seeds": 2, "steps": 20, "layers": 1, "record_every": 10},
+        )
+        for method in FITTED
+    },
+    **{
+        f"ground-{m}": (
+            GroundExperiment,
+            {"method": m, "qubits": 2, "layers": 1, "seeds": 2, "steps": 20, "span": "Y"},
+        )
+        for m in SEARCHES
+    },
+    **{
         f"{task}-{method}": (Experiment, {"experiment": task, "method": method, "seeds": 2, "steps": 11})
         for task in ("curve", "telecom")
         for method in METHODS
@@ -162,6 +180,7 @@ CHAPTERS = {  # parameters with which a chapter is short, and its fits have the 
     "switching": {"seeds": 2, "cap": 60},
     "telecom": {"seeds": 2, "steps": 20},
     "thousand-qubits": {"samples": 4, "walks": 256, "largest": 100},
+    "two-steps-that-work": {"seeds": 2, "layers": 1, "steps": 20},
     "variational-circuits": {"samples": 8, "n_qubits": 2, "n_layers": 1},
     "vqe": {"seeds": 2, "n": 2},
 }

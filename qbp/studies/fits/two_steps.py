@@ -35,7 +35,8 @@ _FITS: dict[str, dict[str, Any]] = {  # label: what is fitted, and how
     "local, ridge once, then Adam": {"method": "ridge-once"},
     "local, ridge once, circuit untrained": {"method": "ridge-only"},
     "local, Levenberg-Marquardt on both": {"method": "lm"},
-    "local, weights solved, Adam": {"method": "varpro-adam"},
+    # Of 0.05, 0.1, 0.2 and 0.5, the lowest training loss on the sine task on the five seeds from 1000 on.
+    "local, weights solved, Adam": {"method": "varpro-adam", "algorithm": {"eta": 0.05}},
     RECOMMENDED: {"method": "varpro"},
     "post-variational": {"method": "post-variational"},
     "classical features": {"method": "features"},
