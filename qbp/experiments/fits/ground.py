@@ -130,7 +130,12 @@ class GroundTraining(Training):
         return draws.uniform(seeds, "start", self.circuit.n_params, high=2 * math.pi)
 
     def train(self, seeds: range, problem: Problem) -> tuple[Tensor, History]:
-        """Search, as far at each step as its evaluations reach, and record what was found."""
+        """Search some runs."""
+        with _checks.trusted():  # a run that is not finite is marked, and its neighbours go on
+            return self.search(seeds, problem)
+
+    def search(self, seeds: range, problem: Problem) -> tuple[Tensor, History]:
+        """Go as far at each step as the evaluations reach, and record what was found."""
         c, theta = self.config, self.start(seeds).to(self.device, self.dtype)
         first, each, move = self._method()
         log, done, state = Recorder(c.steps, c.record_every, like=theta[:, 0]), 0, None

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qbp import _checks
 from qbp.circuits.hardware.shots import shot_expectations
 from qbp.convex import ridge
 from qbp.experiments.fits.data import data_angles
@@ -62,8 +63,8 @@ class FitTraining(Training):
         if self.config.method in ADAM:
             return super().train(seeds, problem)
         start = self.start(seeds).to(self.device, self.dtype)
-        path = PATHS[self.config.method](self, seeds, start)
-        return self.follow(path, problem)
+        with _checks.trusted():  # a run that is not finite is marked, and its neighbours go on
+            return self.follow(PATHS[self.config.method](self, seeds, start), problem)
 
     def follow(self, path: Path, problem: Problem) -> tuple[Tensor, History]:
         """Go along a path, as far at each step as its evaluations reach, and record where it stands."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from qbp import _checks
 from qbp._arguments import takes
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def best_turn(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return torch.remainder(t + math.pi, 2 * math.pi) - math.pi
 
 
+@takes(
+    "angles features weights targets",
+    angles="runs measured.n_angles", features="runs measured.n_samples measured.n_observables",
+    weights="runs measured.n_columns outputs", targets="measured.n_samples outputs",
+)  # fmt: skip
 def turn_one(
     measured: "Measured", angles: Tensor, features: Tensor, weights: Tensor, targets: Tensor, which: int
 ) -> tuple[Tensor, Tensor]:
@@ -79,6 +85,7 @@ def turn_one(
     Returns:
         The new angles and what is measured there, known without measuring.
     """
+    which = _checks.integer("which", which, 0, angles.shape[-1] - 1)
     up, down = (part[:, 0] for part in measured.shifted(angles, [which]))
     a, b, c = wave(features, up, down)
     of_weights = weights[..., :-1, :]

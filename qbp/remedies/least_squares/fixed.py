@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from qbp import draws
-from qbp._arguments import takes
+from qbp import _checks, draws
+from qbp._arguments import alike_in, takes
 
 if TYPE_CHECKING:
     from qbp.remedies.least_squares.measured import Measured
 
 
+@takes(angles="runs measured.n_angles")
 def post_variational(measured: "Measured", angles: Tensor) -> Tensor:
     """Return what is measured at the angles and with each of them shifted by +-pi/2, side by side.
 
@@ -29,6 +30,7 @@ def post_variational(measured: "Measured", angles: Tensor) -> Tensor:
     Returns:
         (runs, samples, (1 + 2 n_angles) m).
     """
+    alike_in({"measured": measured.inputs, "angles": angles}, "")
     if measured.shots is None:
         shifted = measured.shifted(angles, range(angles.shape[-1]))
         around = [part.movedim(1, -2).flatten(-2) for part in shifted]
@@ -50,7 +52,8 @@ def fourier(inputs: Tensor, seeds: Sequence[int], count: int, width: float = 1.0
     Returns:
         (runs, samples, count).
     """
-    n = inputs.shape[-1]
+    n, count = inputs.shape[-1], _checks.integer("count", count)
+    width = _checks.number("width", width, low=0.0)
     w = width * draws.normal(seeds, "fourier", n * count).to(inputs).unflatten(-1, (n, count))
     b = draws.uniform(seeds, "fourier phase", count, high=2 * math.pi).to(inputs)
     return (inputs @ w + b.unsqueeze(-2)).cos()

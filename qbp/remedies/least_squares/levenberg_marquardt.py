@@ -3,7 +3,7 @@ r"""Levenberg-Marquardt: Gauss-Newton steps on a residual, damped until they hel
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,17 +15,17 @@ FIRST, LESS, MORE = 1.0, 0.3, 4.0  # damping at the start, and its factor after 
 LEAST, MOST = 1e-12, 1e12  # of the damping
 
 
-@takes("jacobian residual damping", jacobian="... rows n", residual="... rows", damping="...")
+@takes("jacobian residual damping", jacobian="runs rows n", residual="runs rows", damping="runs")
 def damped_step(jacobian: Tensor, residual: Tensor, damping: Tensor) -> Tensor:
     """Return the d that minimizes ``|J d + r|**2 + damping |d|**2``, by QR of the stacked matrix.
 
     Args:
-        jacobian: J, (..., rows, n).
-        residual: r, (..., rows).
-        damping: above 0, (...).
+        jacobian: J, (runs, rows, n).
+        residual: r, (runs, rows).
+        damping: above 0, (runs,).
 
     Returns:
-        (..., n).  A run whose numbers are not finite gets a step that is not, and its neighbours theirs.
+        (runs, n).  A run whose numbers are not finite gets a step that is not, and its neighbours theirs.
 
     Example:
         >>> damped_step(torch.eye(2)[None], torch.tensor([[1.0, 2.0]]), torch.tensor([1.0]))
@@ -78,7 +78,7 @@ def begin(linearized: Linearized, angles: Tensor, damping: float = FIRST) -> Poi
         angles: starts, (runs, n).
         damping: of the first step, in units of J^T J.
     """
-    residual, jacobian = linearized(angles, 0)
+    residual, jacobian = _measured(linearized, angles, 0)
     damped = torch.full_like(angles[:, 0], _checks.number("damping", damping, low=0.0, strict=True))
     return Point(angles, residual, jacobian, damped, residual.isfinite().all(-1))
 
@@ -96,9 +96,10 @@ def advance(linearized: Linearized, point: Point, step: int) -> Point:
         point: where the runs stand.
         step: counts the steps from 1 on; shots are drawn by it.
     """
+    step = _checks.integer("step", step, 0)
     clean = torch.where(point.alive[:, None], point.angles, 0.0)
     move = torch.where(point.alive[:, None], damped_step(point.jacobian, point.residual, point.damping), 0.0)
-    residual, jacobian = linearized(clean + move, step)
+    residual, jacobian = _measured(linearized, clean + move, step)
     better = point.alive & (residual.square().sum(-1) < point.loss)  # false where a number is none
     factor = torch.where(better, LESS, MORE)
     damping = torch.where(point.alive, (point.damping * factor).clamp(LEAST, MOST), point.damping)
@@ -109,3 +110,10 @@ def advance(linearized: Linearized, point: Point, step: int) -> Point:
         damping,
         point.alive,
     )
+
+
+def _measured(linearized: Linearized, angles: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    found: Any = linearized(angles, step)
+    if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, Tensor) for part in found):
+        raise TypeError(f"linearized must return a residual and a jacobian, got {_checks.kind_of(found)}")
+    return found

@@ -58,6 +58,26 @@ class Measured:
         if self.shots is not None:
             _checks.integer("shots", self.shots)
 
+    @property
+    def n_angles(self) -> int:
+        """The number of the circuit's angles."""
+        return self.circuit.n_params
+
+    @property
+    def n_samples(self) -> int:
+        """The number of samples."""
+        return len(self.inputs)
+
+    @property
+    def n_observables(self) -> int:
+        """The number of observables."""
+        return len(self.observables)
+
+    @property
+    def n_columns(self) -> int:
+        """The number of weights of an output: one for each observable, and a constant."""
+        return len(self.observables) + 1
+
     def values(self, angles: Tensor, step: int = 0, purpose: str = "measure") -> Tensor:
         """Return <O_k>, (runs, samples, m), at angles (runs, n_params)."""
         if self.shots is None:

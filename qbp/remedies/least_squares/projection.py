@@ -18,7 +18,7 @@ from qbp._arguments import takes
 from qbp.convex import ridge
 
 
-@takes("features targets", features="... samples k", targets="... samples outputs")
+@takes("features targets", features="... samples k", targets="... samples outputs+")
 def solve(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Return the best weights and the residual that they leave.
 
@@ -42,7 +42,7 @@ def solve(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, T
     return weights, torch.cat([targets - fitted, -(strength**0.5) * weights], dim=-2)
 
 
-@takes("features targets", features="... samples k", targets="... samples outputs")
+@takes("features targets", features="... samples k", targets="... samples outputs+")
 def projected_loss(features: Tensor, targets: Tensor, strength: float) -> Tensor:
     """Return the least value of eq. 2 over the weights, per sample and output: (...).
 
@@ -57,7 +57,7 @@ def projected_loss(features: Tensor, targets: Tensor, strength: float) -> Tensor
 
 @takes(
     "features targets derivatives",
-    features="... samples k", targets="... samples outputs", derivatives="... samples k angles",
+    features="... samples k", targets="... samples outputs+", derivatives="... samples k angles",
 )  # fmt: skip
 def projected_jacobian(
     features: Tensor, targets: Tensor, derivatives: Tensor, strength: float

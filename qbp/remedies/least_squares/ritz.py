@@ -128,10 +128,10 @@ def _orthonormal(gram: Tensor, cutoff: float) -> Tensor:
     rest = gram[..., 1:, 1:] - share.mH @ gram[..., :1, 1:]
     norms, directions = torch.linalg.eigh((rest + rest.mH) / 2)
     kept = norms > cutoff * size[..., 0].real.clamp(min=0)
-    scale = torch.where(kept, norms.clamp(min=1e-300).rsqrt(), 0.0)
+    scale = torch.where(kept, norms.clamp(min=1e-300).rsqrt(), torch.zeros_like(norms))
     inner = directions * scale.unsqueeze(-2)
     first = torch.cat([size.sqrt().reciprocal(), -share @ inner], dim=-1)
-    zeros = torch.zeros_like(inner[..., :1])
+    zeros = rest.new_zeros(*rest.shape[:-1], 1)
     return torch.cat([first, torch.cat([zeros, inner], dim=-1)], dim=-2)
 
 
@@ -163,7 +163,10 @@ def ritz_energy(state: Tensor, H: PauliSum, span: Sequence[str], cutoff: float =
 
 
 def _span(span: Iterable[str], n_qubits: int) -> tuple[str, ...]:
-    words = tuple(pauli_string(word, n_qubits) for word in span)
-    if not words or words[0] != "I" * n_qubits:
-        raise ValueError(f"span must begin with the identity, {'I' * n_qubits!r}, got {words[:1]}")
+    words = _checks.sequence("span", span, "Pauli strings, the identity first")
+    whole = all(isinstance(w, str) and len(w) == n_qubits and set(w) <= set("IXYZ") for w in words)
+    if not whole or words[0] != "I" * n_qubits:
+        raise ValueError(
+            f"span must be strings of {n_qubits} letters of IXYZ, the identity first, got {span!r}"
+        )
     return words
