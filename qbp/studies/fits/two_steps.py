@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from qbp.experiments.settings import Settings
 
 SEEDS = 10
-BUDGET, EVERY = 120, 24  # of fits: steps of Adam on a mini-batch
+BUDGET, EVERY = 120, 24  # of fits: steps of Adam on a mini-batch, with a readout of three settings
+SETTINGS = 3  # X, Y and Z; <Z> alone is one setting, and takes three times the steps for as many evaluations
 GROUND: dict[str, Any] = {"qubits": 4, "layers": 3, "steps": 100, "record_every": 20, "seeds": SEEDS}
 METRICS = ("train_loss", "val_loss", "accuracy", "energy", "error", "plain_error", "evaluations")
 RECOMMENDED = "varpro"
@@ -74,8 +75,12 @@ class TwoStepsStudy(Study):
                 label: GroundExperiment(hamiltonian=task, **GROUND, **chosen)
                 for label, chosen in _SEARCHES.items()
             }
-        shared: dict[str, Any] = {"data": task, "steps": BUDGET, "record_every": EVERY, "seeds": SEEDS}
-        return {label: FitExperiment(**shared, penalty=0.0, **chosen) for label, chosen in _FITS.items()}
+        configs: dict[str, Settings] = {}
+        for label, chosen in _FITS.items():
+            times = 1 if chosen.get("output", "local") == "local" else SETTINGS
+            budget = {"steps": times * BUDGET, "record_every": times * EVERY}
+            configs[label] = FitExperiment(data=task, penalty=0.0, seeds=SEEDS, **budget, **chosen)
+        return configs
 
     def home(self, config: Any) -> str:
         """Return `two-steps`."""

@@ -17,12 +17,10 @@ TASKS = two_steps.STUDY.tasks
 @pytest.mark.parametrize("task", TASKS)
 def test_rows_differ_in_method_readout_and_span_alone(task):
     rows = list(two_steps.STUDY.configs(task).values())
-    apart = {
-        f.name for a in rows for f in fields(a) if getattr(a, f.name) != getattr(rows[0], f.name)
-    }  # fmt: skip
-    assert apart <= (
-        {"method", "span", "algorithm"} if task in HAMILTONIANS else {"method", "output", "algorithm"}
-    )
+    apart = {f.name for a in rows for f in fields(a) if getattr(a, f.name) != getattr(rows[0], f.name)}
+    data = {"method", "output", "algorithm", "steps", "record_every"}
+    assert apart <= ({"method", "span", "algorithm"} if task in HAMILTONIANS else data)
+    assert len({c.steps * c.unit for c in rows}) == 1  # evaluations
     assert resolve(f"two-steps/{task}").tables == ("two-steps",)
 
 
