@@ -90,7 +90,6 @@ def _fields_of_run(own: Parser) -> None:
         "Algorithm 1": TwoStageConfig,
         "Sellier, as described": WaveConfig,
         "Sellier, as released": SellierConfig,
-        "Least squares": methods.SquaresConfig,
     }
     for title, kind in algorithms.items():  # a name that two share is one option; help shows both defaults
         shown |= _fields(own.add_argument_group(title), kind, shown, released)
@@ -100,6 +99,8 @@ def _fields_of_run(own: Parser) -> None:
         if kind.config is not Experiment:
             others = _other_defaults(kind.config, shown)
             shown |= _fields(own.add_argument_group(experiment, others), kind.config, shown)
+    squares = "of fit and ground; --damping of fit is that of the first step of varpro and lm (default 1)"
+    _fields(own.add_argument_group("Least squares", squares), methods.SquaresConfig, shown)
     switch(own, "--json", JSON)
     folder(own, "--save", "also write the runs as a table with a manifest into this folder")
 
