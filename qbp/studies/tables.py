@@ -56,6 +56,7 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
     "two-steps": Table("title: two steps of least squares", {}, two_steps.METRICS, "fits"),
+    "two-steps-ground": Table("title: least squares for ground states", {}, two_steps.OF_GROUND, "fits"),
     **SURVEYS,
 }
 STUDIES: tuple[Study, ...] = (
