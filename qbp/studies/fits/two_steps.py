@@ -26,6 +26,7 @@ GROUND: dict[str, Any] = {"qubits": 4, "layers": 3, "steps": 100, "record_every"
 METRICS = ("train_loss", "val_loss", "accuracy", "evaluations")
 OF_GROUND = ("energy", "error", "plain_error", "evaluations")
 RECOMMENDED = "varpro"
+TRAINED = ("no-init", "two-stage", "ridge-once", "rotosolve", "lm", "varpro-adam", "varpro")  # in a circuit
 
 _FITS: dict[str, dict[str, Any]] = {  # label: what is fitted, and how
     "plain <Z>, Adam": {"method": "no-init", "output": "plain"},
