@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qbp.convex import ridge
-from qbp.optimizers import adam
+from qbp.optimizers import Moments, adam
 from qbp.remedies.least_squares import levenberg_marquardt as lm
 from qbp.remedies.least_squares.coordinates import turn_one
 from qbp.remedies.least_squares.fixed import fourier, post_variational
@@ -97,7 +97,7 @@ class Projected(Path):
 class ProjectedAdam(Projected):
     """Adam on the angles with the exact gradient of the projected error on the whole training set."""
 
-    moments = None
+    moments: Moments | None = None
 
     def advance(self, step: int) -> None:
         """Take one step of Adam, whether it helps or not."""

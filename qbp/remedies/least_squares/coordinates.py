@@ -17,6 +17,7 @@ from qbp._arguments import takes
 if TYPE_CHECKING:
     from qbp.remedies.least_squares.measured import Measured
 
+STILL = 1e-9  # share of the error that a turn must gain: an angle that changes nothing stays where it is
 GRID, NEWTON = 64, 6  # points of one turn, and Newton steps from the best of them
 
 
@@ -37,7 +38,7 @@ def wave(present: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor, Ten
 
 @takes("a b c", a="... values", b="... values", c="... values")
 def best_turn(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """Return the t in [-pi, pi] where ``|a + b cos t + c sin t|**2`` is least, (...).
+    """Return the t in [-pi, pi] where ``|a + b cos t + c sin t|**2`` is least, (...); 0 where none gains.
 
     Args:
         a, b, c: (..., values).
@@ -61,7 +62,10 @@ def best_turn(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         bend = -ab * t.cos() - ac * t.sin() - 4 * of_two * (2 * t).cos() - 4 * of_two_sine * (2 * t).sin()
         step = torch.where(bend > 0, slope / bend.clamp(min=1e-300), torch.zeros_like(slope))
         t = t - step.clamp(-math.pi / GRID, math.pi / GRID)
-    return torch.remainder(t + math.pi, 2 * math.pi) - math.pi
+    t = torch.remainder(t + math.pi, 2 * math.pi) - math.pi
+    here, there = half_error(torch.stack([torch.zeros_like(t), t], -1)).unbind(-1)
+    whole = a.square().sum(-1) + bb + cc
+    return torch.where(here - there > STILL * whole, t, torch.zeros_like(t))
 
 
 @takes(

@@ -32,6 +32,11 @@ def test_the_best_turn_is_that_of_a_fine_scan():
     assert (error(found[:, None])[:, 0] <= least + 1e-9).all() and (found.abs() <= math.pi).all()
 
 
+def test_an_angle_that_changes_nothing_stays():
+    a, nothing = draws.normal([1], "a", 4), torch.full((1, 4), 1e-17, dtype=torch.float64)
+    assert torch.equal(coordinates.best_turn(a, nothing, -nothing), torch.zeros(1, dtype=torch.float64))
+
+
 def test_a_turned_angle_is_the_best_of_all_its_values():
     theta = MODEL.start(range(3), 1.0)
     angles, weights = MODEL.split(theta)

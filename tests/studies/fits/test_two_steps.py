@@ -1,6 +1,7 @@
 """Rows of the table of two steps of least squares: what differs between those that are compared."""
 
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,9 +38,10 @@ def test_parts_are_rows_and_the_table_is_small():
 
 
 def test_tables_say_means_and_wins():
+    config = SimpleNamespace(run_seeds=range(2))
     history = {"val_loss": np.array([[3.0, 1.0], [5.0, 2.0]]), "evaluations": np.full((2, 2), 1000.0)}
-    own = Result(None, None, np.array([0, 1]), history, None, np.zeros(2, dtype=bool), 0.0)
-    other = Result(None, None, np.array([0, 1]), history | {"val_loss": 2 * history["val_loss"]}, None,
+    own = Result(config, None, np.array([0, 1]), history, None, np.zeros(2, dtype=bool), 0.0)
+    other = Result(config, None, np.array([0, 1]), history | {"val_loss": 2 * history["val_loss"]}, None,
                    np.zeros(2, dtype=bool), 0.0)  # fmt: skip
     found = {label: own for label in two_steps.STUDY.configs("sine")}
     found |= {"plain <Z>, Adam": other}
