@@ -17,6 +17,10 @@ from qbp.book.explorer import Explorer
 from qbp.circuits import problems
 from qbp.convex import SWITCHING
 from qbp.experiments.circuits import CircuitExperiment
+from qbp.experiments.fits.ground import METHODS as SEARCHES
+from qbp.experiments.fits.ground import GroundExperiment
+from qbp.experiments.fits.methods import METHODS as FITTED
+from qbp.experiments.fits.settings import FitExperiment
 from qbp.experiments.later_versions.cloning import CloningExperiment
 from qbp.experiments.later_versions.wine import WineExperiment
 from qbp.experiments.perceptrons import METHODS, Experiment
@@ -125,6 +129,20 @@ EXPERIMENTS = {
     "cloning-as-released": (CloningExperiment, CLONING),
     "wine": (WineExperiment, {"seeds": 2, "steps": 5, "record_every": 2, "layers": 1, "qubits": 2}),
     **{
+        f"fit-{method}": (
+            FitExperiment,
+            {"method": method, "seeds": 2, "steps": 20, "layers": 1, "record_every": 10},
+        )
+        for method in FITTED
+    },
+    **{
+        f"ground-{m}": (
+            GroundExperiment,
+            {"method": m, "qubits": 2, "layers": 1, "seeds": 2, "steps": 20, "span": "Y"},
+        )
+        for m in SEARCHES
+    },
+    **{
         f"{task}-{method}": (Experiment, {"experiment": task, "method": method, "seeds": 2, "steps": 11})
         for task in ("curve", "telecom")
         for method in METHODS
@@ -187,6 +205,7 @@ CHAPTERS = {  # parameters with which a chapter is short, and its fits have the 
     "switching": {"seeds": 2, "cap": 60},
     "telecom": {"seeds": 2, "steps": 20},
     "thousand-qubits": {"samples": 4, "walks": 256, "largest": 100},
+    "two-steps-that-work": {"seeds": 2, "layers": 1, "steps": 20},
     "variational-circuits": {"samples": 8, "n_qubits": 2, "n_layers": 1},
     "vqe": {"seeds": 2, "n": 2},
 }

@@ -28,11 +28,15 @@ from qbp.experiments.result import Result
 from qbp.perceptrons import datasets
 from qbp.perceptrons.mlp import MLP
 from qbp.problem import Problem
+from qbp.remedies.least_squares import levenberg_marquardt
+from qbp.remedies.least_squares.measured import Measured
+from qbp.remedies.least_squares.readout import LinearReadout
 from qbp.results import store
 from qbp.statistics.gains import gain
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("", "baseline", "perceptrons", "statistics", "experiments", "interchange", "interchange.qasm")
+FOLDERS += ("remedies.least_squares",)
 UNCHECKED = {  # public to the package, not to a caller
     "qbp.interchange.cirq": "needs Cirq: tests/interchange/peers",
     "qbp.interchange.export": "of a circuit that the exporters have checked",
@@ -55,6 +59,8 @@ UNCHECKED = {  # public to the package, not to a caller
 MODEL, SELLIER, WAVES = MLP(1, 2, 1), SellierConfig(points=16), WaveConfig(points=16, reach=4.0)
 N = MODEL.n_params
 CIRCUIT = CircuitRegressor(1)
+READOUT = LinearReadout(qbp.HardwareEfficient(2, 1))
+MEASURED = Measured(READOUT.circuit, READOUT.observables, torch.full((5, 2), 0.3, dtype=torch.float64))
 
 
 def t(*shape, value=0.3, dtype=torch.float64):
@@ -77,6 +83,10 @@ def result(value=1.0):
 
 def square(theta):
     return theta.square().sum(-1) + 1
+
+
+def linearized(angles, step):
+    return angles, torch.eye(angles.shape[-1]).to(angles).expand(len(angles), -1, -1)
 
 
 def step():
@@ -272,7 +282,43 @@ GOOD = {
             "depolarizing": 0.1, "damping": 0.1,
         },
     },
+    "remedies.least_squares.projection": {
+        "solve": lambda: {"features": t(2, 5, 3), "targets": t(5, 1), "strength": 0.1},
+        "projected_loss": lambda: {"features": t(2, 5, 3), "targets": t(5, 1), "strength": 0.1},
+        "projected_jacobian": lambda: {
+            "features": t(2, 5, 3), "targets": t(5, 1), "derivatives": t(2, 5, 3, 4), "strength": 0.1,
+        },
+    },
+    "remedies.least_squares.levenberg_marquardt": {
+        "damped_step": lambda: {"jacobian": t(2, 5, 3), "residual": t(2, 5), "damping": t(2)},
+        "begin": lambda: {"linearized": linearized, "angles": t(2, 3), "damping": 1.0},
+        "advance": lambda: {
+            "linearized": linearized, "point": levenberg_marquardt.begin(linearized, t(2, 3)), "step": 1,
+        },
+    },
+    "remedies.least_squares.coordinates": {
+        "wave": lambda: {"present": t(2, 3), "up": t(2, 3), "down": t(2, 3)},
+        "best_turn": lambda: {"a": t(2, 3), "b": t(2, 3), "c": t(2, 3)},
+        "turn_one": lambda: {
+            "measured": MEASURED, "angles": t(2, 4), "features": t(2, 5, 6), "weights": t(2, 7, 1),
+            "targets": t(5, 1), "which": 1,
+        },
+    },
+    "remedies.least_squares.fixed": {
+        "post_variational": lambda: {"measured": MEASURED, "angles": t(2, 4)},
+        "fourier": lambda: {"inputs": t(5, 2), "seeds": [1, 2], "count": 3, "width": 1.0},
+    },
+    "remedies.least_squares.ritz": {
+        "product": lambda: {"strings": ["XY", "ZI"]},
+        "local_span": lambda: {"n_qubits": 2, "letters": "YZ"},
+        "ritz_settings": lambda: {"H": qbp.tfim(2), "span": ["II", "YI"]},
+        "lowest": lambda: {"gram": torch.eye(3) + 0j, "energies": torch.eye(3) + 0j, "cutoff": 0.1},
+        "ritz_energy": lambda: {
+            "state": c(2, 4), "H": qbp.tfim(2), "span": ["II", "YI"], "cutoff": 0.1,
+        },
+    },
     "experiments.registry": {
+        "meant": lambda: {"experiment": "pqc", "methods": ["varpro"]},
         "of": lambda: {"experiment": "curve", "verb": "run"},
         "configuration": lambda: {"plain": {"experiment": "curve"}},
         "experiment_of": lambda: {"experiment": "vqe", "methods": ["random", "warm"]},

@@ -126,6 +126,7 @@ CHAPTERS: dict[str, dict[str, Rule]] = {
         "layers": whole(1, 1000),
     },
     "variational-circuits": {"samples": whole(8)},
+    "two-steps-that-work": {"layers": whole(1, 3), "shots": whole(10, 1000)},
     "vqe": {"n": whole(2, 8)},
 }  # fmt: skip
 

@@ -57,6 +57,7 @@ def _run(command: Command) -> None:
             "pqc --methods two-stage,no-init,mlp --seeds 5",
             "cloning --methods two-stage,no-init --layers 1 --seeds 2 --steps 110",
             "vqe --qubits 6 --layers 6 --methods random,two-stage,warm,rotosolve --shots 10 --seeds 5",
+            "pqc --methods no-init,ridge-once,varpro --seeds 5 --steps 60",
         ],
     )
     own.fill = _fields_of_run
@@ -64,9 +65,10 @@ def _run(command: Command) -> None:
     own.add_argument(
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
-        "or another target; pqc: the regression circuit of the later notebook; cloning and wine: the later "
-        "versions' attack on BB84 and their regression; remedies: circuits by every known remedy, on equal "
-        "evaluations and shots",
+        "or another target; pqc: the regression circuit of the later notebook; fit: the same circuit with a "
+        "readout fitted by least squares, on several data sets; ground: ground states in a small span; cloning "
+        "and wine: the later versions' attack on BB84 and their regression; remedies: circuits by every known "
+        "remedy, on equal evaluations and shots",
     )
 
 
@@ -75,6 +77,7 @@ def _fields_of_run(own: Parser) -> None:
     from qbp.baseline.loop import SellierConfig
     from qbp.baseline.waves import WaveConfig
     from qbp.experiments import circuits, registry, regression
+    from qbp.experiments.fits import ground, methods
     from qbp.experiments.later_versions import cloning, wine
     from qbp.experiments.perceptrons import METHODS, Experiment
     from qbp.experiments.remedies import configuration
@@ -85,7 +88,8 @@ def _fields_of_run(own: Parser) -> None:
         metavar="A,B",
         default="two-stage,no-init",
         help=f"of {', '.join(METHODS)}; for vqe {', '.join(circuits.METHODS)}; for pqc "
-        f"{', '.join(regression.METHODS)}; for cloning {', '.join(cloning.METHODS)}; for wine "
+        f"{', '.join(regression.METHODS)}, or those of fit: {', '.join(methods.METHODS)}; for ground "
+        f"{', '.join(ground.METHODS)}; for cloning {', '.join(cloning.METHODS)}; for wine "
         f"{', '.join(wine.METHODS)}; for remedies, and for vqe with another than its own, "
         f"{', '.join(configuration.METHODS)}; random is another name of no-init (default two-stage,no-init)",
     )
@@ -105,6 +109,8 @@ def _fields_of_run(own: Parser) -> None:
         if kind.config is not Experiment:
             others = _other_defaults(kind.config, shown)
             shown |= _fields(own.add_argument_group(experiment, others), kind.config, shown)
+    squares = "of fit and ground; --damping of fit is that of the first step of varpro and lm (default 1)"
+    _fields(own.add_argument_group("Least squares", squares), methods.SquaresConfig, shown)
     switch(own, "--json", JSON)
     folder(own, "--save", "also write the runs as a table with a manifest into this folder")
 

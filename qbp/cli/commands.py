@@ -46,17 +46,18 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _configs(args: argparse.Namespace) -> list[Any]:
-    args.experiment = registry.experiment_of(args.experiment, args.methods.split(","))
-    kind = registry.of(args.experiment)
+    experiment, methods = args.experiment, args.methods.split(",")
+    experiment = registry.experiment_of(experiment, methods)
+    kind = registry.of(experiment)
     given = {name: value for name, value in vars(args).items() if value is not None}
     takes, of_algorithm = _takes(kind.config)
     for name in given:
         others = ", ".join(e for e, k in registry.KINDS.items() if name in set.union(*_takes(k.config)))
         if others and name not in takes | of_algorithm:
-            raise ValueError(f"{arguments.option(name)} is an option of {others}, not of {args.experiment}")
+            raise ValueError(f"{arguments.option(name)} is an option of {others}, not of {experiment}")
     options = {name: given[name] for name in takes & given.keys()}
     algorithm = {name: given[name] for name in (of_algorithm - takes) & given.keys()}
-    return registry.configurations(args.experiment, args.methods.split(","), algorithm, **options)
+    return registry.configurations(experiment, methods, algorithm, **options)
 
 
 def _takes(config: type) -> tuple[set[str], set[str]]:

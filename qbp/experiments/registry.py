@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from qbp import _checks
 from qbp._arguments import takes
 from qbp.experiments import circuits, regression, runner
+from qbp.experiments.fits.ground import GroundExperiment
+from qbp.experiments.fits.methods import METHODS as FITTED
+from qbp.experiments.fits.settings import FitExperiment
 from qbp.experiments.later_versions import cloning, wine
 from qbp.experiments.perceptrons import EXPERIMENTS, Experiment
 from qbp.experiments.remedies.configuration import RemedyExperiment
@@ -105,6 +108,19 @@ WINE = Kind(
     targets={"wine": "the later versions: Wine"},
     among=20,
 )
+FITS = Kind(
+    FitExperiment,
+    apart=APART | PATHS,
+    metrics=("loss", "train_loss", "val_loss", "accuracy", "evaluations"),
+    targets={"fit": "title: two steps of least squares"},
+)
+GROUND = Kind(
+    GroundExperiment,
+    apart=APART | PATHS,
+    metrics=("energy", "error", "plain_error", "evaluations"),
+    targets={"ground": "title: two steps of least squares"},
+    among=20,
+)
 CIRCUIT_SURVEYS = Kind(
     circuits.CircuitExperiment,
     circuit_terrain.survey,
@@ -125,6 +141,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(EXPERIMENTS, PERCEPTRONS),
     "vqe": CIRCUITS,
     "pqc": REGRESSION,
+    "fit": FITS,
+    "ground": GROUND,
     "cloning": CLONING,
     "wine": WINE,
     "remedies": REMEDIES,
@@ -144,16 +162,21 @@ def of(experiment: str, verb: str = "run") -> Kind:
 
 @takes()
 def experiment_of(experiment: str, methods: Iterable[str]) -> str:
-    """Return what runs these methods: "remedies" for "vqe" with one that only these have, else itself.
+    """Return what runs these methods: "remedies" for "vqe" with one that only these have, "fit" for "pqc" with
+    one of the fits, else itself.
 
     Example:
         >>> experiment_of("vqe", ["random", "warm"]), experiment_of("vqe", ["random", "two-stage"])
         ('remedies', 'vqe')
+        >>> experiment_of("pqc", ["no-init", "varpro"]), experiment_of("pqc", ["no-init", "two-stage-ridge"])
+        ('fit', 'pqc')
     """
     names = {ALIASES.get(name, name) for name in methods}
-    more = names - set(circuits.METHODS)
-    known = names <= set(RemedyExperiment.methods)
-    return "remedies" if experiment == "vqe" and more and known else experiment
+    if experiment == "vqe" and names - set(circuits.METHODS) and names <= set(RemedyExperiment.methods):
+        return "remedies"
+    return (
+        "fit" if experiment == "pqc" and names & (FITTED.keys() - regression.METHODS.keys()) else experiment
+    )
 
 
 @takes()
@@ -189,6 +212,8 @@ def configurations(
         ValueError: an option that none of the methods takes, or takes so; or the methods would differ in one
             that all of them have.
     """
+    methods = list(methods)
+    experiment = meant(experiment, methods)
     config, chosen = of(experiment).config, chosen_fields(algorithm)
     if unknown := chosen.keys() - (takes := config.algorithm_options()):
         raise ValueError(
@@ -245,7 +270,7 @@ def compare(
     """Run several methods on the same seeds, data, batches and budget: {name: Result}.
 
     Args:
-        experiment: "curve", "telecom", "mnist", "vqe", "pqc" or "remedies".
+        experiment: "curve", "telecom", "mnist", "vqe", "pqc", "fit", "ground" or "remedies".
         methods: names of methods, by which their results are called too.
         progress: as in :func:`qbp.experiments.runner.run`.
         options: fields of the configuration; `algorithm` here may name fields of any method, each takes those

@@ -32,7 +32,7 @@ class Table:
         target: the item of the paper it speaks to.
         configs: {key: configuration}.
         metrics: what is stored of the histories; None is everything.
-        kind: comparisons, studies, regression, starts or surveys.
+        kind: comparisons, studies, regression, fits, starts or surveys.
         command: what makes it, where that is not `qbp grid` with its name.
     """
 

@@ -18,6 +18,7 @@ from qbp.results import store
 from qbp.results.table import Table
 from qbp.studies import circuit_studies, perceptron_studies, regression_studies, start_studies
 from qbp.studies.circuit_studies import TASKS as CIRCUITS
+from qbp.studies.fits import two_steps
 from qbp.studies.later_versions import later_studies
 from qbp.studies.perceptron_studies import COMPARISONS, FEW, TASKS
 from qbp.studies.remedies import grid as remedy_grid
@@ -56,6 +57,8 @@ TABLES: dict[str, Table] = {  # those without configurations of their own are fi
     "vqe-noise": Table("abstract: noise channels", {}, _CIRCUITS),
     "starts": Table(_GRADIENTS, {}, start_studies.METRICS, "starts"),
     "starts-switching": Table("III.A, eq. 3", {}, ("stage", "task_grad_rms", "error"), "starts"),
+    "two-steps": Table("title: two steps of least squares", {}, two_steps.METRICS, "fits"),
+    "two-steps-ground": Table("title: least squares for ground states", {}, two_steps.OF_GROUND, "fits"),
     "cloning": Table("versions 1 and 3: BB84", {}, later_studies.METRICS, "later"),
     "wine": Table("the later versions: Wine", {}, later_studies.WINE_METRICS, "later"),
     **remedy_grid.TABLES,
@@ -67,6 +70,7 @@ STUDIES: tuple[Study, ...] = (
     regression_studies.STUDY,
     regression_studies.RIDGE,
     start_studies.STUDY,
+    two_steps.STUDY,
     later_studies.CLONING,
     later_studies.WINE,
     remedy_grid.STUDY,

@@ -308,7 +308,9 @@ def test_defaults_in_help_are_those_of_the_experiment(monkeypatch):
     assert "(default 0.05; as released 0.447214)" in text  # Sellier's kinetic factor
     assert "training points; 3 are the released notebook's (default 3)\n" in text
     assert "default None" not in text and "(default 1 for curve, 10 otherwise)\n" in text
-    (of_vqe, of_pqc, of_cloning, of_wine, of_remedies) = re.findall(r"have other defaults here: (.*)", text)
+    found = re.findall(r"have other defaults here: (.*)", text)
+    of_vqe, of_pqc, of_fit, of_ground, of_cloning, of_wine, of_remedies = found
+    assert "--damping 1" in of_fit and "--steps 300" in of_ground
     assert "--steps 300" in of_vqe and "--seed" not in of_vqe and "--dtype" not in of_vqe
     assert "--qubits 4, --layers 3" in of_pqc and "--shots 1000" in of_pqc
     assert "--reading as-released" in of_cloning and "--steps 240" in of_wine

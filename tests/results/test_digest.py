@@ -25,6 +25,8 @@ KINDS = {
     "cloning": registry.CLONING,
     "wine": registry.WINE,
     "remedies": registry.REMEDIES,
+    "fits": registry.FITS,
+    "ground states": registry.GROUND,
 }
 
 # One of everything whose tree differs between versions of Python: f-strings, fields that come and go.

@@ -1,0 +1,1 @@
+"""Studies of least squares on circuits."""
