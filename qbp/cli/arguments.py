@@ -66,9 +66,9 @@ def _run(command: Command) -> None:
         "experiment",
         help="curve, telecom or mnist: the paper's, with perceptrons; vqe: a circuit prepares a ground state "
         "or another target; pqc: the regression circuit of the later notebook; fit: the same circuit with a "
-        "readout fitted by least squares, on several data sets; ground: ground states in a small span; cloning "
-        "and wine: the later versions' attack on BB84 and their regression; remedies: circuits by every known "
-        "remedy, on equal evaluations and shots",
+        "readout fitted by least squares, on several data sets; ground: ground states in a small span; "
+        "cloning and wine: the later versions' attack on BB84 and their regression; remedies: circuits by "
+        "every known remedy, on equal evaluations and shots",
     )
 
 

@@ -162,8 +162,8 @@ def of(experiment: str, verb: str = "run") -> Kind:
 
 @takes()
 def experiment_of(experiment: str, methods: Iterable[str]) -> str:
-    """Return what runs these methods: "remedies" for "vqe" with one that only these have, "fit" for "pqc" with
-    one of the fits, else itself.
+    """Return what runs these methods: "remedies" for "vqe" with one that only these have, "fit" for "pqc"
+    with one of the fits, else itself.
 
     Example:
         >>> experiment_of("vqe", ["random", "warm"]), experiment_of("vqe", ["random", "two-stage"])
@@ -213,7 +213,7 @@ def configurations(
             that all of them have.
     """
     methods = list(methods)
-    experiment = meant(experiment, methods)
+    experiment = experiment_of(experiment, methods)
     config, chosen = of(experiment).config, chosen_fields(algorithm)
     if unknown := chosen.keys() - (takes := config.algorithm_options()):
         raise ValueError(

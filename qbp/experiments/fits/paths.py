@@ -65,7 +65,7 @@ class Projected(Path):
         """Measure values and derivatives at the start."""
         self.first = self.each = self.cost(value=True, gradient=True)
         angles, _ = self.model.split(self.theta)
-        self.point = lm.begin(self.linearized, angles, self.config.algorithm.damping)
+        self.point = lm.begin(self.linearized, angles, self.config.algorithm.damping)  # type: ignore[union-attr]
         self._settle()
 
     def linearized(self, angles: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -103,7 +103,7 @@ class ProjectedAdam(Projected):
         """Take one step of Adam, whether it helps or not."""
         point = self.point
         gradient = 2 * (point.residual.unsqueeze(-2) @ point.jacobian).squeeze(-2) / self.count
-        rate = torch.full_like(point.damping, self.config.algorithm.eta)
+        rate = torch.full_like(point.damping, self.config.algorithm.eta)  # type: ignore[union-attr]
         angles, self.moments = adam(point.angles, gradient, self.moments, lr=rate, active=point.alive)
         residual, jacobian = self.linearized(angles, step)
         alive = point.alive & residual.isfinite().all(-1)
@@ -117,7 +117,7 @@ class Together(Projected):
     def begin(self) -> None:
         """Measure values and derivatives at the start."""
         self.first = self.each = self.cost(value=True, gradient=True)
-        self.point = lm.begin(self.linearized, self.theta, self.config.algorithm.damping)
+        self.point = lm.begin(self.linearized, self.theta, self.config.algorithm.damping)  # type: ignore[union-attr]
         self._settle()
 
     def linearized(self, theta: Tensor, step: int) -> tuple[Tensor, Tensor]:

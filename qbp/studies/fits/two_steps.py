@@ -81,7 +81,7 @@ class TwoStepsStudy(Study):
         for label, chosen in _FITS.items():
             times = 1 if chosen.get("output", "local") == "local" else SETTINGS
             budget = {"steps": times * BUDGET, "record_every": times * EVERY}
-            configs[label] = FitExperiment(data=task, penalty=0.0, seeds=SEEDS, **budget, **chosen)
+            configs[label] = FitExperiment(data=task, penalty=0.0, seeds=SEEDS, **budget, **chosen)  # type: ignore[arg-type]
         return configs
 
     def home(self, config: Any) -> str:
