@@ -318,7 +318,6 @@ GOOD = {
         },
     },
     "experiments.registry": {
-        "meant": lambda: {"experiment": "pqc", "methods": ["varpro"]},
         "of": lambda: {"experiment": "curve", "verb": "run"},
         "configuration": lambda: {"plain": {"experiment": "curve"}},
         "experiment_of": lambda: {"experiment": "vqe", "methods": ["random", "warm"]},
