@@ -131,7 +131,7 @@ def test_a_chapter_has_one_cell_of_parameters_that_papermill_explains(name):
         assert ast.literal_eval(entry["default"]) == values[parameter]
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS.keys() - {"index"})
+@pytest.mark.parametrize("name", sorted(NOTEBOOKS.keys() - {"index"}))
 def test_a_chapter_says_what_one_can_do_after_it_and_what_to_remember(name):
     question, *_ = (cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
     assert re.search(r"^\*\*The question\.\*\* .*?\n\n\*\*After it\*\* you can ", question, re.M | re.S)
@@ -338,7 +338,9 @@ def test_a_command_can_be_typed_as_it_stands(command, capsys):
         else:
             assert [word for word in words if word.endswith(".ipynb")][1:]  # somewhere to go
     else:
-        assert program in ("bash", "git", "cd") or command == "python -m benchmarks.gpu", f"no test knows how to check {command!r}"
+        assert program in ("bash", "git", "cd") or command == "python -m benchmarks.gpu", (
+            f"no test knows how to check {command!r}"
+        )
 
 
 @pytest.mark.parametrize("number", range(len(re.findall(r"^```python\n", PAGES["README.md"], re.MULTILINE))))

@@ -50,8 +50,9 @@ class Remedy(NamedTuple):
         found = {"Title": " ".join(title.split())}
         field = ""
         for line in rest.splitlines():
-            if (head := line.partition(":")[0]) in FIELDS:
-                field, line = head, line.partition(":")[2]
+            _, *parts = line.split(":", 2)  # ":When: ..."
+            if line.startswith(":") and parts[0] in FIELDS:
+                field, line = parts
             if field:
                 found[field] = f"{found.get(field, '')} {line.strip()}".strip()
         return found

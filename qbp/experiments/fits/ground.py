@@ -95,7 +95,7 @@ class GroundExperiment(Settings):
 
     @property
     def ritz_cost(self) -> int:
-        """Circuit evaluations of a Ritz value: the settings of all matrix elements."""
+        """Circuit evaluations of a Ritz value, with the settings of all matrix elements."""
         return ritz_settings(self.observable, self.strings)
 
     def _check(self) -> None:

@@ -82,7 +82,7 @@ class RemedyExperiment(Settings):
 
     @cached_property
     def circuit(self) -> HardwareEfficient:
-        """The ansatz: RY and RZ on each qubit, then a ladder of CZs."""
+        """The ansatz, RY and RZ on each qubit, then a ladder of CZs."""
         return HardwareEfficient(self.qubits, self.layers)
 
     def _check(self) -> None:

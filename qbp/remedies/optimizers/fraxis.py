@@ -16,12 +16,12 @@ AXES = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [ROOT, ROOT, 0], [ROOT, 0,
 def fraxis(lab: Lab) -> Steps:
     """Turn each qubit of each layer by pi about a free axis, and set the axes in turn to their best.
 
-    When: as Rotosolve, where which axis to turn about is not known.
-    How: a gate n . (X, Y, Z) takes the place of the rotations of a qubit in a layer; the task is a quadratic
+    :When: as Rotosolve, where which axis to turn about is not known.
+    :How: a gate n . (X, Y, Z) takes the place of the rotations of a qubit in a layer; the task is a quadratic
         form of n, and its lowest eigenvector is the best axis.  Axes start at random.
-    Options: none.
-    Cost: six values for each gate.
-    Source: watanabe2023.
+    :Options: none.
+    :Cost: six values for each gate.
+    :Source: watanabe2023.
     """
     layers = lab.ansatz.n_layers
     circuit = HardwareEfficient(lab.n_qubits, layers, ("rz", "ry", "rz"))

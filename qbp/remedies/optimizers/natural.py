@@ -13,11 +13,11 @@ from qbp.remedies.steps import ETA
 def natural(lab: Lab, *, eta: float = ETA, every: int = 10, shift: float = 0.1) -> Steps:
     """Follow the gradient in the metric of states: solve (g + shift I) d = gradient, step by eta.
 
-    When: the angles are ill-conditioned, and measuring the metric is affordable.
-    How: the Fubini-Study metric g from overlaps of doubly shifted states, measured anew every few steps.
-    Options: eta, the step size; every, steps between two metrics; shift of the metric.
-    Cost: a metric of p angles costs 2 p (p - 1) + p evaluations, a step a gradient.
-    Source: stokes2020; mari2021 for the shifts.
+    :When: the angles are ill-conditioned, and measuring the metric is affordable.
+    :How: the Fubini-Study metric g from overlaps of doubly shifted states, measured anew every few steps.
+    :Options: eta, the step size; every, steps between two metrics; shift of the metric.
+    :Cost: a metric of p angles costs 2 p (p - 1) + p evaluations, a step a gradient.
+    :Source: stokes2020; mari2021 for the shifts.
     """
     theta, metric = lab.uniform(lab.n_params, 0.0, 2 * math.pi), None
     yield Point(lab.circuit, theta)

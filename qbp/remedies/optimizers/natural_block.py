@@ -16,11 +16,11 @@ from qbp.remedies.steps import ETA
 def natural_block(lab: Lab, *, eta: float = ETA, shift: float = 0.1) -> Steps:
     """Follow the gradient in the block-diagonal metric: one block for rotations that act at once.
 
-    When: as `natural`, at a price that every step can pay.
-    How: a block is a quarter of the covariance of the strings in the state before them, in one setting.
-    Options: eta, the step size; shift of the metric.
-    Cost: a gradient, and one evaluation for each layer and rotation.
-    Source: stokes2020.
+    :When: as `natural`, at a price that every step can pay.
+    :How: a block is a quarter of the covariance of the strings in the state before them, in one setting.
+    :Options: eta, the step size; shift of the metric.
+    :Cost: a gradient, and one evaluation for each layer and rotation.
+    :Source: stokes2020.
     """
     theta = lab.uniform(lab.n_params, 0.0, 2 * torch.pi)
     yield Point(lab.circuit, theta)

@@ -12,11 +12,11 @@ from qbp.remedies.steps import sweeps
 def rotosolve(lab: Lab) -> Steps:
     """Set each angle in turn to the minimum of the task over it, which three values give.
 
-    When: few shots or no good step size: there is none to choose.
-    How: over one angle the task is a + b cos + c sin; from a random start, angle after angle in their order.
-    Options: none.
-    Cost: three values for each angle; a sweep costs one and a half gradients.
-    Source: ostaszewski2021, nakanishi2020.
+    :When: few shots or no good step size: there is none to choose.
+    :How: over one angle the task is a + b cos + c sin; from a random start, angle after angle in their order.
+    :Options: none.
+    :Cost: three values for each angle; a sweep costs one and a half gradients.
+    :Source: ostaszewski2021, nakanishi2020.
     """
     theta = lab.uniform(lab.n_params, 0.0, 2 * math.pi)
     yield Point(lab.circuit, theta)

@@ -11,13 +11,13 @@ from qbp.remedies.steps import ETA, adam_step
 def bandit(lab: Lab, *, eta: float = ETA, pull: int = 5, explore: float = 0.5) -> Steps:
     """Train one layer at a time, that which an upper confidence bound expects to lower the task most.
 
-    When: the paper's outlook, "reinforcement-based control for dynamic ansatz selection", at its simplest.
-    How: each layer is an arm; a pull takes some steps of Adam on it and is paid by the decrease of the
+    :When: the paper's outlook, "reinforcement-based control for dynamic ansatz selection", at its simplest.
+    :How: each layer is an arm; a pull takes some steps of Adam on it and is paid by the decrease of the
         measured task, over the largest seen so far; the next arm has the highest mean plus
         explore * sqrt(2 log N / n).
-    Options: eta, the step size; pull, steps of each; explore, the weight of the bound.
-    Cost: a pull costs `pull` gradients by the angles of a layer and one value.
-    Source: auer2002 for the rule; boabang_gyamerah2026, Section V, for the idea.
+    :Options: eta, the step size; pull, steps of each; explore, the weight of the bound.
+    :Cost: a pull costs `pull` gradients by the angles of a layer and one value.
+    :Source: auer2002 for the rule; boabang_gyamerah2026, Section V, for the idea.
     """
     layers = lab.ansatz.n_layers
     per = lab.n_params // layers

@@ -11,12 +11,12 @@ from qbp.remedies.steps import ETA, descend
 def layerwise(lab: Lab, *, eta: float = ETA, growing: float = 0.5, sweep: float = 0.1) -> Steps:
     """Grow the circuit layer by layer, each trained alone, then train one half of it after the other.
 
-    When: deep circuits: a shallow one has no plateau, and few angles cost few shots.
-    How: the first layer starts at random, each new one at zero, and its angles alone move; when all are
+    :When: deep circuits: a shallow one has no plateau, and few angles cost few shots.
+    :How: the first layer starts at random, each new one at zero, and its angles alone move; when all are
         there, the first and the last half are trained in turn, Adam anew each time.
-    Options: eta, the step size; growing, the share of the budget for growth; sweep, that of each turn after.
-    Cost: a step costs the gradient by the angles that move.
-    Source: skolik2021.
+    :Options: eta, the step size; growing, the share of the budget for growth; sweep, that of each turn after.
+    :Cost: a step costs the gradient by the angles that move.
+    :Source: skolik2021.
     """
     ansatz, layers = lab.ansatz, lab.ansatz.n_layers
     per = lab.n_params // layers

@@ -12,12 +12,12 @@ from qbp.remedies.steps import ETA, descend
 def levenberg(lab: Lab, *, eta: float = ETA, stage_1: int = 20, until: float = 1 / 3) -> Steps:
     """Solve eq. 1 by damped Gauss-Newton steps, then follow the task by Adam.
 
-    When: the local targets can be met: then few steps do what many gradient steps do.
-    How: a step solves (J^T J + mu I) d = - J^T r for the residuals r = <O> - b; one that lowers eq. 1 is
+    :When: the local targets can be met: then few steps do what many gradient steps do.
+    :How: a step solves (J^T J + mu I) d = - J^T r for the residuals r = <O> - b; one that lowers eq. 1 is
         taken and mu divided by three, another is not and mu is doubled.
-    Options: eta, Adam's step size; stage_1, steps of Stage 1; until, the share of the budget they may take.
-    Cost: a step of Stage 1 costs the Jacobian and one value in three settings.
-    Source: levenberg1944, marquardt1963, on eq. 1 of boabang_gyamerah2026.
+    :Options: eta, Adam's step size; stage_1, steps of Stage 1; until, the share of the budget they may take.
+    :Cost: a step of Stage 1 costs the Jacobian and one value in three settings.
+    :Source: levenberg1944, marquardt1963, on eq. 1 of boabang_gyamerah2026.
     """
     theta = lab.uniform(lab.n_params, 0.0, 2 * math.pi)
     yield Point(lab.circuit, theta)

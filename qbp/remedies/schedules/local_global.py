@@ -11,12 +11,12 @@ from qbp.remedies.steps import ETA, descend
 def local_global(lab: Lab, *, eta: float = ETA, first: float = 1 / 3) -> Steps:
     """Train a local cost for a share of the budget, then the task from where that ends.
 
-    When: the task is global, as a fidelity is: a local cost has gradients where it has none.
-    How: the local cost is minus the mean of b_i <O_i> over qubits, linear in local expectations; Adam starts
+    :When: the task is global, as a fidelity is: a local cost has gradients where it has none.
+    :How: the local cost is minus the mean of b_i <O_i> over qubits, linear in local expectations; Adam starts
         anew with the task.  Unlike eq. 1 it needs no measured value, and its lowest point is a product state.
-    Options: eta, the step size; first, the share of the budget for the local cost.
-    Cost: a local step costs a gradient in three settings.
-    Source: cerezo2021, with targets b_i of the paper's eq. 1 in place of the target circuit.
+    :Options: eta, the step size; first, the share of the budget for the local cost.
+    :Cost: a local step costs a gradient in three settings.
+    :Source: cerezo2021, with targets b_i of the paper's eq. 1 in place of the target circuit.
     """
 
     def local(theta: Tensor) -> Tensor:

@@ -23,13 +23,13 @@ def two_stage(
 ) -> Steps:
     """Train eq. 1 for some steps, then blend it into the task with an oscillation, both annealed.
 
-    When: the paper's answer to plateaus.
-    How: the lines of Algorithm 1 (:mod:`qbp.algorithm_1`) with Adam in both stages.
-    Options: eta, the step size; stage_1, steps of Stage 1; lam and beta at the switch and their decay by
+    :When: the paper's answer to plateaus.
+    :How: the lines of Algorithm 1 (:mod:`qbp.algorithm_1`) with Adam in both stages.
+    :Options: eta, the step size; stage_1, steps of Stage 1; lam and beta at the switch and their decay by
         step; omega of the oscillation.
-    Cost: a step of Stage 1 measures three settings and the values in them, one of Stage 2 those of task and
+    :Cost: a step of Stage 1 measures three settings and the values in them, one of Stage 2 those of task and
         O_i together; the oscillation is free.
-    Source: boabang_gyamerah2026, Algorithm 1 and Section IV.
+    :Source: boabang_gyamerah2026, Algorithm 1 and Section IV.
     """
     theta, moments = lab.uniform(lab.n_params, 0.0, 2 * math.pi), None
     phases = draws.uniform(lab.seeds, "phi", lab.n_params, high=2 * math.pi).to(theta)

@@ -14,12 +14,12 @@ from qbp.remedies.steps import ETA, adam_step
 def beinit(lab: Lab, *, eta: float = ETA, noise: float = 0.01, decay: float = 0.98) -> Steps:
     """Start at 2 pi times beta draws fitted to the targets b_i, and shake each step a little.
 
-    When: data say how angles should be spread; with nothing but b_i to fit it is a guess like others.
-    How: the moments of (1 + b_i) / 2 over the run's targets give the two parameters; each step of Adam is
+    :When: data say how angles should be spread; with nothing but b_i to fit it is a guess like others.
+    :How: the moments of (1 + b_i) / 2 over the run's targets give the two parameters; each step of Adam is
         followed by a normal perturbation that dies out.
-    Options: eta, the step size; noise in radians at the first step, and its decay by step.
-    Cost: the start and the noise are free.
-    Source: kulshrestha_safro2022, who fit input features; here the local targets stand for them.
+    :Options: eta, the step size; noise in radians at the first step, and its decay by step.
+    :Cost: the start and the noise are free.
+    :Source: kulshrestha_safro2022, who fit input features; here the local targets stand for them.
     """
     theta, moments = 2 * math.pi * beta_draws(lab), None
     yield Point(lab.circuit, theta)

@@ -13,12 +13,12 @@ from qbp.remedies.steps import ETA, descend
 def clifford(lab: Lab, *, eta: float = ETA, restarts: int = 4, passes: int = 2) -> Steps:
     """Start at the best point found among angles that are multiples of pi / 2.
 
-    When: the task is a Hamiltonian: stabilizer states are classical, so the search costs no shots.
-    How: from random such points each angle in turn is set to the best of its four values, as often as
+    :When: the task is a Hamiltonian: stabilizer states are classical, so the search costs no shots.
+    :How: from random such points each angle in turn is set to the best of its four values, as often as
         `passes` says; the lowest point starts Adam.  At such a point the gradient may vanish.
-    Options: eta, the step size; restarts and passes of the search.
-    Cost: free for a Hamiltonian; where a state is prepared, three values for each angle, restart and pass.
-    Source: ravi2023, with a coordinate search in place of Bayesian optimization.
+    :Options: eta, the step size; restarts and passes of the search.
+    :Cost: free for a Hamiltonian; where a state is prepared, three values for each angle, restart and pass.
+    :Source: ravi2023, with a coordinate search in place of Bayesian optimization.
     """
     return descend(lab, searched(lab, restarts, passes), eta)
 

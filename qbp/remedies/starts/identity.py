@@ -12,13 +12,13 @@ from qbp.remedies.steps import ETA, descend
 def identity(lab: Lab, *, eta: float = ETA) -> Steps:
     """Start with blocks of three layers, each of which is the identity on the all-zero state.
 
-    When: deep circuits: the state begins unentangled, yet many angles are random.
-    How: the first layer of a block turns each qubit about one random axis of the ansatz by a random angle,
+    :When: deep circuits: the state begins unentangled, yet many angles are random.
+    :How: the first layer of a block turns each qubit about one random axis of the ansatz by a random angle,
         the second does nothing, so that its CZs and the first one's cancel, and the third turns back; what is
         left of the layers starts at zero.  Then Adam.
-    Options: eta, the step size.
-    Cost: the start is free.
-    Source: grant2019, for an ansatz in which entanglers cannot be undone alone.
+    :Options: eta, the step size.
+    :Cost: the start is free.
+    :Source: grant2019, for an ansatz in which entanglers cannot be undone alone.
     """
     return descend(lab, blocks(lab), eta)
 

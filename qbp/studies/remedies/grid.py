@@ -35,8 +35,8 @@ class Piece:
     """Part of the grid that is computed and committed at once.
 
     Attributes:
-        task: of :data:`qbp.remedies.tasks.TASKS`.
-        level: of :data:`LEVELS`.
+        task: of ``qbp.remedies.tasks.TASKS``.
+        level: of ``LEVELS``.
         qubits: number of qubits, and of layers.
         methods: names; empty for all there are.
         part: (k, m): every m-th method from the k-th on.

@@ -57,7 +57,7 @@ def recommend(
     """Return the remedies that ended lowest on the rows nearest to a task.
 
     Args:
-        hamiltonian: of :data:`qbp.remedies.tasks.TASKS`.
+        hamiltonian: of ``qbp.remedies.tasks.TASKS``.
         qubits: number of qubits; the nearest size that was computed for the task is read.
         shots: measurements per circuit and setting, None for exact values; the nearest level is read, by
             ratio.

@@ -146,7 +146,7 @@ def test_a_stored_picture_shows_the_rows_of_its_table(chapter, text):
     assert differences(stored(chapter, text), draw(), [curves(*table) for table in tables]) == []
 
 
-@pytest.mark.parametrize("chapter", {chapter for chapter, _ in FIGURES})
+@pytest.mark.parametrize("chapter", sorted({chapter for chapter, _ in FIGURES}))
 def test_the_cells_say_which_tables_they_draw(chapter):
     cells = json.loads((ROOT / "book" / f"{chapter}.ipynb").read_text())["cells"]
     for (name, text), (_, tables) in FIGURES.items():
