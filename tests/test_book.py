@@ -284,7 +284,10 @@ def commands_in(text):
             if command := line.partition("#")[0].strip():
                 yield command
     for code in re.findall(r"`([^`]+)`", re.sub(r"(`{3,}).*?\1", "", text, flags=re.DOTALL)):
-        ours = "qbp (run|grid|sweep|collect|verify|variance|diagnose|recommend|claims|info|circuit|reproduce|refresh)"
+        ours = (
+            "run grid sweep collect verify variance diagnose recommend claims info circuit reproduce refresh"
+        )
+        ours = f"qbp ({ours.replace(' ', '|')})"
         if re.match(rf"(\.venv/bin/)?({ours}|papermill|make)\s", code):
             yield code
 

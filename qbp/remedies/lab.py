@@ -108,7 +108,7 @@ class Lab:
 
     @cached_property
     def observable(self) -> tuple[tuple[slice, Observable], ...]:
-        """The runs that share a task, and it: one that all share, or a state each, stands for all."""
+        """The runs that share a task, with the task; one that all share, or a state each, stands for all."""
         listed = [task.observable for task in self.tasks]
         if all(isinstance(H, Infidelity) for H in listed):
             targets = torch.stack([H.target for H in listed if isinstance(H, Infidelity)])
@@ -124,7 +124,7 @@ class Lab:
 
     @cached_property
     def locals(self) -> Wanted:
-        """The local observables of eq. 1: X, Y, Z of each qubit."""
+        """The local observables of eq. 1, which are X, Y and Z of each qubit."""
         return wanted([self.local], self.dtype, self.device)
 
     @cached_property

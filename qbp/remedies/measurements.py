@@ -34,7 +34,7 @@ class Wanted:
 
     @property
     def cost(self) -> int:
-        """Evaluations of one circuit: the number of settings."""
+        """Evaluations of one circuit, the number of settings."""
         return len(self.settings)
 
 

@@ -44,7 +44,7 @@ class Remedy(NamedTuple):
 
     @property
     def words(self) -> dict[str, str]:
-        """What its docstring says, {field: text}: the title, When, How, Options, Cost and Source."""
+        """What its docstring says, by field, with the title, When, How, Options, Cost and Source."""
         text = inspect.getdoc(self.train) or ""
         title, _, rest = text.partition("\n\n")
         found = {"Title": " ".join(title.split())}

@@ -26,11 +26,11 @@ from qbp.remedies.steps import ETA, descend
 def half_turns(lab: Lab, *, eta: float = ETA) -> Steps:
     """Start at pi / 2 everywhere.
 
-    When: never.
-    How: then Adam.
-    Options: eta.
-    Cost: free.
-    Source: grant2019.
+    :When: never.
+    :How: then Adam.
+    :Options: eta.
+    :Cost: free.
+    :Source: grant2019.
     """
     return descend(lab, torch.full((lab.runs, lab.n_params), torch.pi / 2, dtype=lab.dtype), eta)
 '''

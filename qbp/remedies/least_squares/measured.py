@@ -75,7 +75,7 @@ class Measured:
 
     @property
     def n_columns(self) -> int:
-        """The number of weights of an output: one for each observable, and a constant."""
+        """The number of weights of an output, one for each observable and a constant."""
         return len(self.observables) + 1
 
     def values(self, angles: Tensor, step: int = 0, purpose: str = "measure") -> Tensor:

@@ -15,8 +15,8 @@ def adapt(lab: Lab, *, eta: float = ETA, steps: int = 10, most: int | None = Non
     """Add the rotation with the largest gradient from a pool, train all angles, and add the next.
 
     :When: no ansatz is known to fit: the circuit grows along the gradient, from the all-zero state.
-    :How: the pool has every Pauli string on one qubit and on two neighbours; a new angle starts at zero, where
-        nothing has changed yet; some steps of Adam follow.
+    :How: the pool has every Pauli string on one qubit and on two neighbours; a new angle starts at zero,
+        where nothing has changed yet; some steps of Adam follow.
     :Options: eta, the step size; steps between two additions; most, the rotations at the end (default as many
         as the ansatz has).
     :Cost: a choice costs two values for each string of the pool, a step a gradient by the angles there are.
