@@ -53,9 +53,13 @@ def test_counts_and_false_alarms():
 
 
 def test_a_report_becomes_an_answer_in_one_place():
-    report = SimpleNamespace(verdict="plateau", causes=["noise"], rate=(1.0, 0.9, 1.1), dead={4: [1]})
+    causes = [SimpleNamespace(name=name) for name in ("depth", "entanglement", "noise", "small-algebra")]
+    rate = SimpleNamespace(slope=-1.0, low=-1.1, high=-0.9)
+    report = SimpleNamespace(verdict="plateau", causes=causes, rate=rate, n_qubits=4)
+    report.dead = [SimpleNamespace(index=1)]
     found = score.from_report("a", report)
-    assert found == score.Answer("a", "plateau", ("noise",), 1.0, 0.9, 1.1, {4: frozenset({1})})
+    named = ("expressiveness", "noise")
+    assert found == score.Answer("a", "plateau", named, 1.0, 0.9, 1.1, {4: frozenset({1})})
     assert score.from_report("a", replace_rate(report, None)).rate is None
     assert found.verdict in score.VERDICTS
 

@@ -137,7 +137,11 @@ SHARED = {  # what stands for all runs has fewer axes: a row of it is no row of 
     "baseline.packets.split_step": "kick drift",
     "convex.ridge": "targets",
     "perceptrons.mlp.mean_squared_error": "target",
+    "remedies.least_squares.projection.projected_jacobian": "targets",
+    "remedies.least_squares.projection.projected_loss": "targets",
+    "remedies.least_squares.projection.solve": "targets",
 }
+ON_ITS_DEVICE = {"remedies.least_squares.coordinates.turn_one"}  # tensors meet those of what is measured
 NEEDS_A_RUN = {  # an error of torch's own; a mend would change the code that the result tables rest on
     "baseline.loop.advance",
     "baseline.loop.evolve_packet",
@@ -219,6 +223,7 @@ def test_every_public_name_is_called_somewhere():
     returned = {
         "Circuit",
         "DeepVariance",
+        "Diagnosis",
         "Expressibility",
         "GradientVariance",
         "History",
@@ -226,7 +231,7 @@ def test_every_public_name_is_called_somewhere():
         "LieAlgebra",
     }
     peers = {name for name in qbp.__all__ if name.startswith(("to_", "from_"))}  # tests/interchange/peers
-    assert set(qbp.__all__) - called - configured - returned - peers == {"compare"}  # SLOW
+    assert set(qbp.__all__) - called - configured - returned - peers == {"compare", "diagnose"}  # SLOW
 
 
 def test_there_are_thousands_of_cases():
@@ -358,6 +363,7 @@ def test_single_precision_and_no_values_stay_what_they_are(name, record_property
         failed += ["other values in 32 bits"] * (not all(variants.same(a, b, 2e-3) for a, b in parts))
     bare = answer(function, {**good(), **{n: v.to("meta") for n, v in given.items()}})
     if isinstance(bare, Exception):
-        failed += [] if variants.clear(bare, names_of(*given)) else [f"on meta: {bare!r:.150}"]
+        named = variants.clear(bare, names_of(*given)) or name in ON_ITS_DEVICE
+        failed += [] if named else [f"on meta: {bare!r:.150}"]
     record_property("cases", 2)
     assert not failed, "\n" + "\n".join(failed)

@@ -210,6 +210,7 @@ def test_a_number_typed_anywhere_in_prose_is_found():
     assert "95" in TYPED and json.dumps(TYPED)
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("name", [path.stem for path in (ROOT / "book").glob("path-*.md")])
 def test_a_reading_path_says_how_long_it_takes(name):
     said = page(name).find("ol").find_all("li")
@@ -219,6 +220,7 @@ def test_a_reading_path_says_how_long_it_takes(name):
     assert int(total[1]) == (round(sum(each) / 60) if total[2] == "hours" else sum(each))
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_can_be_had_as_a_script(name):
     script = (HTML / "_sources" / f"{name}.py").read_text()

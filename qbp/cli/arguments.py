@@ -12,7 +12,6 @@ from typing import Any, get_args
 from qbp import __version__
 from qbp.cli import diagnose, labs, sweep_arguments
 from qbp.cli.parser import JSON, Command, Parser, folder, named, number, option, profile, switch, valued
-from qbp.cli.recommend_arguments import recommend
 
 OWN = ("experiment", "method", "algorithm")  # fields that `qbp run` spells in its own way
 VALUES = {int: "N", float: "X", str: "NAME"}  # what an option's value is called in its help
@@ -31,7 +30,17 @@ def parser() -> Parser:
     commands = whole.add_subparsers(dest="name", metavar="COMMAND", parser_class=Parser)
     measured = (_run, _variance, _circuit, *diagnose.ARGUMENTS, _claims, _terrain)
     swept = (sweep_arguments.grid, sweep_arguments.sweep, sweep_arguments.collect)
-    for add in (*measured, recommend, _verify, *swept, _reproduce, _refresh, _readme, *labs.ARGUMENTS, _info):
+    for add in (
+        *measured,
+        _recommend,
+        _verify,
+        *swept,
+        _reproduce,
+        _refresh,
+        _readme,
+        *labs.ARGUMENTS,
+        _info,
+    ):
         add(partial(_command, commands, add.__name__.strip("_")))
     return whole
 
@@ -186,6 +195,19 @@ def _terrain(command: Command) -> None:
     own.add_argument("--frame", metavar="NAME", help="of vqe: plain or clifford (default plain)")
     switch(own, "--json", JSON)
     folder(own, "--save", "also write the table with a manifest into this folder")
+
+
+def _recommend(command: Command) -> None:
+    own = command(
+        "name the remedies that ended lowest on a task like this one",
+        "Reads the committed tables of remedies, and says what the answer rests on: the rows at the nearest "
+        "size and shots, their seeds, and which others cannot be told from the best.  Nothing is run.",
+        ["--hamiltonian tfim --qubits 8 --shots 100", "--hamiltonian molecule --json"],
+    )
+    valued(own, "--hamiltonian", "the task", "tfim", metavar="NAME")
+    number(own, "--qubits", "number of qubits", 6)
+    number(own, "--shots", "measurements per circuit and setting (default exact values)")
+    switch(own, "--json", JSON)
 
 
 def _verify(command: Command) -> None:

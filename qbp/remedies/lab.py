@@ -25,6 +25,7 @@ from qbp.circuits.statevector import evolve
 from qbp.remedies.measurements import Shots, Wanted, jacobian, values, wanted
 from qbp.remedies.tasks import Task, euler_angles
 
+ROUNDING = 1e-12  # of a measured gradient whose terms cancel
 Weights = Tensor | Callable[[Tensor], Tensor]  # of the local expectations, (runs, 3 n), or what makes them
 
 
@@ -199,6 +200,7 @@ class Lab:
         weights = torch.cat(parts, -1)
         if self.shots.shots is not None:
             found = (self._jacobian(circuit, theta, asked, rows) @ weights.unsqueeze(-1)).squeeze(-1)
+            found = torch.where(found.abs() < ROUNDING, 0.0, found)  # else Adam makes a step of what cancels
             if rows is None:
                 return found
             return torch.zeros_like(theta).scatter(1, rows.expand(self.runs, -1), found)

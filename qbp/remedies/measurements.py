@@ -87,7 +87,8 @@ class Shots:
         circuits, outcomes = likely.shape
         stream = draws.stream(seed, "remedy", self.calls)
         if self.shots > outcomes:
-            shares = likely.clamp(min=0).double().cpu().numpy()
+            # Rounded: numpy draws no number for a share of 0, and one for 1e-17, which shifts what follows.
+            shares = np.round(likely.clamp(min=0).double().cpu().numpy(), 12)
             counts = stream.multinomial(self.shots, shares / shares.sum(-1, keepdims=True))
             return torch.from_numpy(counts / self.shots)
         cumulated = likely.clamp(min=0).double().cumsum(-1)

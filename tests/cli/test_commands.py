@@ -36,8 +36,9 @@ def released():
     return Said("run", "curve", *options, "--device", "cpu", "--json")
 
 
+OF_CIRCUITS = "vqe, pqc, fit, ground, cloning, wine, remedies"
 BAD = {
-    "iris": "experiment must be one of curve, telecom, mnist, vqe, pqc, remedies, got 'iris'",
+    "iris": f"experiment must be one of curve, telecom, mnist, {OF_CIRCUITS}, got 'iris'",
     "curve --methods two-stage,annealing": "method must be one of .*sellier, got 'annealing'",
     "curve --methods ,": "method must be one of .*, got ''",
     "curve --steps -1": "steps must be at least 0.*got -1",
@@ -55,7 +56,7 @@ BAD = {
     "mnist --mnist no/such/folder": "folder with the four IDX files, got 'no/such/folder'",
     "mnist --per-class 500": "per_class must be .*got 500",
     "curve --qbits 3": r"unrecognized arguments: --qbits 3; did you mean --qubits\? \(see qbp run --help",
-    "curve --qubits 3": "--qubits is an option of vqe, pqc, remedies, not of curve",
+    "curve --qubits 3": f"--qubits is an option of {OF_CIRCUITS}, not of curve",
     "vqe --points 4": "--points is an option of curve, telecom, mnist, not of vqe",
     "vqe --kappa 0.1": "--kappa is an option of curve, telecom, mnist, not of vqe",
     "vqe --methods random,sellier": "method must be one of two-stage, no-init, got 'sellier'",

@@ -186,7 +186,10 @@ def test_the_command_prints_one_object_and_saves_a_table(capsys, tmp_path):
     ("words", "said"),
     [
         (["pqc", "--points", "3"], "--points is an option of curve, telecom, mnist, not of pqc"),
-        (["curve", "--layers", "3"], "--layers is an option of vqe, pqc, remedies, not of curve"),
+        (
+            ["curve", "--layers", "3"],
+            "--layers is an option of vqe, pqc, fit, ground, cloning, wine, remedies, not of curve",
+        ),
         (["pqc", "--methods", "sellier"], f"{KNOWN} 'sellier'"),
     ],
 )

@@ -14,6 +14,11 @@ import torch
 
 import qbp
 from qbp.experiments import registry
+from qbp.experiments.fits.ground import GroundExperiment
+from qbp.experiments.fits.settings import FitExperiment
+from qbp.experiments.later_versions.cloning import CloningExperiment
+from qbp.experiments.later_versions.wine import WineExperiment
+from qbp.experiments.remedies.configuration import RemedyExperiment
 from qbp.experiments.settings import Settings
 from qbp.experiments.terrain import circuits as circuit_terrain
 from qbp.experiments.terrain import perceptrons as perceptron_terrain
@@ -51,6 +56,13 @@ KINDS = {  # name: what makes the configuration of some runs, first seed and how
     "regression": lambda **runs: qbp.RegressionExperiment(**STEPS, **runs),
     "regression, shots": lambda **runs: qbp.RegressionExperiment(shots=20, **STEPS, **runs),
     "regression, perceptron": lambda **runs: qbp.RegressionExperiment(method="mlp", **STEPS, **runs),
+    "cloning": lambda **runs: CloningExperiment(
+        qubits=3, layers=2, algorithm=EARLY, **STEPS, **runs
+    ),
+    "wine": lambda **runs: WineExperiment(layers=1, qubits=2, **STEPS, **runs),
+    "fit": lambda **runs: FitExperiment(method="varpro", layers=1, **STEPS, **runs),
+    "ground": lambda **runs: GroundExperiment(method="ritz", qubits=3, layers=1, **STEPS, **runs),
+    "remedy": lambda **runs: RemedyExperiment(method="small-angle", **CIRCUIT, **runs),
 }  # fmt: skip
 SURVEYS = {
     "survey of a perceptron": (perceptron_terrain, {"experiment": "curve", "n_hidden": 4, "steps": 120}),
@@ -124,7 +136,9 @@ def test_any_number_of_workers_computes_the_same_rows(tmp_path):
     assert set(tables[1]["key"]) == {store.key(config) for config in configs}
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != COMPILED])
+@pytest.mark.parametrize(
+    "name", [name for name in KINDS if name not in (COMPILED, "fit", "ground", "remedy")]
+)
 def test_a_loss_that_is_nan_in_one_run_changes_no_other(name, together, monkeypatch):
     """From step 50 on, in the second of three runs."""
     config = KINDS[name](seeds=3, seed=4)

@@ -288,7 +288,10 @@ def test_a_table_with_several_configurations_of_a_method_is_read_by_key(made, tm
 
 def test_committed_tables_and_manifest_are_the_same_set():
     names = {path.stem for path in store.DIRECTORY.glob("*.parquet")}
-    assert names == manifest().keys() == {*tables(), *OTHER_KINDS}
+    registered = {*tables(), *OTHER_KINDS}
+    assert names == manifest().keys() <= registered
+    missing = {name for name in registered - names if not name.startswith("remedies-")}
+    assert missing <= {"census"}  # these take hours, and are computed piece by piece
     assert sum(path.stat().st_size for path in store.DIRECTORY.iterdir()) < 20e6
 
 

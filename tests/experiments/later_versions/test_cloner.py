@@ -84,14 +84,14 @@ def test_the_ridge_step_solves_the_normal_equations():
 
 
 def test_starts_are_those_of_a_program_that_seeds_once_and_goes_through_the_depths():
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(42)
         for depth in (1, 2, 3):
             drawn = [0.1 * torch.randn(2 * 4 * depth) for _ in range(3)]
     for arm in range(3):
         found = cloner.replayed_starts([7, 42], 3, arm, qubits=4)[1]
         torch.testing.assert_close(found, drawn[arm].double(), rtol=0, atol=0)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(42)
         alone = 0.1 * torch.randn(2 * 4 * 3)
     torch.testing.assert_close(cloner.replayed_starts([42], 3, 0, first=3, qubits=4)[0], alone.double())
