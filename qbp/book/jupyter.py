@@ -6,6 +6,7 @@ the stored number, as an abbreviation of its name, and saved with the name again
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
@@ -38,14 +39,15 @@ def with_names(source: str) -> str:
     return NUMBER.sub(r"{glue:text}`\1`", source)
 
 
-def is_chapter(path: str) -> bool:
-    """Whether a path that JupyterLab names, from the checkout on, is a chapter of this book.
+def is_chapter(path: str, root: str | Path) -> bool:
+    """Whether a path that JupyterLab names, from its root on, is a chapter of this checkout's book.
 
     Example:
-        >>> is_chapter("book/curve.ipynb"), is_chapter("book/../curve.ipynb"), is_chapter("mine.ipynb")
-        (True, False, False)
+        >>> root = chapters()[0].parents[1]
+        >>> is_chapter("book/curve.ipynb", root), is_chapter("mine.ipynb", root)
+        (True, False)
     """
-    return path.removeprefix("/") in {f"book/{chapter.name}" for chapter in chapters()}
+    return Path(root, path.lstrip("/")).resolve() in {chapter.resolve() for chapter in chapters()}
 
 
 class Chapters(AsyncLargeFileManager):
@@ -74,7 +76,7 @@ class Chapters(AsyncLargeFileManager):
 
         Another notebook is trusted as Jupyter would: when its reader has run it, and not before.
         """
-        if is_chapter(path):
+        if is_chapter(path, self.root_dir):
             self.notary.mark_cells(nb, True)
         else:
             super().mark_trusted_cells(nb, path)

@@ -25,7 +25,7 @@ import torch
 from test_browser import Browser, find_browser
 
 import qbp
-from qbp.book import svg
+from qbp.book import jupyter, svg
 from qbp.book.figures import circuit_plots
 from qbp.book.jupyter import GLUE, Chapters, glued, with_names, with_numbers
 from qbp.plateaus.sampling import random_angles
@@ -47,9 +47,13 @@ def test_prose_is_shown_with_its_numbers_and_saved_with_its_names(name):
             assert all(f"`{values[key]} (" in shown for key in GLUE.findall(cell.source))
 
 
-def test_a_chapter_that_is_opened_and_saved_is_the_same_file(tmp_path):
+def test_a_chapter_that_is_opened_and_saved_is_the_same_file_and_another_notebook_is_not_trusted(
+    tmp_path, monkeypatch
+):
     before = (BOOK / f"{CHAPTER}.ipynb").read_bytes()
     (tmp_path / "a.ipynb").write_bytes(before)
+    (tmp_path / "b.ipynb").write_bytes(before.replace(b'"import torch', b'"import math, torch'))  # not signed
+    monkeypatch.setattr(jupyter, "chapters", lambda: [tmp_path / "a.ipynb"])
     contents = Chapters(root_dir=str(tmp_path))
 
     async def open_and_save():
@@ -57,6 +61,8 @@ def test_a_chapter_that_is_opened_and_saved_is_the_same_file(tmp_path):
         assert all(cell.metadata.trusted for cell in model["content"].cells if cell.cell_type == "code")
         assert "(glued: vc-single)" in "".join(cell.source for cell in model["content"].cells)
         await contents.save(model, "a.ipynb")
+        other = (await contents.get("b.ipynb"))["content"].cells
+        assert not any(cell.metadata.trusted for cell in other if cell.cell_type == "code" and cell.outputs)
 
     asyncio.run(open_and_save())
     assert (tmp_path / "a.ipynb").read_bytes() == before
