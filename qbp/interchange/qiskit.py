@@ -130,10 +130,21 @@ class _Walk:
             turns = angles if fixed else self.collector.freed(angles)
             self.expansion.apply(gate, turns, qubits)
             return
-        inside = None if getattr(operation, "blocks", ()) else operation.definition
+        inside = None if getattr(operation, "blocks", ()) else operation.definition or _decomposed(operation)
         if inside is None or inside.num_clbits:
             raise ValueError(f"circuit must have gates with a definition, got {operation.name!r}")
         self.walk(inside, qubits, fixed=fixed or operation.name == "unitary", depth=depth + 1)
+
+
+def _decomposed(operation: Any) -> "QuantumCircuit | None":
+    """Return the gates of an operation that has no definition and is decomposed all the same: a permutation."""
+    from qiskit import QuantumCircuit
+
+    if operation.name != "permutation":
+        return None
+    circuit = QuantumCircuit(operation.num_qubits)
+    circuit.append(operation, range(operation.num_qubits))
+    return circuit.decompose()
 
 
 def _linear(value: Any) -> Linear:

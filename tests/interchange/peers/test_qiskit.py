@@ -124,6 +124,18 @@ def test_qubit_0_is_the_rightmost_letter_and_the_least_significant_bit():
     assert exchange.to_qiskit_operator(qbp.PauliSum({"ZIY": 2.0})).paulis.to_labels() == ["YIZ"]
 
 
+def test_a_permutation_has_no_definition_and_is_read_all_the_same():
+    from qiskit import QuantumCircuit
+    from qiskit.circuit.library import PermutationGate
+
+    theirs = QuantumCircuit(3)
+    for q in range(3):
+        theirs.ry(0.3 + q, q)
+    theirs.append(PermutationGate([2, 0, 1]), [0, 1, 2])
+    found = exchange.from_qiskit(theirs)
+    same(state(found.circuit, found.theta0), statevector(theirs, {}), 1e-10)
+
+
 def test_operators_go_there_and_back_and_have_to_be_real():
     from qiskit.quantum_info import SparsePauliOp
 
