@@ -137,7 +137,7 @@ class _Walk:
 
 
 def _decomposed(operation: Any) -> "QuantumCircuit | None":
-    """Return the gates of an operation that has no definition and is decomposed all the same: a permutation."""
+    """Return the gates of an operation that is decomposed although it has no definition: a permutation."""
     from qiskit import QuantumCircuit
 
     if operation.name != "permutation":
