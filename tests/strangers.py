@@ -169,7 +169,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "table: no table at all": lambda f: read_table(b"PAR1" + b"\0" * 99),
     "table: a pickle as the type of a column": pickled,
     "table: a page that unpacks to 600 MB": lambda f: read_table(bomb()),
-    "table: 5 GB of one text, named 50,000 times": lambda f: load(f, repeated()),
+    "table: 5 GB of one text, named by every row": lambda f: load(f, repeated()),
     "table: a column of lists": lambda f: read_table(table(value=[[0.5]])),
     "table: bytes of another table than the manifest's": lambda f: _exchanged(f),
     "manifest: 11 MB": lambda f: manifest(f, " " * 11_000_000),
