@@ -123,30 +123,52 @@ def computed(
     with _connected(place, say or _say) as client:
         # Keys of our own: equal arguments, or another sweep's, would be one piece of work for Dask.
         keys, wanted = f"qbp-{uuid.uuid4().hex}", dict(place.resources) or None
-        futures = [
-            client.submit(function, *arguments, key=f"{keys}-{at}", pure=False, resources=wanted)
-            for at, (_, arguments) in enumerate(work)
-        ]
-        names = {str(future.key): name for future, (name, _) in zip(futures, work, strict=True)}
-        yield _values(futures, names, place)
+
+        def submitted(at: int, attempt: str = "") -> Any:
+            key = f"{keys}-{at}{attempt}"
+            return client.submit(function, *work[at][1], key=key, pure=False, resources=wanted)
+
+        futures = [submitted(at) for at in range(len(work))]
+        places = {str(future.key): at for at, future in enumerate(futures)}
+        values = _values(futures, places, place, lambda at: submitted(at, "-alone"))
+        yield ((work[at][0], value) for at, value in values)
 
 
-def _values(futures: list[Any], names: Mapping[str, Work], place: Place) -> Iterator[tuple[Work, Any]]:
-    from distributed import CancelledError, KilledWorker, as_completed
-    from distributed.comm import CommClosedError
+def _values(
+    futures: list[Any], places: Mapping[str, int], place: Place, again: Callable[[int], Any]
+) -> Iterator[tuple[int, Any]]:
+    """Yield what comes of each; what was blamed for a killed worker runs again alone, at the end.
 
-    waiting = as_completed(futures)
+    With resources, work waits at a worker, and all that waits there is blamed for the one that killed it.
+    """
+    from distributed import KilledWorker, as_completed
+
+    waiting, blamed = as_completed(futures), []
     futures.clear()  # a value is forgotten by the cluster when we have it
     for future in waiting:
-        try:
-            error = future.exception() if future.status == "error" else None
-            value = future.result() if error is None else error
-        except (CancelledError, CommClosedError):
-            where = place.scheduler or "of this machine"
-            raise ConnectionError(f"the scheduler {where} is gone; what is finished is kept") from None
-        if isinstance(error, KilledWorker):
+        value = _value(future, place)
+        if isinstance(value, KilledWorker):
+            blamed.append(places[str(future.key)])
+        else:
+            yield places[str(future.key)], value
+    for at in sorted(blamed):
+        value = _value(next(iter(as_completed([again(at)]))), place)
+        if isinstance(value, KilledWorker):
             value = ChildProcessError("its worker was killed time and again, as for want of memory")
-        yield names[str(future.key)], value
+        yield at, value
+
+
+def _value(future: Any, place: Place) -> Any:
+    """Return what a finished piece of work returned, or the exception that it ended with."""
+    from distributed import CancelledError
+    from distributed.comm import CommClosedError
+
+    try:
+        error = future.exception() if future.status == "error" else None
+        return future.result() if error is None else error
+    except (CancelledError, CommClosedError):
+        where = place.scheduler or "of this machine"
+        raise ConnectionError(f"the scheduler {where} is gone; what is finished is kept") from None
 
 
 def _say(text: str) -> None:

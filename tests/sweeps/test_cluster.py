@@ -1,5 +1,6 @@
 """Work on Dask: real processes of this machine, on the loopback device, and a scheduler that is not there."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -26,9 +27,12 @@ def listening():
     """Addresses at which this process and its children wait for others."""
     import psutil
 
-    here = psutil.Process()
-    found = [p.net_connections("inet") for p in (here, *here.children(recursive=True))]
-    return {c.laddr.ip for connections in found for c in connections if c.status == psutil.CONN_LISTEN}
+    here, found = psutil.Process(), set()
+    for process in (here, *here.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has just been killed
+            connections = process.net_connections("inet")
+            found |= {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
+    return found
 
 
 def test_values_errors_and_killed_workers_of_this_machine():
