@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qbp.plateaus.diagnosis.variants import freed
 from qbp.plateaus.variance import gradient_variance
-from qbp.results.census.collection import Collected, untied_circuit
+from qbp.results.census.collection import Collected
 
 SAMPLES, WALKS = 20_000, 2**16
 FEWEST = 4000  # samples of large circuits: of fewer the errors of rare large gradients are not known
@@ -59,7 +60,7 @@ def compare_engines(
     for found in circuits:
         if found.qubits > LARGEST:
             continue
-        circuit = untied_circuit(found.circuit)
+        circuit = freed(found.circuit)
         one = PER_AMPLITUDE * len(circuit.program) * 2**found.qubits
         several = min(samples, max(int(ENOUGH / one), FEWEST))
         for kind in KINDS:

@@ -101,23 +101,6 @@ def read_collection(path: Path) -> dict[str, Collected]:
     return {circuit.name: circuit for circuit in found}
 
 
-def untied_circuit(circuit: Circuit) -> BuiltCircuit:
-    """Return the circuit with an angle of its own for every rotation that has a parameter, as it stands.
-
-    Example:
-        >>> from qbp import QAOA
-        >>> untied_circuit(QAOA([(0, 1)], n_layers=1)).n_params
-        3
-    """
-    gates, count = [], 0
-    for gate in circuit.program:
-        if isinstance(gate, Rotation) and gate.parameter is not None:
-            gate, count = Rotation(gate.pauli, count), count + 1
-        gates.append(gate)
-    names = tuple(f"a{k}" for k in range(count))
-    return BuiltCircuit(circuit.n_qubits, tuple(gates), names, circuit.start)
-
-
 def shared(circuit: Circuit) -> int:
     """Return how many parameters turn several rotations.
 

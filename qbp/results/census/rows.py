@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from qbp.circuits.gates import Rotation
+from qbp.plateaus.diagnosis.variants import freed
 from qbp.plateaus.variance import GradientVariance, gradient_variance
-from qbp.results.census.collection import OBSERVABLES, Collected, shared, untied_circuit
+from qbp.results.census.collection import OBSERVABLES, Collected, shared
 
 STATE_VECTORS = 14  # qubits up to which they are used
 SECONDS = 60  # of a processor, that a circuit and observable may take
@@ -82,7 +83,7 @@ def estimate(found: Collected, kind: str) -> GradientVariance:
     """
     circuit, H = found.circuit, found.observable(kind)
     if found.qubits > STATE_VECTORS:
-        return gradient_variance(untied_circuit(circuit), H, engine="pauli-walk", walks=WALKS)
+        return gradient_variance(freed(circuit), H, engine="pauli-walk", walks=WALKS)
     one = PER_AMPLITUDE * len(circuit.program) * 2**found.qubits
     samples = int(min(max(ENOUGH / one, FEWEST), MOST))
     return gradient_variance(circuit, H, samples, engine="statevector", device="cpu")

@@ -10,6 +10,7 @@ import torch
 
 import qbp
 from qbp.circuits.gates import Rotation
+from qbp.plateaus.diagnosis.variants import freed
 from qbp.results import store
 from qbp.results.census import collection
 
@@ -83,7 +84,7 @@ def test_observables_of_a_circuit_without_a_problem(small):
 
 def test_an_untied_circuit_has_an_angle_for_each_rotation(small):
     circuit = small["tied"].circuit
-    free = collection.untied_circuit(circuit)
+    free = freed(circuit)
     theta, turned = torch.tensor([0.7], dtype=torch.float64), []
     for gate in circuit.program:
         if isinstance(gate, Rotation) and gate.parameter is not None:
