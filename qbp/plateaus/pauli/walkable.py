@@ -38,8 +38,8 @@ class Walkable(NamedTuple):
     sizes: np.ndarray | None
 
 
-def check_walkable(circuit: "Circuit", H: Observable) -> None:
-    """Raise unless the second moment is one over Clifford circuits, with independent angles."""
+def check_measured(circuit: "Circuit", H: Observable) -> None:
+    """Raise unless a walk knows what is measured on the circuit."""
     from qbp.circuits.circuit import Circuit  # brings torch, as the circuit already has
 
     if not isinstance(circuit, Circuit):
@@ -48,6 +48,11 @@ def check_walkable(circuit: "Circuit", H: Observable) -> None:
         raise TypeError(f"H must be a PauliSum or a Projector for Pauli walks, got {type(H).__name__!r}")
     if H.n_qubits != circuit.n_qubits:
         raise ValueError(f"H must act on {circuit.n_qubits} qubits, got {H.n_qubits}")
+
+
+def check_walkable(circuit: "Circuit", H: Observable) -> None:
+    """Raise unless the second moment is one over Clifford circuits, with independent angles."""
+    check_measured(circuit, H)
     if not circuit.n_params:
         raise ValueError(f"circuit must have a parameter, got {circuit!r}")
     angles = set()

@@ -12,10 +12,10 @@ import numpy as np
 
 from qbp import _checks
 from qbp.circuits.gates import Entangler, Rotation
-from qbp.circuits.observables import Observable, PauliSum, Projector
+from qbp.circuits.observables import Observable
 from qbp.plateaus.pauli.families import start_expectations
 from qbp.plateaus.pauli.strings import Chain, Turn, acting, back, chains_of, cut_chain, turn_of
-from qbp.plateaus.pauli.walkable import started
+from qbp.plateaus.pauli.walkable import check_measured, started
 from qbp.plateaus.starts.ensemble import LEAST, AngleEnsemble
 
 if TYPE_CHECKING:
@@ -117,14 +117,7 @@ def process_of(circuit: "Circuit", H: Observable, ensemble: AngleEnsemble) -> Pr
 
 
 def _check(circuit: "Circuit", H: Observable) -> None:
-    from qbp.circuits.circuit import Circuit  # brings torch, as the circuit already has
-
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__!r}")
-    if not isinstance(H, PauliSum | Projector):
-        raise TypeError(f"H must be a PauliSum or a Projector for Pauli walks, got {type(H).__name__!r}")
-    if H.n_qubits != circuit.n_qubits:
-        raise ValueError(f"H must act on {circuit.n_qubits} qubits, got {H.n_qubits}")
+    check_measured(circuit, H)
     seen = set()
     for gate in circuit.program:
         if isinstance(gate, Rotation) and gate.parameter is not None:
