@@ -17,6 +17,7 @@ from qbp.plateaus.algebra.structure import Component
 from qbp.plateaus.algebra.symplectic import commutation, product
 
 TOLERANCE = 1e-8
+STRINGS = 2**18  # that sums may be made of
 Sum = Mapping[int, float]  # coefficients of strings, as vectors
 
 
@@ -47,16 +48,17 @@ class Closure:
         return found, max(0.0, sum(c * c for c in terms.values()) - float(found @ found))
 
 
-def close(generators: Sequence[Sum], n: int, cap: int) -> Closure:
+def close(generators: Sequence[Sum], n: int, cap: int, strings: int = STRINGS) -> Closure:
     """Return the algebra that sums of Pauli strings generate.
 
     Args:
         generators: sums of strings, none zero.
         n: number of qubits.
         cap: largest dimension.
+        strings: largest number of strings that its elements are made of; every one costs `cap` numbers.
 
     Raises:
-        ValueError: the dimension is above `cap`.
+        ValueError: the dimension is above `cap`, or there are more strings.
     """
     place: dict[int, int] = {}
     rows: list[np.ndarray] = []
@@ -67,6 +69,9 @@ def close(generators: Sequence[Sum], n: int, cap: int) -> Closure:
         terms = todo.pop()
         for s in terms:
             place.setdefault(s, len(place))
+        if len(place) > strings:
+            takes = f"what spans an algebra of up to {strings} strings"
+            raise ValueError(f"generators must be {takes}, got sums that become more")
         row = _row(terms, place)
         if (size := np.linalg.norm(row)) < TOLERANCE:
             continue

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from qbp import _checks
 from qbp.circuits.observables import PauliSum
 from qbp.plateaus.algebra import generators as read
-from qbp.plateaus.algebra.closure import TOLERANCE, Closure, close, simple_ideals
+from qbp.plateaus.algebra.closure import STRINGS, TOLERANCE, Closure, close, simple_ideals
 from qbp.plateaus.algebra.structure import Component, StringComponent, components
 from qbp.plateaus.algebra.symplectic import vector
 
@@ -80,17 +80,21 @@ class LieAlgebra:
         return " + ".join([*shown, *centre])
 
 
-def lie_algebra(generators: "Circuit | Sequence[str | PauliSum]", *, cap: int = CAP) -> LieAlgebra:
+def lie_algebra(
+    generators: "Circuit | Sequence[str | PauliSum]", *, cap: int = CAP, strings: int = STRINGS
+) -> LieAlgebra:
     """Return the dynamical Lie algebra of a circuit, or of Pauli strings and sums of them.
 
     Args:
         generators: a circuit, whose angles may be shared by strings that commute and act together; or a list
             of generators.  CNOTs, CZs and other Cliffords of a circuit turn its strings into others.
         cap: largest dimension where a generator is a sum of strings, at most 4,096.
+        strings: largest number of strings that the elements of such an algebra are made of: of 300 elements
+            of 10,000 strings the closure takes about a minute.
 
     Raises:
         TypeError, ValueError: `generators` are none of these; a fixed rotation by no multiple of pi/2; an
-            algebra of sums is larger than `cap`.
+            algebra of sums is larger than `cap`, or its elements are made of more strings.
 
     Example:
         >>> chain = ["XIII", "IXII", "IIXI", "IIIX", "ZZII", "IZZI", "IIZZ"]
@@ -98,6 +102,7 @@ def lie_algebra(generators: "Circuit | Sequence[str | PauliSum]", *, cap: int = 
         so(8) 28
     """
     cap = _checks.integer("cap", cap, 1, 4096)
+    strings = _checks.integer("strings", strings, 1)
     if not hasattr(generators, "program"):
         sums, n = read.of_list(generators)
     else:
@@ -106,15 +111,15 @@ def lie_algebra(generators: "Circuit | Sequence[str | PauliSum]", *, cap: int = 
         circuit = cast("Circuit", generators)
         check(circuit)
         sums, n = read.of_circuit(circuit)[0], circuit.n_qubits
-    return of_sums(sums, n, cap)
+    return of_sums(sums, n, cap, strings)
 
 
-def of_sums(sums: Sequence[read.Sum], n: int, cap: int) -> LieAlgebra:
+def of_sums(sums: Sequence[read.Sum], n: int, cap: int, strings: int = STRINGS) -> LieAlgebra:
     """Return the algebra of sums of strings as vectors, see :func:`lie_algebra`."""
     if all(len(terms) == 1 for terms in sums):
         parts, isolated = _of_strings([next(iter(terms)) for terms in sums], n)
         return LieAlgebra(n, tuple(parts), len(isolated), frozenset(isolated), None, ())
-    closure = close(sums, n, cap)
+    closure = close(sums, n, cap, strings)
     ideals, centre = simple_ideals(closure)
     bases = (*(basis for _, basis in ideals), centre)
     return LieAlgebra(n, tuple(part for part, _ in ideals), len(centre), frozenset(), closure, bases)

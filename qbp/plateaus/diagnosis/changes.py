@@ -25,7 +25,7 @@ from qbp.plateaus.starts.ensemble import AngleEnsemble, GateNoise
 FLATTENING = ("noise", "global-observable", "depth", "entanglement", "shared-angles", "start-state")
 PROTECTING = ("small-angles", "small-algebra", "shallow-local", "shared-angles", "start-state")
 ORDER = (*FLATTENING[:4], *PROTECTING)
-CAP = 300  # dimension of an algebra of sums
+CAP, STRINGS = 300, 2**12  # dimension of an algebra of sums, and strings that it is made of: seconds
 SUMS = 12  # qubits up to which sums are closed
 NEAR = 2.0  # bits
 TRIED = 0.01  # probability of depolarizing noise that is tried on a circuit without
@@ -214,11 +214,11 @@ def small_algebra(case: Case) -> bool:
 
 def algebra_of(circuit: Circuit) -> tuple[str | None, int | None]:
     """Return the Lie algebra of a circuit in words, and its dimension; that with shared angles freed above 12
-    qubits; None where it is none, or has more than 300 elements and no strings for generators."""
+    qubits; None where it is none, or is made of sums, over 300 of them or over 4,096 strings in them."""
     try:
         shared = variants.shares(circuit)
         whole = variants.freed(circuit) if shared and circuit.n_qubits > SUMS else circuit
-        found = lie_algebra(whole, cap=CAP)
+        found = lie_algebra(whole, cap=CAP, strings=STRINGS)
     except ValueError:
         return None, None
     return str(found), found.dimension

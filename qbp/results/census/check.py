@@ -9,7 +9,7 @@ import numpy as np
 from qbp import draws
 from qbp.results.census import table
 from qbp.results.census.collection import OBSERVABLES, Collected
-from qbp.results.census.rows import NUMBERS, described, measure
+from qbp.results.census.rows import CAUSE_NUMBERS, NUMBERS, described, measure
 from qbp.results.integrity import Mismatch
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def recheck(directory: Path, rows: int, seed: int, *, allow_older: bool = False)
 
 def _whole(frame: "pd.DataFrame", circuits: dict[str, Collected], *, allow_older: bool) -> Iterator[Mismatch]:
     """Say which circuits and observables the table lacks, or has twice or beside the collection."""
-    if missing := {"circuit", "observable", "core", "seconds", *SAME, *NUMBERS} - set(frame.columns):
+    columns = {"circuit", "observable", "core", "seconds", "cause", *SAME, *NUMBERS, *CAUSE_NUMBERS}
+    if missing := columns - set(frame.columns):
         yield Mismatch(table.NAME, "schema", f"lacks the columns {', '.join(sorted(missing))}")
         return
     listed = list(zip(frame["circuit"], frame["observable"], strict=True))
@@ -83,7 +84,11 @@ def _again(row: Any, circuits: dict[str, Collected]) -> Iterator[Mismatch]:
             yield Mismatch(table.NAME, "value", f"{column} of {what}", None, stored, now, command)
             return
     new = measure(found, kind)
-    for column in NUMBERS:
+    if row["cause"] != new["cause"]:
+        stored, now = str(row["cause"]), str(new["cause"])
+        yield Mismatch(table.NAME, "value", f"cause of {what}", None, stored, now, command)
+        return
+    for column in (*NUMBERS, *CAUSE_NUMBERS):
         before, after = float(row[column]), float(new[column])
         if not np.isclose(before, after, rtol=0, atol=CLOSE, equal_nan=True):
             values = str(before), str(after)  # NaN is no number of JSON

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from qbp.circuits.gates import Rotation
+from qbp.plateaus.diagnosis.changes import Case, causes, changes
+from qbp.plateaus.diagnosis.measures import Effort, measured, uniform
 from qbp.plateaus.diagnosis.variants import freed
 from qbp.plateaus.variance import GradientVariance, gradient_variance
 from qbp.results.census.collection import OBSERVABLES, Collected, shared
@@ -30,7 +32,9 @@ NUMBERS = (
     "dead",
     "unresolved",
 )
-CAUSE = "cause"  # filled in by what diagnoses circuits; empty until then
+ERRORS = (ValueError, TypeError, MemoryError, TimeoutError)
+CAUSE_NUMBERS = ("cause_bits", "cause_low", "cause_high")
+BRIEF = Effort(samples=100, walks=2**15, seconds=2.0, work=1e7)  # a diagnosis measures many circuits
 
 
 def measure(found: Collected, kind: str) -> dict[str, Any]:
@@ -47,17 +51,24 @@ def measure(found: Collected, kind: str) -> dict[str, Any]:
         `_low` and `_high` being ends of 95 % intervals (NaN where the variance is not resolved, but for an
         upper bound); shares of parameters that are `dead` (their derivative is zero everywhere; walks know
         that of light cones alone) and `unresolved`; `seconds` of a processor; and a `note` where there are
-        no numbers.
+        no numbers.  Of a diagnosis at this size `cause` is the change of one thing that moves the mean
+        variance most, empty where the interval of none excludes zero, and `cause_bits` by how much, with an
+        interval; `cause_note` says why there is none.
 
     Raises:
         ValueError: `kind` is none of these.
     """
     row, began = described(found, kind), time.process_time()
     try:
-        with limit(SECONDS):
+        with limit(SECONDS / 2):
             row |= numbers(estimate(found, kind))
-    except (ValueError, TypeError, MemoryError, TimeoutError) as error:
+    except ERRORS as error:
         row["note"] = str(error)[:300]
+    try:
+        with limit(SECONDS / 2):
+            row |= cause(found, kind)
+    except ERRORS as error:
+        row["cause_note"] = str(error)[:300]
     return row | {"seconds": round(time.process_time() - began, 2)}
 
 
@@ -72,7 +83,8 @@ def described(found: Collected, kind: str) -> dict[str, Any]:
     row |= {"family": found.family, "sha256": found.sha256, "qubits": found.qubits}
     row |= {"parameters": circuit.n_params, "shared": shared(circuit), "rotations": len(turned)}
     row |= {"observable": kind, "engine": "state vectors" if small else "walks of the untied circuit"}
-    return row | {"samples": 0, **dict.fromkeys(NUMBERS, math.nan), "note": "", CAUSE: ""}
+    row |= {"samples": 0, **dict.fromkeys(NUMBERS, math.nan), "note": ""}
+    return row | {"cause": "", **dict.fromkeys(CAUSE_NUMBERS, math.nan), "cause_note": ""}
 
 
 def estimate(found: Collected, kind: str) -> GradientVariance:
@@ -111,6 +123,21 @@ def numbers(found: GradientVariance) -> dict[str, Any]:
     return row
 
 
+def cause(found: Collected, kind: str) -> dict[str, Any]:
+    """Return what a diagnosis of one size says: the leading cause, and its effect in bits.
+
+    Raises:
+        ValueError: no engine serves the circuit.
+    """
+    circuit, H = found.circuit, found.observable(kind)
+    case = Case(circuit, H, measured(circuit, H, BRIEF, uniform))
+    leading = next(iter(causes(changes([case], BRIEF, uniform, lambda _: None), "cannot say")), None)
+    if leading is None:
+        return {}
+    numbers = leading.effect, leading.low, leading.high
+    return {"cause": leading.name, **dict(zip(CAUSE_NUMBERS, numbers, strict=True))}
+
+
 def _interval(name: str, value: float, stderr: float, log2: float, bound: float) -> dict[str, float]:
     """Return a logarithm and those of the ends of its 95 % interval; of a bound alone, the upper end."""
     if not value > 0:
@@ -125,14 +152,14 @@ def _log2(value: float) -> float:
 
 
 @contextmanager
-def limit(seconds: int) -> Iterator[None]:
+def limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in a block that computes for longer, where the system has alarms for that.
 
     Time of this process counts, so a busy machine changes no row.
     """
 
     def late(*_: Any) -> None:
-        raise TimeoutError(f"over {seconds} s")
+        raise TimeoutError(f"over {seconds:.0f} s")
 
     if not hasattr(signal, "SIGPROF"):
         yield

@@ -49,6 +49,23 @@ def test_a_row_says_why_it_has_no_numbers(small, monkeypatch):
     assert row["note"] == "over 60 s" and math.isnan(row["log2_mean"]) and row["circuit"] == "product"
 
 
+def test_the_cause_is_the_change_that_moves_the_variance_most(small):
+    row = rows.measure(small["wide"], "projector")
+    local = 15 * math.log2(8 / 3) - 2 * math.log2(16)  # (3/8)^15 / 8 against 1 / (8 * 16^2)
+    assert row["cause"] == "global-observable" and row["cause_note"] == ""
+    assert row["cause_low"] < local < row["cause_high"] and row["cause_low"] < row["cause_bits"]
+
+
+def test_a_row_says_why_it_has_no_cause_and_keeps_its_numbers(small, monkeypatch):
+    def late(*arguments):
+        raise ValueError("no engine serves it")
+
+    monkeypatch.setattr(rows, "cause", late)
+    row = rows.measure(small["product"], "last qubit")
+    assert row["cause_note"] == "no engine serves it" and row["cause"] == "" and not row["note"]
+    assert row["log2_mean"] < 0 and math.isnan(row["cause_bits"])
+
+
 def test_what_takes_too_long_is_stopped():
     with pytest.raises(TimeoutError, match="over 1 s"), rows.limit(1):
         while time.process_time() < time.process_time() + 1:

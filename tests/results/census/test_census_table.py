@@ -43,7 +43,8 @@ def test_a_table_has_a_row_for_each_circuit_and_observable(made):
     assert len(frame) == 6 and set(frame["circuit"]) == set(collected.SMALL)
     entry = store.manifest(made)["census"]
     assert entry["command"] == table.COMMAND and entry["core"] == table.core()
-    assert list(frame["cause"]) == [""] * 6
+    causes = frame.set_index(["circuit", "observable"])["cause"]
+    assert causes["tied", "neighbours"] == "start-state" and causes["product", "last qubit"] == ""
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(made):
@@ -65,6 +66,8 @@ def test_a_good_table_is_verified(folder):
         ("rotations", 7, "rotations of"),
         ("sha256", "0" * 64, "sha256 of"),
         ("dead", 0.5, "dead of"),
+        ("cause", "depth", "cause of"),
+        ("cause_bits", 0.5, "cause_bits of"),
         ("core", "0" * 16, "made by other code"),
         ("circuit", "another", "is not in the collection"),
     ],
