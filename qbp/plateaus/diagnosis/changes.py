@@ -202,8 +202,8 @@ def above_two_design(case: Case) -> tuple[float, float] | None:
 def small_algebra(case: Case) -> bool:
     """Whether the Lie algebra is far smaller than the largest, 4^n - 1, and explains Var[C]: that of a deep
     circuit with this algebra (Ragone et al. 2024) is within two bits of it."""
-    dimension = algebra_of(case.circuit)[1]
-    if dimension is None or dimension > min(20 * CAP, 4**case.circuit.n_qubits // 4):
+    least = 4**case.circuit.n_qubits // 4
+    if (size := algebra_of(case.circuit, min(CAP, least))[1]) is None or size > min(20 * CAP, least):
         return False
     try:
         deep = deep_variance(case.seen.circuit, case.H, cap=CAP).variance  # type: ignore[arg-type]
@@ -212,13 +212,13 @@ def small_algebra(case: Case) -> bool:
     return deep > 0 and abs(case.seen.cost.log2 - math.log2(deep)) <= NEAR
 
 
-def algebra_of(circuit: Circuit) -> tuple[str | None, int | None]:
+def algebra_of(circuit: Circuit, cap: int = CAP) -> tuple[str | None, int | None]:
     """Return the Lie algebra of a circuit in words, and its dimension; that with shared angles freed above 12
-    qubits; None where it is none, or is made of sums, over 300 of them or over 4,096 strings in them."""
+    qubits; None where it is none, or is made of sums, over `cap` of them or over 4,096 strings in them."""
     try:
         shared = variants.shares(circuit)
         whole = variants.freed(circuit) if shared and circuit.n_qubits > SUMS else circuit
-        found = lie_algebra(whole, cap=CAP, strings=STRINGS)
+        found = lie_algebra(whole, cap=cap, strings=STRINGS)
     except ValueError:
         return None, None
     return str(found), found.dimension
