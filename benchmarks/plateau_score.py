@@ -206,7 +206,9 @@ def score(listed: Iterable[Entry], answers: Iterable[Answer]) -> dict[str, Any]:
     for entry in listed:
         answer = by_name[entry.name]
         shown = asdict(answer) | {"dead": {n: sorted(k) for n, k in (answer.dead or {}).items()}}
-        rows.append(shown | {"set": entry.set, "label": entry.verdict, "right": judge(entry, answer)})
+        label = {"set": entry.set, "label": entry.verdict, "known_rate": entry.rate}
+        label |= {"known_causes": entry.causes, "sources": entry.sources, "why": entry.why}
+        rows.append(shown | label | {"right": judge(entry, answer)})
     suite = [row for row in rows if row["set"] == "suite"]
     trainable = [row for row in rows if row["set"] == "trainable"]
     counts: dict[str, Any] = {

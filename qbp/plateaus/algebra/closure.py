@@ -14,10 +14,10 @@ import numpy as np
 
 from qbp import draws
 from qbp.plateaus.algebra.structure import Component
-from qbp.plateaus.algebra.symplectic import commutation, product
+from qbp.plateaus.algebra.symplectic import bit_table, commutation, product
 
 TOLERANCE = 1e-8
-STRINGS = 2**18  # that sums may be made of
+STRINGS = 2**13  # that sums may be made of: a table of all pairs takes half a gigabyte
 Sum = Mapping[int, float]  # coefficients of strings, as vectors
 
 
@@ -55,7 +55,7 @@ def close(generators: Sequence[Sum], n: int, cap: int, strings: int = STRINGS) -
         generators: sums of strings, none zero.
         n: number of qubits.
         cap: largest dimension.
-        strings: largest number of strings that its elements are made of; every one costs `cap` numbers.
+        strings: largest number of strings that its elements are made of.
 
     Raises:
         ValueError: the dimension is above `cap`, or there are more strings.
@@ -142,16 +142,30 @@ def simple_ideals(closure: Closure) -> tuple[list[tuple[Component, np.ndarray]],
 
 def _action(closure: Closure, element: np.ndarray) -> np.ndarray:
     """Return the bracket with an element, shape (dimension, dimension): a row for each basis element."""
-    n, strings, place = closure.n, closure.strings, {s: i for i, s in enumerate(closure.strings)}
-    found = np.zeros_like(closure.basis)
-    weights, graph = element @ closure.basis, commutation(strings, n)
+    n, strings = closure.n, closure.strings
+    table = bit_table(strings, 2 * n)
+    x, z = table[:, :n], table[:, n:]
+    ys, graph, names = (x * z).sum(1), commutation(strings, n), _names(table)
+    order = np.argsort(names)
+    weights, turn = element @ closure.basis, np.zeros((len(strings), len(strings)))
     for i in np.flatnonzero(abs(weights) > 1e-14).tolist():
-        known = {t: product(strings[i], strings[t], n) for t in np.flatnonzero(graph[i]).tolist()}
-        known = {t: w for t, w in known.items() if w[0] in place}  # the others cancel in an algebra
-        to = [place[w] for w, _ in known.values()]
-        signs = np.array([power - 2.0 for _, power in known.values()])
-        found[:, to] += weights[i] * signs * closure.basis[:, list(known)]
-    return found @ closure.basis.T
+        wanted = names[i] ^ names
+        at = np.searchsorted(names, wanted, sorter=order) % len(names)
+        known = np.flatnonzero(graph[i] & (names[order[at]] == wanted))  # the others cancel in an algebra
+        to = order[at[known]]
+        power = ys[i] + ys[known] - ys[to] + 2 * (x[known] @ z[i])  # of i, as symplectic.product has it
+        turn[known, to] = weights[i] * (power % 4 - 2)
+    return closure.basis @ turn @ closure.basis.T
+
+
+def _names(table: np.ndarray) -> np.ndarray:
+    """Return a number for each string, int64, that of a product being the XOR of both: its bits, or where
+    these are more than 62, parities of them that were drawn once."""
+    width = table.shape[1]
+    words = 1 << np.arange(min(width, 62), dtype=np.int64)
+    if width > len(words):
+        words = draws.stream(0, "names of strings").integers(2**62, size=width)
+    return np.bitwise_xor.reduce(np.where(table > 0, words, 0), axis=1)
 
 
 def _generated(closure: Closure, start: np.ndarray) -> np.ndarray:

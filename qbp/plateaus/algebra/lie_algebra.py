@@ -89,8 +89,8 @@ def lie_algebra(
         generators: a circuit, whose angles may be shared by strings that commute and act together; or a list
             of generators.  CNOTs, CZs and other Cliffords of a circuit turn its strings into others.
         cap: largest dimension where a generator is a sum of strings, at most 4,096.
-        strings: largest number of strings that the elements of such an algebra are made of: of 300 elements
-            of 10,000 strings the closure takes about a minute.
+        strings: largest number of strings that the elements of such an algebra are made of: memory grows with
+            its square.
 
     Raises:
         TypeError, ValueError: `generators` are none of these; a fixed rotation by no multiple of pi/2; an
