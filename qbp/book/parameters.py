@@ -87,6 +87,7 @@ CHAPTERS: dict[str, dict[str, Rule]] = {
         "samples": whole(4, or_zero=True), "circuits": whole(1), "n_max": whole(4, 14),
         "deep": whole(4, 1000), "shots_per_second": whole(1, 10**9),
     },
+    "census": {"which": one_of("ansatz", "all")},
     "claims": {"reading": _text, "judged": one_of("all", *VERDICTS)},
     "convex-initialization": {
         "pairs": whole(2), "points": whole(2), "ridge": partial(_real, 0, math.inf),
@@ -100,6 +101,7 @@ CHAPTERS: dict[str, dict[str, Rule]] = {
     "figure-1": {"start": whole(0, 490)},
     "first-circuit": {"rate": partial(_real, 0, math.pi)},
     "index": {"reading": one_of("both", "as-released", "as-written")},
+    "known-answers": {"of": one_of("suite", "trainable")},
     "later-versions": {"layers": whole(1, 10)},
     "lie-algebra": {"samples": whole(4), "largest": whole(4, 10), "chain": whole(10, 200)},
     "noise-plateaus": {
