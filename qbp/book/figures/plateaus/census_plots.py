@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TICKS = [4, 8, 14, 32, 50, 128]
+ROWS = 24  # of a legend
 NAMES = {"last qubit": "Z on the last qubit", "neighbours": "mean of Z Z", "projector": "projector on zeros"}
 
 
@@ -35,7 +36,8 @@ def variances(frame: "pd.DataFrame") -> Figure:
 
 
 def families(frame: "pd.DataFrame", source: str, kind: str) -> Figure:
-    """Draw the families of one package under one observable, a line for each.
+    """Draw the families of one package under one observable, a line for each; where shared angles had to be
+    freed it breaks, and the markers are hollow.
 
     Args:
         frame: rows of the census.
@@ -44,16 +46,25 @@ def families(frame: "pd.DataFrame", source: str, kind: str) -> Figure:
     """
     some = frame[(frame["source"] == source) & (frame["observable"] == kind)]
     some = some[np.isfinite(some["log2_mean"])]
-    with drawing(8.5, 4.6) as (figure, axis):
+    with drawing(10.5, 5.4) as (figure, axis):
         for number, (name, of) in enumerate(some.groupby("family")):
-            of, (color, dash) = of.sort_values("qubits"), PLAIN[number % len(PLAIN)]
+            color, dash = PLAIN[number % len(PLAIN)]
             marker = POINTS[(number // len(PLAIN) + number) % len(POINTS)]
-            axis.plot(of["qubits"], of["log2_mean"], color=color, linestyle=dash, marker=marker, label=name)
+            look: dict[str, Any] = {"color": color, "linestyle": dash, "marker": marker}
+            for tied, line in of.sort_values("qubits").groupby(_tied(of), sort=False):
+                own = {"label": name} if tied else {"markerfacecolor": "white"}
+                axis.plot(line["qubits"], line["log2_mean"], **look, **own)
         _axes(axis)
         axis.set_ylabel("mean gradient variance, log2 (bits)")
-        if len(some):
-            axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        if columns := -(-some["family"].nunique() // ROWS):
+            beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "ncols": columns}
+            axis.legend(frameon=False, fontsize=8, labelspacing=0.3, **beside)
     return figure
+
+
+def _tied(of: "pd.DataFrame") -> "pd.Series":
+    """Return whether each row is of the circuit as published, with its shared angles shared."""
+    return (of["shared"] == 0) | (of["engine"] == "state vectors")
 
 
 def _panel(axis: Axes, some: "pd.DataFrame") -> None:

@@ -12,6 +12,7 @@ from qbp.results.census.collection import OBSERVABLES
 def frame():
     rows = [
         {"source": source, "family": f"{source} {k}", "qubits": n, "observable": kind, "log2_mean": -n - k}
+        | {"shared": k == 2, "engine": "state vectors" if n < 15 else "walks of the untied circuit"}
         for source in ("a", "b")
         for k in range(3)
         for n in (4, 8, 101)
@@ -32,9 +33,15 @@ def test_every_circuit_is_a_point_and_the_line_is_the_median(frame):
 
 def test_each_family_is_a_line(frame):
     (axis,) = census_plots.families(frame, "b", "projector").axes
-    assert [line.get_label() for line in axis.lines] == ["b 0", "b 1", "b 2"]
+    assert [line.get_label() for line in axis.lines[:3]] == ["b 0", "b 1", "b 2"]
     assert axis.lines[1].get_xydata().tolist() == [[4, -5], [8, -9], [101, -102]]
     assert len({(line.get_color(), line.get_marker()) for line in axis.lines}) == 3
+
+
+def test_a_line_breaks_where_shared_angles_are_freed(frame):
+    tied, free = census_plots.families(frame, "b", "projector").axes[0].lines[2:]
+    assert tied.get_xydata().tolist() == [[4, -6], [8, -10]] and free.get_xydata().tolist() == [[101, -103]]
+    assert free.get_markerfacecolor() == "white" and free.get_color() == tied.get_color()
 
 
 def test_a_package_without_a_variance_is_an_empty_figure(frame):
