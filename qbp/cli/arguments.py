@@ -155,9 +155,7 @@ def _circuit(command: Command) -> None:
         ["ansatz.qasm", "trained.qasm --angles equal --json"],
     )
     own.add_argument("file", type=named, metavar="FILE", help="OpenQASM 2 or 3")
-    words = (
-        "numbers in a file without inputs: free, each a parameter; equal, equal ones share it; file, fixed"
-    )
+    words = "numbers in a file without inputs: free, each a parameter; equal, one for a and -a; file, fixed"
     valued(own, "--angles", words, "free", metavar="NAME")
     switch(own, "--json", JSON)
 

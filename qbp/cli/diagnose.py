@@ -66,7 +66,7 @@ def _diagnose(command: Any) -> None:
     number(own, "--qubits", "of a template, at its own size", 8)
     valued(own, "--layers", "of a template: a number, or n, 2n ...", "n", metavar="L")
     own.add_argument("--sizes", type=named, metavar="N-M", help="of a template's family: 4-32, or 4,6,8,10")
-    words = "numbers in a file: free, each a parameter; equal, equal ones share it; file, fixed"
+    words = "numbers in a file: free, each a parameter; equal, one for a and -a; file, fixed"
     valued(own, "--angles", words, "free", metavar="NAME")
     words = "of the angles: full, or uniform:WIDTH or gaussian:WIDTH about zero: radians, depth or count"
     valued(own, "--ensemble", words, "full", metavar="NAME")

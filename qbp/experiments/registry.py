@@ -32,6 +32,7 @@ PATHS = frozenset(
         "qbp.circuits.adjoint",
         "qbp.circuits.layers",
         "qbp.circuits.kernel.loading",
+        "qbp.circuits.kernel.closings",
         "qbp.circuits.kernel.plan",
         "qbp.circuits.kernel.evolution",
         "qbp.circuits.kernel.passes",

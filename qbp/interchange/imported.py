@@ -14,6 +14,7 @@ from qbp.interchange.linear import Linear
 
 ANGLES = ("free", "equal", "file")
 MOST_LETTERS = 10**8  # of all Pauli strings of a circuit
+ROUNDING = 1e-12  # radians by which numbers that are called equal differ, at most
 
 
 class Imported(NamedTuple):
@@ -41,11 +42,12 @@ class Imported(NamedTuple):
 class Collector:
     """Gates as they are met, and the parameters that their angles become.
 
-    With `angles` "free", a number that a gate turns by becomes a parameter of its own; with "equal", equal
-    numbers share one; with "file" all stay fixed.  The exception is a multiple of pi/2: such angles are how
-    Clifford gates and changes of basis are spelled, and stay fixed, but for a gate that turns by zeros alone,
-    which is a trainable gate at an identity start.  Where a source names its parameters, its numbers are
-    fixed.
+    With `angles` "free", a number that a gate turns by becomes a parameter of its own; with "equal", numbers
+    that are equal up to rounding share one, and minus such a number is -1 times it, as in QAOA with weights
+    of both signs; multiples share nothing.  With "file" all stay fixed.  The exception is a multiple of pi/2:
+    such angles are how Clifford gates and changes of basis are spelled, and stay fixed, but for a gate that
+    turns by zeros alone, which is a trainable gate at an identity start.  Where a source names its
+    parameters, its numbers are fixed.
 
     Args:
         angles: "free", "equal" or "file".
@@ -56,7 +58,7 @@ class Collector:
         self.mode = _checks.choice("angles", angles, ANGLES)
         self.names = dict[str, int]()
         self.kinds, self.notes = Counter[str](), dict[str, None]()
-        self._values, self._equal = list[float](), dict[float, Linear]()
+        self._values, self._met = list[float](), dict[int, tuple[str, float]]()
         self._gates: list[tuple[str, tuple[int, ...], Linear | None]] = []
         self._clifford = 0
         self._named = False
@@ -90,13 +92,23 @@ class Collector:
         if not zeros and _clifford(angle):
             self._clifford += 1
             return angle
-        if self.mode == "equal" and angle.constant in self._equal:
-            return self._equal[angle.constant]
+        if self.mode == "equal" and (shared := self._shared(angle.constant)):
+            return shared
         name = f"theta_{len(self.names)}"
         self.names[name] = len(self.names)
         self._values.append(angle.constant)
-        self._equal[angle.constant] = parameter = Linear(0.0, ((name, 1.0),))
-        return parameter
+        self._met[_cell(angle.constant)] = name, angle.constant
+        return Linear(0.0, ((name, 1.0),))
+
+    def _shared(self, value: float) -> Linear | None:
+        """Return the parameter that has a value already, or -1 times the one that has minus it."""
+        cell = _cell(value)
+        for near in (cell, cell - 1, cell + 1):
+            name, first = self._met.get(near, ("", math.inf))
+            for sign in (1.0, -1.0):
+                if abs(sign * value - first) <= ROUNDING:
+                    return Linear(0.0, ((name, sign),))
+        return None
 
     def rotate(self, letters: str, qubits: tuple[int, ...], angle: Linear) -> None:
         """Add exp(-i angle P / 2), of the Pauli `letters` on `qubits`."""
@@ -159,6 +171,11 @@ class Collector:
         for name, scale in angle.terms:
             yield Rotation(pauli, self.names[name], scale, offset)
             offset = 0.0
+
+
+def _cell(value: float) -> int:
+    """Return a number that differs by one at most between sizes that are equal up to rounding."""
+    return round(min(abs(value) / ROUNDING, 1e300))
 
 
 def _clifford(angle: Linear) -> bool:

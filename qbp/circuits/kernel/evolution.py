@@ -5,6 +5,10 @@ memory, Pauli sums and projectors, float32 or float64 on the CPU, numba installe
 Everything else takes the torch path of :mod:`qbp.circuits.adjoint`, which computes the same numbers.
 ``QBP_KERNEL=torch`` in the environment switches the kernel off.
 
+A value and its gradient hold two states, psi and lambda; a third where CNOTs permute amplitudes; and half a
+state for each set of three Pauli strings or more, in an observable, that flip the same qubits, such as all
+its ZZ.  Other tables are shorter by the lanes of a vector at least.
+
 Threads of Python may share all of this: each evolution carries its states back for one of them at a time.
 """
 

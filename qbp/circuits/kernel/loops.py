@@ -243,6 +243,16 @@ def _shift(typingctx, pointer, vectors):
     return pointer(pointer, types.intp), codegen
 
 
+@intrinsic
+def _parity(typingctx, bits):
+    """1 if an odd number of bits is set, else 0."""
+
+    def codegen(context, builder, signature, values):
+        return builder.and_(builder.ctpop(values[0]), ir.IntType(64)(1))
+
+    return types.intp(types.intp), codegen
+
+
 # --- blocks of rotations ------------------------------------------------------------------------------------
 
 
@@ -458,16 +468,19 @@ def _copy(e, target, row, source, from_row):
 
 
 @_instruction
-def _gather(e, target, row, source, places):
-    """Fill a row of `target` lane by lane from `source`; `places` are where its V real parts lie."""
+def _gather(e, target, row, source, place, lanes):
+    """Fill a row of `target` lane by lane from `source`; V real parts lie at `place` plus `lanes`, mod 2."""
+    found = []
+    for lane in range(e.V):
+        offset = e.b.sext(e.b.load(e.b.gep(lanes, [e.intp(lane)])), e.intp)
+        found.append(e.b.gep(source, [e.b.xor(place, offset)]))
+    parts = []
     for part in (0, 1):
-        value = ir.Constant(e.vector, ir.Undefined)
-        for lane in range(e.V):
-            slot = e.b.add(e.b.mul(row, e.intp(e.V)), e.intp(lane))
-            place = e.b.sext(e.b.load(e.b.gep(places, [slot])), e.intp)
-            moved = e.b.load(e.b.gep(source, [e.b.add(place, e.intp(part * e.V))]))
-            value = e.b.insert_element(value, moved, ir.IntType(32)(lane))
-        e.store(value, target, e.b.add(e.b.mul(row, e.intp(2)), e.intp(part)))
+        parts.append(ir.Constant(e.vector, ir.Undefined))
+        for lane, first in enumerate(found):
+            moved = e.b.load(e.b.gep(first, [e.intp(part * e.V)]))
+            parts[part] = e.b.insert_element(parts[part], moved, ir.IntType(32)(lane))
+    e.put(parts, target, row)
 
 
 # --- passes: rotations by Pauli strings that flip the same qubits; see qbp/circuits/kernel/passes.py --------
@@ -665,9 +678,9 @@ _take_x, _take_y, _take_z = (_take(axis) for axis in range(3))
 
 
 def _pauli(single, table, imaginary=False):
-    """out[row] += weight * table * psi[row ^ flips], or times i; `lane` is what the flips do to the lanes."""
+    """out[row] += weight * table[entry] * psi[row ^ flips], or times i; `lane` is how lanes are flipped."""
 
-    def emit(e, out, psi, weight, values, row, flips, lane):
+    def emit(e, out, psi, weight, values, row, flips, lane, entry):
         re, im = e.row(psi, e.b.xor(row, flips))
         if single:
             for bit in range(e.V.bit_length() - 1):
@@ -675,7 +688,7 @@ def _pauli(single, table, imaginary=False):
                 re, im = (e.b.select(on, e.swap(a, bit), a) for a in (re, im))
         factor = e.load(weight)
         if table:
-            here = e.load(values, row) if single else e.splat(e.b.load(e.b.gep(values, [row])))
+            here = e.load(values, entry) if single else e.splat(e.b.load(e.b.gep(values, [entry])))
             factor = e.mul(factor, here)
         u, v = e.row(out, row)
         if imaginary:
@@ -966,7 +979,10 @@ def _project(overlap, target, psi, rows, single, V):
 def _apply(
     out, psi, g, weight, terms, scales, tables, overlap, target, observable, single, first, last, counter
 ):  # fmt: skip
-    """out = g O psi on rows first..last-1; a term is (observable, kind, row flips, lane flips, table)."""
+    """out = g O psi on rows first..last-1; a term is (observable, kind, row flips, lane flips, table, row Z).
+
+    Its table has an entry for each row if the last is negative, else two: for an even number of Z, and odd.
+    """
     for begin in range(first, last, CHUNK):
         if _stopped(counter):
             return
@@ -987,23 +1003,24 @@ def _add_terms(
         if terms[i, 0] == observable:
             kind, flips, lane = terms[i, 1], terms[i, 2], terms[i, 3]
             _times(weight, g, _pointer(scales), i)
-            values = _offset(_pointer(tables), terms[i, 4] * tables.shape[1])
+            values, row_z = _offset(_pointer(tables), terms[i, 4]), terms[i, 5]
             for row in range(begin, end):
+                entry = row if row_z < 0 else _parity(row & row_z)
                 if kind == 3:
                     _reject(out, psi, weight, overlap, target, row)
                 elif single and (kind or lane):
                     if kind == 0:
-                        _one_constant(out, psi, weight, values, row, flips, lane)
+                        _one_constant(out, psi, weight, values, row, flips, lane, entry)
                     elif kind == 1:
-                        _one_real(out, psi, weight, values, row, flips, lane)
+                        _one_real(out, psi, weight, values, row, flips, lane, entry)
                     else:
-                        _one_imaginary(out, psi, weight, values, row, flips, lane)
+                        _one_imaginary(out, psi, weight, values, row, flips, lane, entry)
                 elif kind == 0:
-                    _batch_constant(out, psi, weight, values, row, flips, lane)
+                    _batch_constant(out, psi, weight, values, row, flips, lane, entry)
                 elif kind == 1:
-                    _batch_real(out, psi, weight, values, row, flips, lane)
+                    _batch_real(out, psi, weight, values, row, flips, lane, entry)
                 else:
-                    _batch_imaginary(out, psi, weight, values, row, flips, lane)
+                    _batch_imaginary(out, psi, weight, values, row, flips, lane, entry)
 
 
 # --- entry points: numpy arrays in, all of one precision ----------------------------------------------------
@@ -1025,7 +1042,7 @@ def sizes(shape):
     room = 2 * shape[4] + n_layers * n * COEF + 2 * rows + 2 * shape[9]
     angles = 2 * (shape[4] + shape[10]) + 2
     own = 10 + 2 * n + 4 * _table_size(shape) + (n_layers + 1) * n * 3 + shape[4] + shape[9] + angles
-    return room, own, 2 * rows * (1 + shape[5]) + rows
+    return room, own, 2 * rows * (1 + shape[5]) + max(1, rows >> 3)
 
 
 @njit
@@ -1187,6 +1204,13 @@ def _weights_of(target, weights, group, observable, shape):
 
 
 @njit
+def _source(places, row, lane_bits, row_bits):
+    """Where a row comes from: the sum, modulo 2, of what its lower and its upper bits say; lanes go first."""
+    bits, lanes = (row_bits + 1) // 2, 1 << lane_bits
+    return places[lanes + (row & ((1 << bits) - 1))] ^ places[lanes + (1 << bits) + (row >> bits)]
+
+
+@njit
 def _prepare(coef, half, q, word, layers, shape):
     """Fill `coef` from the half-angle (cos, sin); a gate of `word` is (layer, bit, axis, parameter)."""
     n_layers, n, lane_bits = shape[0], shape[1], shape[2]
@@ -1320,10 +1344,11 @@ def _forward(
             if kind == 2:
                 moved = _offset(places_of, slot * places.shape[1])
                 for row in range(mine, until):
+                    place = _source(places[slot], row, lane_bits, row_bits)
                     if lane_bits:
-                        _gather(other, row, here, moved)
+                        _gather(other, row, here, place, moved)
                     else:
-                        _copy(other, row, here, places[slot, row])
+                        _copy(other, row, here, place)
                 here, other = other, here
                 meetings = _meet(meeting, parts, meetings)
             elif kind == 3:
@@ -1427,10 +1452,11 @@ def _backward(
                 moved = _offset(places_of, (slot + 1) * places.shape[1])
                 for _ in range(2):
                     for row in range(mine, until):
+                        place = _source(places[slot + 1], row, lane_bits, row_bits)
                         if lane_bits:
-                            _gather(other, row, here, moved)
+                            _gather(other, row, here, place, moved)
                         else:
-                            _copy(other, row, here, places[slot + 1, row])
+                            _copy(other, row, here, place)
                     here, back, other = back, other, here  # after two rounds they are in their roles again
                     meetings = _meet(meeting, parts, meetings)
             elif kind == 3:

@@ -7,7 +7,7 @@ state fills the vectors and its last qubits are their V lanes; with 0, samples l
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -15,7 +15,8 @@ from math import prod
 
 import numpy as np
 
-from qbp.circuits.gates import Entangler, Program, Rotation, entangler_table, untied
+from qbp.circuits.gates import Program, Rotation, untied
+from qbp.circuits.kernel.closings import Closings, indices
 from qbp.circuits.kernel.loading import kernel
 from qbp.circuits.kernel.passes import Passes, Tables, signs
 from qbp.circuits.kernel.rewriting import turn_axes, turn_string
@@ -23,6 +24,8 @@ from qbp.circuits.kernel.stages import Stage, stages
 from qbp.circuits.observables import Observable, PauliSum, Projector
 
 MOST_BYTES = 2**32  # of the tables of a program
+FEW, LONG = 2, 2**16  # strings that have no table of phases where that would be longer
+_Table = Callable[[np.ndarray], np.ndarray]  # numbers of the amplitudes of some indices
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Plan:
     halves: np.ndarray  # (2, gates): half the scale and half the offset of its angle
     layers: np.ndarray  # (n_layers, 6): as in the kernel
     signs: np.ndarray  # (1 + sign tables, rows): the lanes that change sign, as bits
-    places: np.ndarray  # (2 x permutations, ...): where a row or amplitude comes from, there and back
+    places: np.ndarray  # (2 x permutations, ...): where a row or amplitude comes from, see `Closings`
     passes: Passes
     turned: tuple[int, ...]  # qubits whose axes are turned, see `turn_axes`
 
@@ -124,7 +127,7 @@ def plan(program: Program, n: int, char: str, single: bool, team: int, n_params:
     }
     layers, passes = [], Tables(alone, n, lane_bits, n_params)
     word: list[tuple[int, int, int, int]] = []
-    closings = _Closings(n, V, single)
+    closings = Closings(n, V, lane_bits)
     for number, (words, closing) in enumerate(_layered(stages(program, n))):
         by_bit: dict[int, list[tuple[str, int]]] = {}
         for x, z, gate in words.gates if words else ():
@@ -159,7 +162,7 @@ def plan(program: Program, n: int, char: str, single: bool, team: int, n_params:
         halves=halves.astype(dtype),
         layers=np.array(layers, np.int64).reshape(-1, 6),
         signs=np.array(closings.signs),
-        places=np.array([np.resize(table, len(closings.places[-1])) for table in closings.places]),
+        places=np.array(closings.places),
         passes=passes.done(),
         turned=turned,
     )
@@ -183,67 +186,81 @@ def _layered(found: Iterable[Stage]) -> Iterator[tuple[Stage | None, list[Stage]
         yield words, closing
 
 
-class _Closings:
-    """Signs of CZs and permutations of CNOTs, a table for each that is different."""
-
-    def __init__(self, n: int, V: int, single: bool) -> None:
-        self.n, self.V, self.single = n, V, single
-        self.signs = [np.zeros(2**n // (V if single else 1), np.uint16)]
-        self.places = [np.zeros(1, np.int32)] * 2
-        self.slots: dict[Entangler, tuple[int, int]] = {}
-
-    def add(self, closing: list[Stage]) -> tuple[int, int]:
-        """Return the kind of a layer's end, and its table."""
-        if not closing or closing[0].kind == "strings":
-            return (3 if closing else 0), 0
-        entangler = Entangler(closing[0].kind, tuple(closing[0].gates))
-        if entangler not in self.slots:
-            table, V, single = entangler_table(entangler, self.n), self.V, self.single
-            if entangler.kind == "cz":
-                self.slots[entangler] = 1, len(self.signs)
-                bits = (1 << np.arange(V) if single else np.array([2**V - 1])).astype(np.uint16)
-                self.signs.append(((table < 0).reshape(-1, len(bits)) * bits).sum(1, dtype=np.uint16))
-            else:
-                self.slots[entangler] = 2, len(self.places)
-                for source in (table, np.argsort(table)):
-                    moved = source // V * 2 * V + source % V if single else source
-                    self.places.append(moved.astype(np.int32))
-        return self.slots[entangler]
-
-
 @lru_cache(maxsize=64)  # runs may have a Hamiltonian each
 def terms(
     observables: tuple[Observable, ...], n: int, char: str, lanes: int, turned: tuple[int, ...] = ()
 ) -> tuple[tuple, int]:
-    """The kernel's lists, and m; Pauli strings of an observable that flip the same qubits are one term."""
-    found, scales, tables = [], [], [np.zeros(1, char)]
+    """The kernel's lists, and m; Pauli strings of an observable that flip the same qubits are one term.
+
+    Its phases are a table; for few strings on many qubits, where tables would take more memory than states,
+    each is a term that has the signs of its Z alone.
+    """
+    found: list[tuple[int, ...]] = []
+    scales, tables, size = list[float](), list[tuple[int, _Table | np.ndarray]](), 0
     for number, observable in enumerate(observables):
-        for mask, kind, values in _phases(observable, n, turned):
-            row, lane = divmod(int(mask.translate(str.maketrans("IX", "01")), 2), lanes)
-            if isinstance(values, np.ndarray):
-                found.append((number, kind, row, lane, len(tables)))
+        for mask, kind, phases in _phases(observable, n, turned):
+            flips = divmod(int(mask.translate(str.maketrans("IX", "01")), 2), lanes)
+            if isinstance(phases, float):
+                found.append((number, kind, *flips, 0, -1))
+                scales.append(phases)
+                continue
+            short = isinstance(phases, list) and len(phases) <= FEW and 2**n > LONG
+            for values, row_z in _signed(phases, lanes) if short else [(_table(phases), -1)]:
+                found.append((number, kind, *flips, size, row_z))
                 scales.append(1.0)
-                tables.append(values.astype(char))
-            else:
-                found.append((number, kind, row, lane, 0))
-                scales.append(values)
-    rows = np.zeros((len(tables), max(map(len, tables))), char)
-    for whole, table in zip(rows, tables, strict=True):
-        whole[: len(table)] = table
-    return (np.array(found, np.int64).reshape(-1, 5), np.array(scales, char), rows), len(observables)
+                tables.append((size, values))
+                size += 2**n if callable(values) else len(values)
+    every = np.zeros(max(size, 1), char)
+    for first, values in tables:
+        if isinstance(values, np.ndarray):
+            every[first : first + len(values)] = values
+            continue
+        for index in indices(n):
+            every[first + index[0] : first + index[-1] + 1] = values(index)
+    return (np.array(found, np.int64).reshape(-1, 6), np.array(scales, char), every), len(observables)
+
+
+def _signed(strings: list[tuple[float, str]], lanes: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the phases of each string in the lanes of a row, and minus those; and its Z among the rows."""
+    for phase, pauli in strings:
+        row_z, lane_z = divmod(_z(pauli), lanes)
+        values = _sign(pauli) * phase * signs(lane_z, np.arange(lanes))
+        yield np.concatenate([values, -values]), row_z
+
+
+def _table(strings: list[tuple[float, str]] | None) -> _Table:
+    """Return what gives the sum of the phases of strings; without any, of the projector."""
+    if strings is None:
+        return lambda index: index == 0
+
+    def values(index: np.ndarray) -> np.ndarray:
+        total = np.zeros(len(index))
+        for phase, pauli in strings:
+            total += _sign(pauli) * phase * signs(_z(pauli), index)
+        return total
+
+    return values
+
+
+def _z(pauli: str) -> int:
+    return int(pauli.translate(str.maketrans("IXYZ", "0011")), 2)
+
+
+def _sign(pauli: str) -> int:
+    return (-1) ** pauli.count("Y")
 
 
 def _phases(
     observable: Observable, n: int, turned: tuple[int, ...]
-) -> Iterator[tuple[str, int, float | np.ndarray]]:
-    """Yield (flips as "IX...", kind, phases): a number (0), a table of real (1) or imaginary parts (2), or 1
-    for what a state leaves (3).
+) -> Iterator[tuple[str, int, float | list[tuple[float, str]] | None]]:
+    """Yield (flips as "IX...", kind, phases): a number (0), strings whose real (1) or imaginary parts (2) are
+    the phases, or 1 for what a state leaves (3); None is the projector.
     """
     if isinstance(observable, Outside):
         yield "I" * n, 3, 1.0
         return
     if isinstance(observable, Projector):
-        yield "I" * n, 1, np.eye(1, 2**n)[0]
+        yield "I" * n, 1, None
         return
     assert isinstance(observable, PauliSum)  # there is no third kind here
     groups: dict[str, list[tuple[complex, str]]] = {}
@@ -256,13 +273,9 @@ def _phases(
             yield mask, 0, strings[0][0].real
             continue
         for kind, part in ((1, np.real), (2, np.imag)):
-            found = [(part(phase), pauli) for phase, pauli in strings if part(phase)]
+            found = [(float(part(phase)), pauli) for phase, pauli in strings if part(phase)]
             if found:
-                table, index = np.zeros(2**n), np.arange(2**n)
-                for phase, pauli in found:
-                    z = int(pauli.translate(str.maketrans("IXYZ", "0011")), 2)
-                    table += (-1) ** pauli.count("Y") * phase * signs(z, index)
-                yield mask, kind, table
+                yield mask, kind, found
 
 
 @lru_cache(maxsize=256)
@@ -278,5 +291,4 @@ def takes(program: Program, n_qubits: int) -> bool:
     """Whether the kernel takes a program: it has a gate, and tables that fit into memory."""
     found = stages(program, n_qubits)
     flips = {(stage.flips, stage.odd, len(stage.gates)) for stage in found if stage.kind == "strings"}
-    permutations = len({tuple(stage.gates) for stage in found if stage.kind in ("cz", "cnot")})
-    return bool(found) and (8 * len(flips) + 12 * permutations) * 2**n_qubits <= MOST_BYTES
+    return bool(found) and 8 * len(flips) * 2**n_qubits <= MOST_BYTES

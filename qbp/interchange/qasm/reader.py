@@ -28,7 +28,8 @@ def read_qasm(path_or_text: str | Path, angles: str = "free") -> Imported:
     Args:
         path_or_text: a file, or the program itself where the text has a line break or a semicolon.
         angles: what becomes of a number that a gate turns by, where the program has no `input`: "free", each
-            is a parameter of its own; "equal", equal numbers share a parameter; "file", it stays fixed.  A
+            is a parameter of its own; "equal", numbers that are equal to 1e-12 share a parameter, and minus
+            such a number is -1 times it (twice the number is another parameter); "file", it stays fixed.  A
             number given to a gate that the file defines is one parameter, wherever it is used in there.
             Multiples of pi/2 spell Clifford gates and stay fixed; a gate that turns by zeros alone is
             trained.

@@ -46,7 +46,7 @@ def random_tape(rng, n, size):
 
 
 def test_200_tapes_from_pennylane():
-    start = time.time()
+    start = time.process_time()
     for seed in range(200):
         rng = np.random.default_rng(seed)
         n = 1 + seed % 4
@@ -55,7 +55,7 @@ def test_200_tapes_from_pennylane():
         for angles in ("free", "equal", "file"):
             found = exchange.from_pennylane(tape, wire_order=range(n), angles=angles)
             same(state(found.circuit, found.theta0), expected, 1e-10)
-    assert time.time() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_gradients_of_tapes_are_pennylanes():
@@ -89,7 +89,7 @@ def test_200_circuits_to_pennylane_and_back():
     import pennylane as qml
     from pennylane import numpy as pnp
 
-    start = time.time()
+    start = time.process_time()
     for seed in range(200):
         rng = np.random.default_rng(seed)
         n = 1 + seed % 4
@@ -108,7 +108,7 @@ def test_200_circuits_to_pennylane_and_back():
                 return qml.expval(exchange.to_pennylane_operator(H))
 
             np.testing.assert_allclose(qml.grad(value)(theta), our_gradient(ours, theta, H), atol=1e-10)
-    assert time.time() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_wires_are_qubits_and_a_ring_has_its_own_order():

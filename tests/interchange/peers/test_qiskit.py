@@ -78,7 +78,7 @@ def random_qiskit(rng, n, size):
 
 
 def test_200_circuits_from_qiskit():
-    start = time.time()
+    start = time.process_time()
     for seed in range(200):
         rng = np.random.default_rng(seed)
         n = 1 + seed % 4
@@ -92,11 +92,11 @@ def test_200_circuits_from_qiskit():
         same(state(bound.circuit, bound.theta0), statevector(theirs, values), 1e-10)
         if seed % 10 == 0:
             same_gradient(found.circuit, theirs, theta, found.names)
-    assert time.time() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_200_circuits_to_qiskit_and_back():
-    start = time.time()
+    start = time.process_time()
     for seed in range(200):
         rng = np.random.default_rng(seed)
         ours = random_circuit(rng, 1 + seed % 4, 12, start=["zero", "plus"][seed % 2])
@@ -108,7 +108,7 @@ def test_200_circuits_to_qiskit_and_back():
         same(state(back.circuit, [values[name] for name in back.names]), state(ours, theta), 1e-10)
         if seed % 10 == 0:
             same_gradient(ours, theirs, theta, "abc")
-    assert time.time() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_qubit_0_is_the_rightmost_letter_and_the_least_significant_bit():

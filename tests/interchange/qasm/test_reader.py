@@ -136,6 +136,34 @@ def test_equal_angles_share_a_parameter_and_those_of_the_file_stay():
         same(matrix_of(found.circuit, found.theta0), expected)
 
 
+def test_minus_an_equal_angle_is_minus_the_parameter_and_twice_it_is_another():
+    """As QAOA has it on a graph with weights of both signs."""
+    gates = "rzz(0.6) q[0],q[1]; rzz(-0.6) q[1],q[2]; rx(1.2) q; ry(-0.6) q[0]; u3(0.6,-1.2,7) q[2];"
+    text = f"{TWO}qreg q[3]; {gates}"
+    found, fixed = read_qasm(text, "equal"), read_qasm(text, "file")
+    same(matrix_of(found.circuit, found.theta0), matrix_of(fixed.circuit))
+    assert found.theta0.tolist() == [0.6, 1.2, 7.0] and read_qasm(text).circuit.n_params == 9
+    elsewhere = text.replace("0.6", "-0.2").replace("--", "").replace("1.2", "0.5")
+    same(matrix_of(found.circuit, [-0.2, 0.5, 7.0]), matrix_of(read_qasm(elsewhere, "file").circuit))
+
+
+@pytest.mark.parametrize(
+    ("angles", "theta0", "scales"),
+    [
+        ("0.3 0.3000000000001 -0.2999999999999 0.30000001", [0.3, 0.30000001], [1, 1, -1, 1]),
+        ("-0.3 0.3 -0.3", [-0.3], [1, -1, 1]),  # the first one that is met
+        ("0 -0.0 0.1 1e-13 -1e-13", [0.0, 0.1], [1, 1, 1, 1, 1]),  # zero is not turned around
+        ("2e-12 -2e-12 1.4e-12 5e-12", [2e-12, 5e-12], [1, -1, 1, 1]),
+        ("0.1 0.2 0.4 0.05", [0.1, 0.2, 0.4, 0.05], [1, 1, 1, 1]),
+        ("1e+300 -1e+300 2e+300", [1e300, 2e300], [1, -1, 1]),
+    ],
+)
+def test_what_is_equal_and_what_is_not(angles, theta0, scales):
+    turns = " ".join(f"rx({angle}) q[0];" for angle in angles.split())
+    found = read_qasm(f"{TWO}qreg q[1]; {turns}", "equal")
+    assert found.theta0.tolist() == theta0 and [g.scale for g in found.circuit.gates] == scales
+
+
 def test_measurements_at_the_end_are_left_out(tmp_path):
     path = tmp_path / "a.qasm"
     path.write_text(f"{TWO}qreg q[2]; creg c[2]; h q; measure q -> c; measure q[0] -> c[1]; barrier q;")
