@@ -18,9 +18,13 @@ def drawn_seeds_are_fixed(monkeypatch):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say how many cases the property tests went through."""
+    """Say how many cases the property tests went through, and how heavy the pages of the book are."""
     reports = [report for some in terminalreporter.stats.values() for report in some]
     called = [report for report in reports if getattr(report, "when", "") == "call"]
     properties = [pair for report in called for pair in report.user_properties]
     if cases := sum(value for name, value in properties if name == "cases"):
         terminalreporter.write_line(f"property cases: {cases:,}")
+    if pages := sorted((value for name, value in properties if name == "page"), reverse=True):
+        terminalreporter.write_line("kB packed, ms to first paint on loopback, page")
+        for weight, paint, page in pages:
+            terminalreporter.write_line(f"{weight:5} {paint:5}  {page}")

@@ -7,6 +7,7 @@ What axe-core, from npm, says of a page is asked where there is npm.
 import contextlib
 import fcntl
 import functools
+import gzip
 import http.server
 import itertools
 import json
@@ -18,7 +19,7 @@ import signal
 import tempfile
 import threading
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import npm
 import pytest
@@ -36,6 +37,7 @@ SOURCES = sorted(
 PAGES = [*SOURCES, "search", "genindex"]
 EXPLORERS = ["algorithm-1"]  # pages that must have one; the others are tested where they do
 AXE = "4.14.1"
+LIGHT, SOON = 2000, 1000  # kB of a page, packed, and ms until it is painted first: the aims
 ARROWS = {"ArrowLeft": 37, "ArrowRight": 39}
 
 
@@ -173,6 +175,56 @@ def problems(events: list[dict], origin: str) -> list[str]:
     return found
 
 
+# The names of icons that the page asks for and their script lacks, which shows a sign that blinks instead.
+MISSING = "[...document.querySelectorAll('.svg-inline--fa:has(animate)')].map(icon => icon.dataset.icon)"
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+@functools.cache
+def packed(path: Path) -> int:
+    """Return the bytes of a file as a server would send it, packed by gzip."""
+    return len(gzip.compress(path.read_bytes(), 6))
+
+
+def measure(browser: Browser, origin: str, page: str) -> dict:
+    """Open a page with nothing kept from before; return its problems, packed kB, and ms to first paint.
+
+    On a busy machine others delay the paint.  What the page's thread computes until all is quiet is at least
+    what its first paint takes, so the smaller of both times is returned.
+    """
+    browser.send("Network.setCacheDisabled", cacheDisabled=True)
+    browser.send("Performance.enable", timeDomain="threadTicks")
+    try:
+        events = browser.open(f"{origin}/{page}.html")
+        metrics = {one["name"]: one["value"] for one in browser.send("Performance.getMetrics")["metrics"]}
+    finally:
+        browser.send("Performance.disable")
+        browser.send("Network.setCacheDisabled", cacheDisabled=False)
+    asked = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    urls = {one["request"]["url"] for one in asked if one["request"]["url"].startswith(f"{origin}/")}
+    files = {HTML / unquote(urlsplit(url).path).lstrip("/") for url in urls}
+    return {
+        "problems": problems(events, origin) + [f"no icon {name}" for name in browser.run(MISSING)],
+        "kB": round(sum(packed(path) for path in files if path.is_file()) / 1000),
+        "ms": round(min(browser.run(PAINTED), 1000 * metrics["TaskDuration"])),
+    }
+
+
+@pytest.fixture(scope="module")
+def opened(browser, origin):
+    """A function that measures a page, once; what it found goes to `_build/pages.json`."""
+    found = {}
+
+    def once(page: str) -> dict:
+        found[page] = found.get(page) or measure(browser, origin, page)
+        return found[page]
+
+    yield once
+    if found.keys() == set(PAGES):
+        listed = {page: {part: found[page][part] for part in ("kB", "ms")} for page in PAGES}
+        (HTML.parent / "pages.json").write_text(json.dumps(listed, indent=1) + "\n")
+
+
 # What a reader sees of each explorer: its frames that are shown, and the values beside its sliders.
 SHOWN = """[...document.querySelectorAll(".qbp-explorer")].map(root => ({
     frames: [...root.querySelectorAll("img")].filter(image => image.checkVisibility())
@@ -185,8 +237,15 @@ SHOWN = """[...document.querySelectorAll(".qbp-explorer")].map(root => ({
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_loads_without_an_error_or_a_foreign_request(browser, origin, page):
-    assert problems(browser.open(f"{origin}/{page}.html"), origin) == []
+def test_a_page_loads_without_an_error_or_a_foreign_request(opened, page):
+    assert opened(page)["problems"] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_light_and_soon_painted(opened, page, record_property):
+    found = opened(page)
+    record_property("page", (found["kB"], found["ms"], page))
+    assert found["kB"] <= LIGHT and found["ms"] <= SOON
 
 
 @pytest.mark.parametrize("page", sorted({*SOURCES, *EXPLORERS}))

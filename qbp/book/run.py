@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from qbp import _checks, _files
+from qbp.book.tables import records
 from qbp.results import workers
 from qbp.results.store import ROOT
 
@@ -100,6 +101,7 @@ def reproduce(out: Path, *, book: Path = BOOK, profile: str = "quick", jobs: int
         what = "a new folder or an earlier copy of the book"
         raise ValueError(f"out must be {what}, got {str(out)!r}: {other}")
     todo = chapters(book)
+    compile_kernel()
     with (
         _files.locked(out, seconds=0),
         tqdm(total=len(todo), unit="chapter", desc="chapters", disable=None) as bar,
@@ -122,11 +124,16 @@ def _run_into(out: Path, book: Path, profile: str, source: Path) -> float:
     seconds = run_notebook(source, out / source.name, chosen)
     hide_parameters(out / source.name)
     move_links(out / source.name, book)
+    records.keep(out / source.name, seconds)
     return seconds
 
 
 def refresh(book: Path = BOOK, names: Collection[str] = ()) -> None:
     """Execute chapters in place, as they are stored: what `make test` then compares with.
+
+    Into each notebook's metadata goes a record of the run, :func:`qbp.book.tables.records.record`, for the
+    page `status`.  So date and seconds are two lines that differ at every refresh, also where no output does;
+    no test compares them.
 
     Args:
         book: folder of the chapters.
@@ -141,6 +148,7 @@ def refresh(book: Path = BOOK, names: Collection[str] = ()) -> None:
     known = {path.stem: path for path in chapters(book)}
     for name in names:
         _checks.choice("CHAPTER", name, known)
+    compile_kernel()
     for path in [known[name] for name in names or known]:
         began = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
@@ -154,8 +162,28 @@ def refresh(book: Path = BOOK, names: Collection[str] = ()) -> None:
         ).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # wall-clock times: another diff at every run
+        seconds = time.perf_counter() - began
+        notebook.metadata[records.NAME] = records.record(notebook, seconds)
         _files.write(path, (nbformat.writes(notebook) + "\n").encode())
-        print(f"{path.stem:<24} {time.perf_counter() - began:6.1f} s")
+        print(f"{path.stem:<24} {seconds:6.1f} s")
+
+
+def compile_kernel() -> str:
+    """Return what computes circuits here, after a gradient in each precision: the first ever compiles it.
+
+    Done before a chapter runs, so that what compiling says ends in no stored output.
+    """
+    import torch
+
+    from qbp.circuits.ansatz import HardwareEfficient
+    from qbp.circuits.kernel import evolution
+    from qbp.circuits.observables import tfim
+
+    circuit = HardwareEfficient(2, 1)
+    for dtype in (torch.float64, torch.float32):
+        theta = torch.zeros(circuit.n_params, dtype=dtype, requires_grad=True)
+        circuit.expectation(theta, tfim(2)).backward()
+    return evolution.name()
 
 
 def hide_parameters(notebook: Path) -> None:

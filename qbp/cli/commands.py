@@ -229,27 +229,14 @@ def _readme(args: argparse.Namespace) -> int:
     return 0
 
 
-def _kernel() -> str:
-    """Name the path of circuit gradients, after one in each precision: the first ever compiles it."""
-    import torch
-
-    from qbp.circuits.ansatz import HardwareEfficient
-    from qbp.circuits.kernel import evolution
-    from qbp.circuits.observables import tfim
-
-    circuit = HardwareEfficient(2, 1)
-    for dtype in (torch.float64, torch.float32):
-        theta = torch.zeros(circuit.n_params, dtype=dtype, requires_grad=True)
-        circuit.expectation(theta, tfim(2)).backward()
-    return evolution.name()
-
-
 def _info(args: argparse.Namespace) -> int:
     import platform
     from importlib.metadata import version
 
     import numpy as np
     import torch
+
+    from qbp.book.run import compile_kernel
 
     found = {
         "qbp": version("qbp"),
@@ -259,7 +246,7 @@ def _info(args: argparse.Namespace) -> int:
         "device": str(resolve_device("auto")),
         "threads": _threads.most(),
         "threads_small": _threads.threads(0),  # for tensors below _threads.SMALL bytes
-        "kernel": _kernel(),
+        "kernel": compile_kernel(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
     output.show(args, lambda: found, lambda: "\n".join(f"{k:<13} {v}" for k, v in found.items()))

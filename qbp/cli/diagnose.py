@@ -167,7 +167,8 @@ def observable(name: str, n: int) -> "Observable":
         return maxcut(_ring(n), n_qubits=n)
     if not Path(name).exists():
         raise ValueError(
-            f"hamiltonian must be one of {', '.join(NAMES)}, or a file that is there, got {name!r}"
+            f"hamiltonian must be one of {', '.join(NAMES)}, or a file that is there, "
+            f'as energy.json with {{"ZZII": 1, "IXII": 0.5}}, got {name!r}'
             f"{_checks.did_you_mean(name, NAMES)}"
         )
     H = read_hamiltonian(name, n)

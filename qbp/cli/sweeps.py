@@ -57,6 +57,7 @@ def _tls(args: argparse.Namespace) -> dict[str, str | None]:
 
 def sweep(args: argparse.Namespace) -> int:
     """Run a chapter for every choice of its parameters."""
+    from qbp.book.run import compile_kernel
     from qbp.sweeps import axes, cluster
     from qbp.sweeps.sweep import sweep
 
@@ -66,6 +67,8 @@ def sweep(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(f"{plan.name}: {len(plan.runs)} runs", *plan.runs, sep="\n")
         return 0
+    if args.scheduler is None and "qbp" in plan.source:
+        compile_kernel()  # once, and not in the page of every worker's first run
     folder = Path(args.out or f"_build/sweeps/{plan.name}")
     swept = sweep(plan, folder, place, fresh=args.fresh, allow_mixed=args.allow_mixed)
     counts = f"{len(swept.done)} runs computed, {len(swept.before)} there before, {len(swept.failed)} failed"

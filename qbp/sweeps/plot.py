@@ -60,6 +60,27 @@ def figure(collected: Collected) -> Figure:
     return drawn
 
 
+def cost(runs: int, starting: float, cores: int, most: int = 16) -> Figure:
+    """Draw how many times as fast a sweep is on more workers, where runs that share a core take longer.
+
+    Args:
+        runs: how many there are.
+        starting: time that scheduler and workers take to start, in units of a run.
+        cores: of the machine; more workers than these share them.
+        most: workers, from 1 on.
+    """
+    workers = np.arange(1, most + 1)
+    times = starting + np.ceil(runs / workers) * np.maximum(np.minimum(workers, runs) / cores, 1)
+    with drawing(5.6, 3.6) as (drawn, axis):
+        axis.plot(
+            workers, np.minimum(workers, cores), color="0.55", linestyle=(0, (5, 1.5)), label="nothing lost"
+        )
+        axis.plot(workers, times[0] / times, color="black", marker="o", label="this sweep")
+        axis.set(xlabel="workers", ylabel="times as fast as one", xticks=workers[1::2], ylim=(0, None))
+        add_legend(drawn, axis)
+    return drawn
+
+
 def _axis(collected: Collected) -> str:
     """Return the parameter across the page: of numbers the one with most values, else any, but no seed."""
     runs = collected.parameters.values()

@@ -19,7 +19,7 @@ import reference
 import qbp
 from benchmarks import generators, gpu, machine, oracle, run, workloads
 from qbp.book import benchmarks
-from qbp.book.figures import style, training
+from qbp.book.figures import diagrams, style, training
 from qbp.results.store import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -321,6 +321,23 @@ def test_the_figure_shows_every_peer_that_ran_and_the_limit(table, tmp_path):
     figure.savefig(tmp_path / "times.png")
     assert plt.get_fignums() == []
     assert style.PEERS.keys() == {*run.PEERS, "limit"} and len(set(style.PEERS.values())) == len(style.PEERS)
+
+
+@pytest.mark.parametrize("quantity", diagrams.QUANTITIES)
+def test_a_family_shows_each_library_on_each_workload_and_times_beside_the_limit(table, quantity):
+    (axis,) = diagrams.of_a_family(table, "W2", quantity).axes
+    marks = {shown.get_label(): shown.get_offsets() for shown in axis.collections}
+    workloads = [label.get_text() for label in axis.get_yticklabels()]
+    assert workloads == ["W2 n=8", "W2 n=4"]  # the first one on top
+    assert ("limit" in marks) == (quantity == "time of a call")
+    timed = table[table["status"] == "ok"]
+    assert marks.keys() - {"limit"} == set(timed["peer"])
+    for peer in marks.keys() - {"limit"}:
+        rows = timed[timed["peer"] == peer].sort_values("main", ascending=False, kind="stable")
+        rows = rows.drop_duplicates("workload").set_index("workload")[diagrams.QUANTITIES[quantity][0]]
+        found = {workloads[round(height)]: value for value, height in marks[peer]}
+        assert found == {workload: value for workload, value in rows.items() if np.isfinite(value)}
+    assert plt.get_fignums() == []
 
 
 def test_the_committed_table_is_whole():

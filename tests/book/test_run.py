@@ -19,6 +19,8 @@ from programs import start
 from qbp import _files
 from qbp.book import run
 from qbp.book.run import chapters, known_parameters, refresh, reproduce, run_notebook
+from qbp.book.tables import records
+from qbp.circuits.kernel import evolution
 
 TOC = """\
 format: jb-book
@@ -61,6 +63,15 @@ def make_book(folder):
         (folder / f"{name}.md").write_text(f"# {name}\n")
     (folder / "_toc.yml").write_text(TOC.replace("          - file: deep/second\n", ""))
     return folder
+
+
+def without_record(path):
+    """The bytes of a file; of a notebook, its text without the record of the run."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    node = nbformat.read(path, as_version=4)
+    del node.metadata[records.NAME]
+    return nbformat.writes(node)
 
 
 def outputs(path):
@@ -281,7 +292,7 @@ def test_refresh_stores_what_a_run_gives_without_the_time_of_day_and_twice_the_s
     source.cells[1].outputs = [new_output("stream", text="stale\n")]
     nbformat.write(source, book / "index.ipynb")
     refresh(book)
-    first = {path.name: path.read_bytes() for path in book.iterdir()}
+    first = {path.name: without_record(path) for path in book.iterdir()}
     assert outputs(book / "index.ipynb") == ["both\n"]
     assert outputs(book / "first.ipynb") == ["one\ntwo\n", "'quick'"]  # two flushes, one stream
     for path in book.glob("*.ipynb"):
@@ -290,7 +301,37 @@ def test_refresh_stores_what_a_run_gives_without_the_time_of_day_and_twice_the_s
         assert not re.search(r"\d\d:\d\d:\d\d|execution\"|papermill", path.read_text())
     assert re.findall(r"^(\w+) +\d+\.\d s$", capsys.readouterr().out, re.MULTILINE) == ["index", "first"]
     refresh(book)
-    assert {path.name: path.read_bytes() for path in book.iterdir()} == first
+    assert {path.name: without_record(path) for path in book.iterdir()} == first
+
+
+def test_what_is_executed_keeps_a_record_of_it(copy, tmp_path):
+    book = make_book(tmp_path / "book")
+    refresh(book, ["index"])
+    for path in (book / "index.ipynb", *copy[1]):
+        assert nbformat.read(path, as_version=4).metadata[records.NAME].keys() == set(records.FIELDS)
+    assert records.NAME not in nbformat.read(book / "first.ipynb", as_version=4).metadata
+
+
+def test_the_kernel_is_compiled_before_a_chapter_runs(tmp_path, monkeypatch):
+    """What compiling says on standard error is then said here, and in no stored output."""
+    compiled = tmp_path / "compiled"
+    monkeypatch.setattr(run, "compile_kernel", compiled.touch)
+    book = make_book(tmp_path / "book")
+    write(book / "index.ipynb", "x = 1", f"from pathlib import Path\nprint(Path({str(compiled)!r}).exists())")
+    refresh(book, ["index"])
+    assert outputs(book / "index.ipynb") == ["True\n"]
+    compiled.unlink()
+    reproduce(tmp_path / "out", book=book)
+    assert outputs(tmp_path / "out/index.ipynb") == ["True\n"]
+
+
+def test_compiling_ahead_is_done_in_both_precisions(monkeypatch):
+    asked = []
+    monkeypatch.setenv("QBP_KERNEL", "native")
+    monkeypatch.setattr(evolution, "available", lambda: True)
+    monkeypatch.setattr(evolution, "_works", lambda char: asked.append(char))  # None: torch computes
+    run.compile_kernel()
+    assert set(asked) == {"d", "f"}
 
 
 def test_refresh_names_a_chapter_that_is_not_there(tmp_path):

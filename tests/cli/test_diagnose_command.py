@@ -65,6 +65,7 @@ BAD = {
     "hardware-eficient": "circuit must be a file that is there.*did you mean",
     "broken.qasm": "broken.qasm:3:8: expected",
     "4.qasm --hamiltonian zzz": "hamiltonian must be one of zz, last,",
+    "4.qasm --hamiltonian Z0+X1": r'a file that is there, as energy.json with \{"ZZII": 1, "IXII": 0.5\}',
     "3.qasm --hamiltonian energy.json": "on 3 qubits|n_qubits",
     "4.qasm --sizes 4-8": "--sizes is an option of templates",
     "4.qasm --hamiltonian zz,zz": "--hamiltonian must be one or 1",

@@ -140,3 +140,19 @@ def test_nothing_that_differs_is_said(tmp_path):
     fill(tmp_path / "out", notebook(tmp_path / "tiny.ipynb"), ["n=3"])
     with pytest.raises(ValueError, match="needs a number that differs between the runs"):
         plot.figure(collect(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("runs", "starting", "cores", "expected"),
+    [
+        (4, 0, 16, [1, 2, 2, 4, 4]),  # three workers have as long as two
+        (4, 2, 16, [1, 6 / 4, 6 / 4, 6 / 3, 6 / 3]),
+        (10, 0, 2, [1, 2, 10 / 6, 10 / 6, 2]),  # more workers than cores share these
+        (1, 0, 1, [1, 1, 1, 1, 1]),  # who has nothing to do shares nothing
+    ],
+)
+def test_the_cost_of_a_sweep_is_counted_in_rounds(runs, starting, cores, expected):
+    (axis,) = plot.cost(runs, starting, cores, most=5).axes
+    ideal, ours = axis.get_lines()
+    assert ours.get_ydata().tolist() == pytest.approx(expected)
+    assert ideal.get_ydata().tolist() == [min(workers, cores) for workers in range(1, 6)]

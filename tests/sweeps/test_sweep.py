@@ -9,6 +9,7 @@ from said import Said
 from swept import Here, notebook, ran
 
 from qbp import _files
+from qbp.book import run
 from qbp.sweeps import axes, shards
 from qbp.sweeps import sweep as module
 from qbp.sweeps.axes import plan
@@ -169,6 +170,18 @@ def test_a_second_sweep_on_the_folder_is_refused_until_the_first_is_gone(here, t
     other.kill()
     other.communicate()
     assert Said("sweep", three.path, "--out", tmp_path / "out").status == 0  # a lock ends with its process
+
+
+def test_the_kernel_is_compiled_once_before_workers_run_a_notebook_that_uses_the_package(
+    here, tmp_path, monkeypatch
+):
+    """And not by each of them at the same time, in the page of its first run."""
+    begun = []
+    monkeypatch.setattr(run, "compile_kernel", lambda: begun.append([*here.begun]))
+    ours, theirs = notebook(tmp_path / "ours.ipynb", "n = 2", "import qbp"), notebook(tmp_path / "no.ipynb")
+    for path in (theirs, ours):
+        assert Said("sweep", path, "--out", tmp_path / path.stem).status == 0
+    assert begun == [["defaults"]] and len(here.begun) == 2
 
 
 def test_the_command_line(here, three, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
-"""Diagrams beside the training curves: functions, landscapes with paths, exits, fits, forecasts, digits."""
+"""Diagrams beside the training curves: functions, landscapes with paths, exits, fits, forecasts, digits,
+libraries beside each other."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,14 +8,22 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from qbp.book.figures.style import LABELS, MARKERS, PLAIN, STYLES, add_legend, drawing, log_axis
+from qbp.book.figures.style import LABELS, MARKERS, PEERS, PLAIN, STYLES, add_legend, drawing, log_axis
 from qbp.statistics.intervals import numbers
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
     from qbp.experiments.result import Result
     from qbp.perceptrons.datasets import Dataset
+
+# What a library needs: a column of the table of timings, and its unit.
+QUANTITIES = {
+    "time of a call": ("seconds", "s"),
+    "first call": ("compile_seconds", "s, compilation included"),
+    "memory": ("memory_mb", "MB above the imports"),
+}
 
 
 def trained(result: "Result") -> "torch.Tensor":
@@ -166,6 +175,41 @@ def seed_by_seed(a: "Result", b: "Result", metric: str, *, step: int, unit: str)
             if scale == "linear":
                 side.set_major_locator(MaxNLocator(4))
         axis.set_title(f"step {step}: {a.config.method} lower on {(y < x).sum()} of {len(x)} seeds")
+    return figure
+
+
+def of_a_family(table: "pd.DataFrame", family: str, quantity: str) -> Figure:
+    """Draw what every library needs for each workload of a family: a row a workload, a mark a library.
+
+    Args:
+        table: from :func:`qbp.book.benchmarks.load`.
+        family: of its workloads, as "W1".
+        quantity: of `QUANTITIES`.  A library without a time in a row's own precision is shown in the other,
+            hollow.  Beside times stands the least that the machine allows.
+    """
+    column, unit = QUANTITIES[quantity]
+    part = table[table["family"] == family]
+    workloads = [*part["workload"].unique()][::-1]
+    timed = part[part["status"] == "ok"].sort_values("main", ascending=False, kind="stable")
+    timed = timed.drop_duplicates(["workload", "peer"])
+    with drawing(6.6, 1.9 + 0.42 * len(workloads), font=11) as (figure, axis):
+        for peer in (name for name in PEERS if name in set(timed["peer"])):
+            rows = timed[timed["peer"] == peer]
+            faces = [PEERS[peer][0] if main else "white" for main in rows["main"]]
+            mark = "D" if peer == "qbp" else "s" if peer.startswith("qbp") else "o"
+            look: Any = {"marker": mark, "color": faces, "edgecolors": PEERS[peer][0], "linewidths": 1.3}
+            axis.scatter(
+                rows[column], rows["workload"].map(workloads.index), s=46, label=peer, zorder=3, **look
+            )
+        if column == "seconds":
+            limit = part[part["main"]].drop_duplicates("workload")
+            look = {"marker": "|", "color": PEERS["limit"][0], "s": 150}
+            axis.scatter(
+                limit["limit_seconds"], limit["workload"].map(workloads.index), label="limit", **look
+            )
+        axis.set(xscale="log", xlabel=f"{quantity} ({unit})", ylim=(-0.6, len(workloads) - 0.4))
+        axis.set_yticks(range(len(workloads)), workloads)
+        add_legend(figure, axis, columns=3)
     return figure
 
 

@@ -5,10 +5,12 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from qbp.book.sphinx.buttons import add_buttons, set_repository, write_scripts
+from qbp.book.sphinx.icons import keep_used_icons
 from qbp.book.sphinx.live import add_scripts
 from qbp.book.sphinx.mending import mend_page
 from qbp.book.sphinx.reading import ReadingPath
 from qbp.book.sphinx.result_tables import ResultTables
+from qbp.book.sphinx.status import ChapterStatus
 from qbp.book.sphinx.traces import Folded, trace
 
 
@@ -16,6 +18,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("result-tables", ResultTables)
     app.add_directive("reading-path", ReadingPath)
+    app.add_directive("chapter-status", ChapterStatus)
     app.add_node(
         Folded,
         html=(Folded.visit, Folded.depart),
@@ -29,6 +32,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", add_scripts)
     app.connect("html-page-context", add_buttons, priority=600)  # after the theme has set its own
     app.connect("build-finished", write_scripts)
+    app.connect("build-finished", keep_used_icons)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

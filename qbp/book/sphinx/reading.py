@@ -57,7 +57,7 @@ class ReadingPath(SphinxDirective):
             self.env.note_dependency(str(source))
             total += (own := minutes(source))
             parsed, _ = self.parse_inline(why.strip(), lineno=self.lineno)
-            text = nodes.paragraph("", "", _link(self.env.docname, name.strip()))
+            text = nodes.paragraph("", "", link(self.env.docname, name.strip()))
             text += [nodes.inline("", f" · {own} min · ", classes=["qbp-minutes"]), *parsed]
             listing += nodes.list_item("", text)
         hours = f"{total / 60:.0f} hours" if total > 90 else f"{total} minutes"
@@ -77,7 +77,7 @@ def source_of(folder: Path, name: str) -> Path:
     raise ValueError(f'reading-path must list chapters, as in "curve: why"; there is no {name!r}')
 
 
-def _link(docname: str, target: str) -> nodes.Node:
+def link(docname: str, target: str) -> nodes.Node:
     """Return a link that shows the chapter's own title."""
     options: dict[str, Any] = {"refdoc": docname, "refdomain": "std", "reftype": "doc", "reftarget": target}
     return addnodes.pending_xref("", nodes.inline(), refexplicit=False, refwarn=True, **options)
