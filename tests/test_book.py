@@ -200,6 +200,32 @@ def test_every_glued_number_is_glued_in_the_same_chapter(name):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
+def test_code_that_glues_is_out_of_sight(name):
+    """Whoever reads a cell reads what it computes; what hands numbers to the prose stands in hidden cells."""
+    for cell in code_cells(name):
+        calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+        if any(getattr(call.func, "id", "") == "glue" for call in calls):
+            assert {"remove-cell", "hide-cell", "hide-input"} & set(cell.metadata.get("tags", [])), (
+                cell.source
+            )
+
+
+FOLDS = re.compile(r"^<!-- (fold: .+?|end of fold) -->$", re.M)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_fold_is_a_line_of_its_own_and_holds_something(name):
+    text = prose(name)
+    assert text.count("<!-- fold") + text.count("<!-- end of fold") == len(FOLDS.findall(text))
+    cells = NOTEBOOKS[name].cells
+    for at, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and re.search(r"<!-- fold: .+? -->\s*$", cell.source):
+            assert cells[at + 1].cell_type == "code", cell.source  # what is folded begins there
+        for opened in re.finditer(r"<!-- fold: .+? -->\n+(.*)", cell.source):
+            assert not opened[1].startswith(("#", "<!--")), "an empty fold"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_figure_has_a_caption_with_its_command_and_an_alternative_text(name):
     labels = []
     for cell in code_cells(name):

@@ -356,21 +356,26 @@ def test_a_long_table_is_folded_and_sorted(browser, origin):
     assert len(browser.run(seen)) == len(everything)
 
 
-def test_of_each_claim_the_first_row_is_shown_and_paper_has_them_all(browser, origin):
+def test_of_each_sentence_a_line_is_shown_and_paper_has_every_row(browser, origin):
     browser.open(f"{origin}/claims.html")
-    shown = (
-        "[...document.querySelectorAll('.qbp-claims tbody tr')].filter(row => row.checkVisibility()).length"
-    )
-    everything = browser.run("document.querySelectorAll('.qbp-claims tbody tr').length")
-    few = browser.run(shown)
-    assert few < everything / 2
-    browser.run("document.querySelector('.qbp-more').click()")
+    rows = "[...document.querySelectorAll('.qbp-lines tr[id]')]"
+    shown = f"{rows}.filter(row => row.checkVisibility({{contentVisibilityAuto: true}})).length"
+    everything, few = browser.run(f"{rows}.length"), browser.run(shown)
+    assert 40 <= few < everything / 4
+    browser.run("document.querySelector('.qbp-lines .below summary').click()")
     assert few < browser.run(shown) < everything
     with emulated(browser, "print", 700):
         assert browser.run(shown) == everything
-    folded = f"const wait = () => {shown} < {everything} ? done() : setTimeout(wait, 50); wait()"
-    browser.run(f"new Promise(done => {{ {folded} }})")  # a screen again
+    back = f"const wait = () => {shown} < {everything} ? done() : setTimeout(wait, 50); wait()"
+    browser.run(f"new Promise(done => {{ {back} }})")  # a screen again
     assert few < browser.run(shown) < everything
+
+
+def test_a_link_to_what_is_folded_opens_it(browser, origin):
+    for page, inside in (("claims", "claim-curve-no-init-as-released"), ("ambiguities", "ambiguity-24")):
+        browser.open(f"{origin}/{page}.html#{inside}")
+        assert browser.run(f"document.getElementById('{inside}').checkVisibility()"), inside
+        assert browser.run("scrollY") > 0
 
 
 # Of these a page has many, built alike, and axe-core takes minutes for them all; so many are asked.

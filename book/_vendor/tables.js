@@ -1,5 +1,6 @@
 // Tables of more than ten rows: folded after ten, and sorted by a click on a column.  Where a first cell stands for
-// several rows, as a sentence of the paper does for its readings, all but the first of these are folded.
+// several rows, as a sentence of the paper does for its readings, all but the first of these are folded.  Parts that
+// a page folds open for a link to something inside, and on paper.
 "use strict";
 (() => {
   const SHOWN = 10;
@@ -121,6 +122,22 @@
     }
   }
 
+  // What is folded, in a table or as a part of a chapter: a link to something inside opens it, and paper has it all.
+  function unfolded(parts) {
+    const reveal = () => {
+      const around = parts.filter((part) => !part.open && aim() && part.contains(aim()));
+      around.forEach((part) => { part.open = true; });
+      if (around.length) aim().scrollIntoView();
+    };
+    addEventListener("hashchange", reveal);
+    reveal();
+    let closed = [];
+    matchMedia("print").addEventListener("change", (print) => {
+      if (print.matches) closed = parts.filter((part) => !part.open);
+      closed.forEach((part) => { part.open = print.matches; });
+    });
+  }
+
   const plain = (table) => // spans and several bodies have an order of their own
     table.tHead?.rows.length && table.tBodies.length === 1 && !table.querySelector("[rowspan], tbody [colspan]");
 
@@ -133,5 +150,6 @@
       }
       sortable(table, table.tBodies[0], folded(table, table.tBodies[0]));
     }
+    unfolded([...document.querySelectorAll("details.qbp-fold, .qbp-lines details, .qbp-choice details")]);
   });
 })();

@@ -231,11 +231,6 @@ def of_tables(start: str, directory: Path = tables.DIRECTORY) -> list[Row]:
     return [row for row in everything(directory) if row.claim.table.startswith(start)]
 
 
-def in_sections(rows: Iterable[Row], *names: str) -> list[Row]:
-    """Return the rows that stand first in one of these sections of the paper, such as "IV.B"."""
-    return [row for row in rows if row.claim.where.split(",")[0] in names]
-
-
 def rerun(claim: Claim, seeds: int | None = None, directory: Path = tables.DIRECTORY) -> Row:
     """Train what a claim is measured on again and measure it, by itself.
 

@@ -294,12 +294,6 @@ def test_an_unknown_id_is_named_with_those_it_may_mean():
         select(["curve-ridg"])
 
 
-def test_rows_by_section(all_rows):
-    names = {row.claim.where.split(",")[0] for row in all_rows}
-    assert sum(len(claims.in_sections(all_rows, name)) for name in names) == len(all_rows)
-    assert {row.claim.where[:4] for row in claims.in_sections(all_rows, "IV.B")} == {"IV.B"}
-
-
 def test_a_claim_at_a_step_reads_what_is_recorded_until_then():
     step, values = np.array([0, 100, 500]), {"a": [[4.0, 2.0, 1.0]] * 6, "b": [[4.0, 4.0, 0.5]] * 6}
     config = qbp.Experiment("curve", seeds=6)

@@ -22,7 +22,8 @@ from qbp.audit.effects import (
 )
 from qbp.book.figures import forest
 from qbp.book.tables.choices import Choice, Overview
-from qbp.book.tables.effects import EffectsTable, Findings, judged_words
+from qbp.book.tables.effects import EffectsGrid, EffectsTable, Findings, counts, judged_words, named
+from qbp.book.tables.markup import percent
 from qbp.experiments.result import Result
 from qbp.statistics.hypothesis_tests import compare_pairs, detectable
 from qbp.studies import perceptron_studies
@@ -149,6 +150,23 @@ def test_what_is_said_of_effects(fake):
     assert "How long should Stage 1 be?" in EffectsTable(studies, by_study=True)._repr_html_()
 
 
+def test_effects_of_all_tasks_in_one_grid_and_counted(fake):
+    found = {task: effects.of_parts(task) for task in ("curve", "mnist")}
+    grid, parts = EffectsGrid(found, [part.name for part in PARTS]), len(PARTS)
+    head, _, *lines = repr(grid).splitlines()
+    assert head == "| with it the loss ends | curve | mnist |" and len(lines) == parts
+    mean = found["mnist"][0].found.mean
+    assert lines[0].startswith("| the method as a whole | ") and f"lower ({percent(mean)}) |" in lines[0]
+    assert grid._repr_html_().count("<tr>") == parts + 1
+    assert len(repr(EffectsGrid(found)).splitlines()) == parts + len(CONTROLS) + 2
+    assert named(found, "the method as a whole", "helps") == "curve, mnist"
+    assert named(found, "the method as a whole", "hurts") == "none"
+    table = counts(found)
+    for task, some in found.items():
+        assert table.loc[task, "all"] == len(some) == table.loc[task].drop("all").sum()
+        assert table.loc[task, "lower"] == sum(e.group == "helps" for e in some) > 0
+
+
 def test_forests_draw_every_effect(fake):
     found = effects.of_parts("curve")
     axis = forest.forest(found, aside=["the blend"]).axes[0]
@@ -234,6 +252,9 @@ def test_a_choice_says_what_follows(fake):
     assert "Not measured: a statement about hardware" in hardware._repr_html_()
     overview = Overview([rates, hardware])
     assert 'href="#ambiguity-23"' in overview._repr_html_() and "not measured" in repr(overview)
+    shown = sum(not a.usual for a in rates.answers)
+    assert rates.changing == [] and rates.summary == f"0 of {shown} alternatives change the comparison"
+    assert f"<summary>{rates.summary}</summary>" in rates._repr_html_() and hardware.summary == "Not measured"
     shown = choices.conclusions([*rates.answers, *Choice(ambiguity(20)).answers])
     assert {task: len(some) for task, some in shown.items()} == dict.fromkeys(TASKS, 3)
 
@@ -243,5 +264,5 @@ def test_the_chapter_has_a_section_for_every_choice():
     cells = nbformat.read(path, 4).cells
     text = "\n".join(cell.source for cell in cells)
     for item in AMBIGUITIES:
-        assert f"(ambiguity-{item.number})=\n## {item.item}\n" in text
+        assert f"(ambiguity-{item.number})=\n### {item.item}\n" in text + "\n"
         assert f"\nmeasured[{item.number}]\n" in text + "\n"

@@ -5,13 +5,14 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from qbp.book.sphinx.buttons import add_buttons, set_repository, write_scripts
+from qbp.book.sphinx.folding import Folded, fold
 from qbp.book.sphinx.icons import keep_used_icons
 from qbp.book.sphinx.live import add_scripts
 from qbp.book.sphinx.mending import mend_page
 from qbp.book.sphinx.reading import ReadingPath
 from qbp.book.sphinx.result_tables import ResultTables
 from qbp.book.sphinx.status import ChapterStatus
-from qbp.book.sphinx.traces import Folded, trace
+from qbp.book.sphinx.traces import trace
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         **dict.fromkeys(("latex", "text"), (Folded.nothing, Folded.nothing)),
     )
     app.connect("doctree-read", trace)
+    app.connect("doctree-read", fold)
     app.connect("autodoc-skip-member", is_default)
     app.add_config_value("qbp_repository", "", "env")
     app.connect("config-inited", set_repository)

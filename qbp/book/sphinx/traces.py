@@ -5,7 +5,6 @@ them too.
 """
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,12 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from qbp.audit.claims import CLAIMS
+from qbp.book.sphinx.folding import Folded
 from qbp.results import store
 from qbp.studies.tables import resolve
 
 NO_RESULTS = ("qbp-beside", "qbp-map", "qbp-source")  # source code and indices: nothing that is computed
 ALL_CLAIMS = "claims"  # in a cell's metadata: every table that a claim is measured on
-
-
-class Folded(nodes.General, nodes.Element):
-    """A part that is folded below a word, `summary`; on paper the part alone."""
-
-    @staticmethod
-    def visit(translator: Any, node: nodes.Element) -> None:
-        """Open it, on a page."""
-        translator.body.append(translator.starttag(node, "details"))
-        translator.body.append(f"<summary>{escape(node['summary'])}</summary>")
-
-    @staticmethod
-    def depart(translator: Any, node: nodes.Element) -> None:
-        """Close it."""
-        translator.body.append("</details>\n")
-
-    @staticmethod
-    def nothing(translator: Any, node: nodes.Element) -> None:
-        """Add nothing, on paper."""
 
 
 def trace(app: Sphinx, doctree: nodes.document) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Choice:
     """An ambiguity with its measurements, for a cell's last line: HTML on a page, Markdown as text.
 
+    On a page it is folded under a line that says what follows.
+
     Args:
         item: the choice.
         directory: the results folder.
@@ -42,7 +44,7 @@ class Choice:
         """Return what follows: what depends on the choice, and whether the default should change."""
         if self.item.not_measured:
             return [f"Not measured: {self.item.not_measured}."]
-        other = depends(self.answers)
+        other = self.changing
         named = "; ".join(f"{a.task}, {a.label} ({judged_words(a.conclusion)})" for a in other)
         count = f"{len(other)} of {sum(not a.usual for a in self.answers)}"
         said = [f"How two-stage compares with its baseline changes under {count} alternatives: {named}."]
@@ -60,6 +62,19 @@ class Choice:
         return said
 
     @property
+    def changing(self) -> list[Answer]:
+        """The alternatives under which the comparison with the baseline comes out otherwise."""
+        return depends(self.answers)
+
+    @property
+    def summary(self) -> str:
+        """What follows, in a few words."""
+        if self.item.not_measured:
+            return "Not measured"
+        shown = sum(not a.usual for a in self.answers)
+        return f"{len(self.changing)} of {shown} alternatives change the comparison"
+
+    @property
     def words(self) -> list[str]:
         """What is unclear, what we start from, and what follows."""
         return [f"Unclear: {self.item.unclear}", f"We start from: {self.item.start}", *self.sentences()]
@@ -73,7 +88,7 @@ class Choice:
         words = "".join(f"<p><strong>{what}.</strong> {escape(text)}</p>" for what, _, text in split)
         words += "".join(f"<p>{escape(text)}</p>" for text in self.sentences())
         if not self.answers:
-            return f'<div class="qbp-choice">{words}</div>'
+            return f'<div class="qbp-choice">{folded(self.summary, words)}</div>'
         body, before = "", ""
         for a in self.answers:
             task, label, *rest = map(escape, _line(a))
@@ -82,7 +97,8 @@ class Choice:
             before = task
         table = html("qbp-effects", self.HEAD, body)
         command = f"Recompute: <code>qbp grid {' '.join(self.tables)}</code>"
-        return f'<div class="qbp-choice">{words}{table}<p class="qbp-recompute">{command}</p></div>'
+        inside = f'{words}{table}<p class="qbp-recompute">{command}</p>'
+        return f'<div class="qbp-choice">{folded(self.summary, inside)}</div>'
 
 
 class Overview:
@@ -92,7 +108,7 @@ class Overview:
         choices: measured ones; an item links to the section of its number.
     """
 
-    HEAD = ("", "choice", "alternatives measured", "change the comparison", "default")
+    HEAD = ("", "choice", "measured", "change it", "which, and to what", "default")
 
     def __init__(self, choices: Iterable[Choice]) -> None:
         self.choices = list(choices)
@@ -103,8 +119,9 @@ class Overview:
             item, shown = choice.item, [a for a in choice.answers if not a.usual]
             better = new_default(item, choice.answers)
             default = "should change" if better else "stays"
-            counts = (str(len(shown)), str(len(depends(choice.answers)))) if shown else ("-", "-")
-            lines.append((str(item.number), item.item, *counts, default if shown else "not measured"))
+            counts = (str(len(shown)), str(len(choice.changing))) if shown else ("-", "-")
+            which = _by_task(choice.changing) if choice.changing else "-"
+            lines.append((str(item.number), item.item, *counts, which, default if shown else "not measured"))
         return lines
 
     def __repr__(self) -> str:
@@ -115,7 +132,15 @@ class Overview:
             link = f'<a href="#ambiguity-{number}">{escape(item)}</a>'
             return html_row(number, (link, *map(escape, rest)))
 
-        return html("qbp-effects", self.HEAD, "".join(row(*line) for line in self._lines()))
+        return html("qbp-effects qbp-overview", self.HEAD, "".join(row(*line) for line in self._lines()))
+
+
+def _by_task(found: Iterable[Answer]) -> str:
+    """Write alternatives by task, each with its verdict, as "mnist: 0 steps (helps), 25 steps (helps)"."""
+    tasks: dict[str, list[str]] = {}
+    for a in found:
+        tasks.setdefault(a.task, []).append(f"{a.label} ({a.conclusion.group})")
+    return "; ".join(f"{task}: {', '.join(some)}" for task, some in tasks.items())
 
 
 def _line(a: Answer) -> tuple[str, ...]:

@@ -139,7 +139,12 @@ def _with_verdict(row: "Row | None") -> str:
 
 def counted(rows: Iterable["Row"]) -> str:
     """Write how the sentences come out, by their primary rows: "3 are supported, 2 depend ..."."""
-    words = [row.verdict for row in rows if row.claim.primary]
+    return counted_rows(row for row in rows if row.claim.primary)
+
+
+def counted_rows(rows: Iterable["Row"]) -> str:
+    """Write how rows come out, whatever they are: "3 are supported, 2 depend ..."."""
+    words = [row.verdict for row in rows]
     found = {word: words.count(word) for word in VERDICTS if word in words}
     parts = [f"{n} {_verb(word, n == 1)}" for word, n in found.items()]
     return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else "".join(parts)

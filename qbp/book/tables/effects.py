@@ -1,14 +1,18 @@
 """Effects as tables and as sentences: which parts help, which hurt, and where nothing was seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qbp.audit.effects import SMALL, Effect
-from qbp.book.tables.markup import change_words, folded, html, html_row, markdown, percent
+from qbp.book.tables.markup import change_words, folded, frame, html, html_row, markdown, percent
 from qbp.studies import perceptron_studies
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERDICTS = {  # in the order of a page: what to say of each
     "helps": "Lower with it",
@@ -117,6 +121,56 @@ class Findings:
         lines = self.lines().items()
         items = "".join(f"<li><strong>{escape(what)}.</strong> {escape(of)}.</li>" for what, of in lines)
         return f'<p class="qbp-findings">{escape(self.where)}</p><ul>{items}</ul>'
+
+
+class EffectsGrid:
+    """What is said of each part on every task, for a cell's last line: HTML on a page, Markdown as text.
+
+    A cell has the verdict, and the change where one was seen.
+
+    Args:
+        judged: {task: its effects}, of the same parts on every task.
+        names: of the parts that are shown, all of them by default.
+    """
+
+    def __init__(self, judged: Mapping[str, Iterable[Effect]], names: Iterable[str] = ()) -> None:
+        cells = {task: {e.name: _seen(e) for e in some} for task, some in judged.items()}
+        first = next(iter(cells.values()), {})
+        self.head = ("with it the loss ends", *cells)
+        self.lines = [(name, *(cells[task][name] for task in cells)) for name in names or first]
+
+    def __repr__(self) -> str:
+        return markdown(self.head, self.lines)
+
+    def _repr_html_(self) -> str:
+        lines = (html_row(escape(name), map(escape, rest)) for name, *rest in self.lines)
+        return html("qbp-effects", self.head, "".join(lines))
+
+
+WORDS = {"helps": "lower", "hurts": "higher", "small": "within 1 %"}
+
+
+def _seen(e: Effect) -> str:
+    """Write the verdict in a word or two, with the mean change where one was seen."""
+    word = WORDS.get(e.group)
+    return f"{word} ({percent(e.found.mean)})" if word else e.group
+
+
+def counts(judged: Mapping[str, Iterable[Effect]]) -> "pd.DataFrame":
+    """Count on every task how effects come out: a row per task, a column per word, the sum last."""
+    rows = {}
+    for task, some in judged.items():
+        words = [WORDS.get(e.group, e.group) for e in some]
+        rows[task] = {word: words.count(word) for word in (*WORDS.values(), *VERDICTS) if word in words}
+        rows[task]["all"] = len(words)
+    found = frame(rows, "task").fillna(0).astype(int)
+    return found[[word for word in (*WORDS.values(), *VERDICTS, "all") if word in found]]
+
+
+def named(judged: Mapping[str, Iterable[Effect]], name: str, group: str) -> str:
+    """Return the tasks on which a part comes out like this, such as "telecom, mnist"; "none" if on none."""
+    tasks = [task for task, some in judged.items() for e in some if (e.name, e.group) == (name, group)]
+    return ", ".join(tasks) or "none"
 
 
 def _size(e: Effect) -> float:

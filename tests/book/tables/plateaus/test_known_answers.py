@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import plateau_score as score
 from benchmarks.plateau_suite import entries
-from qbp.book.tables import known_answers
+from qbp.book.tables.plateaus import known_answers
 
 LISTED = [e for e in entries() if e.set == "suite"][:3] + [e for e in entries() if e.set == "trainable"][:2]
 

@@ -1,0 +1,1 @@
+"""Tables of plateaus and of tools that look for them."""
