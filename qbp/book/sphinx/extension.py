@@ -5,11 +5,14 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from qbp.book.sphinx.buttons import add_buttons, set_repository, write_scripts
+from qbp.book.sphinx.ebook import EBook, leave_out_screens
 from qbp.book.sphinx.live import add_scripts
 from qbp.book.sphinx.mending import mend_page
+from qbp.book.sphinx.paper import Equations, Outputs, Parts
 from qbp.book.sphinx.reading import ReadingPath
 from qbp.book.sphinx.result_tables import ResultTables
 from qbp.book.sphinx.traces import Folded, trace
+from qbp.book.sphinx.widths import Widths
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -21,6 +24,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
         html=(Folded.visit, Folded.depart),
         **dict.fromkeys(("latex", "text"), (Folded.nothing, Folded.nothing)),
     )
+    for transform in (Outputs, Parts, Equations, Widths):  # for paper and e-readers alone
+        app.add_post_transform(transform)
+    app.add_builder(EBook, override=True)
     app.connect("doctree-read", trace)
     app.connect("autodoc-skip-member", is_default)
     app.add_config_value("qbp_repository", "", "env")
@@ -28,6 +34,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", mend_page, priority=600)
     app.connect("html-page-context", add_scripts)
     app.connect("html-page-context", add_buttons, priority=600)  # after the theme has set its own
+    app.connect("html-page-context", leave_out_screens, priority=900)
     app.connect("build-finished", write_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
