@@ -13,7 +13,7 @@ TEXT = (store.ROOT / "article" / "article.tex").read_text("utf-8")
 # Names that have a number in them, and commands that print none.
 NAMES = (
     r"Algorithm~?\s?1|Stage~?\s?[12]|eq\.~[12]|BB84|\\n\{[^}]*\}|\\paper\{[^}]*\}|\\texttt\{[^}]*\}|\\ref\{[^}]*\}"
-    r"|\\label\{[^}]*\}|\\cite[pt]?\{[^}]*\}|\\includegraphics\S*|\\begin\{longtable\}.*|\\setlength\S*|_[12]|\^2"
+    r"|\\label\{[^}]*\}|\\cite[pt]?\{[^}]*\}|\\includegraphics\S*|\\begin\{longtable\}.*|\\setlength\S*|_[12]|\^2|1-\\lambda"
 )
 
 
