@@ -5,10 +5,9 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from qbp.book.sphinx.buttons import add_buttons, set_repository, write_scripts
-from qbp.book.sphinx.ebook import EBook, leave_out_screens
 from qbp.book.sphinx.live import add_scripts
 from qbp.book.sphinx.mending import mend_page
-from qbp.book.sphinx.paper import Equations, Outputs, Parts
+from qbp.book.sphinx.paper import EBook, Equations, Outputs, Parts, leave_out_screens
 from qbp.book.sphinx.reading import ReadingPath
 from qbp.book.sphinx.result_tables import ResultTables
 from qbp.book.sphinx.traces import Folded, trace

@@ -13,6 +13,8 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from PIL import Image
 from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.builders.epub3 import Epub3Builder
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.math import get_node_equation_number
 
@@ -20,6 +22,7 @@ from qbp.book.sphinx.outputs import as_nodes
 from qbp.book.sphinx.traces import Folded
 
 BUILDERS = ("latex", "epub")
+STYLES = ("pygments.css", "epub.css")  # those of screens have selectors that a reader may not know
 PAGES = "_build/html/"  # where the pages are if they are nowhere else
 LETTERS = 0.66  # of a figure's own size, on paper: 12 points become 8
 LINE = 472  # points
@@ -222,3 +225,37 @@ def _put(node: nodes.Element, made: list[nodes.Node]) -> None:
         node.replace_self(made)
     else:
         node.parent.remove(node)
+
+
+class EBook(Epub3Builder):
+    """Builder of the EPUB; its manifest names the pages with formulas."""
+
+    def build_content(self) -> None:
+        """Write the manifest."""
+        super().build_content()
+        manifest = Path(self.outdir, "content.opf")
+        manifest.write_text(with_properties(manifest.read_text("utf-8"), Path(self.outdir)), "utf-8")
+
+
+def with_properties(manifest: str, folder: Path) -> str:
+    """Return the manifest in which each page with a formula has the property `mathml`.
+
+    Args:
+        manifest: text of ``content.opf``.
+        folder: of the files that it names.
+    """
+
+    def item(match: re.Match[str]) -> str:
+        page = folder / match[1]
+        if page.suffix != ".xhtml" or "<math" not in page.read_text("utf-8"):
+            return match[0]
+        return match[0].replace(" />", ' properties="mathml" />')
+
+    return re.sub(r'<item id="[^"]*" href="([^"]*)" media-type="[^"]*" />', item, manifest)
+
+
+def leave_out_screens(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave the scripts and the styles of screens out of a page of the e-book."""
+    if app.builder.name == "epub":
+        context["script_files"] = []
+        context["css_files"] = [one for one in context["css_files"] if one.filename.endswith(STYLES)]

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-from qbp.book.sphinx.paper import mathml
+from qbp.book.sphinx.paper import mathml, with_properties
 from qbp.results.store import ROOT
 
 CONF = """\
@@ -125,3 +125,12 @@ def test_the_e_book_has_them_too_in_pages_that_parse(book):
 def test_formulas_that_docutils_refuses_are_rewritten(formula):
     root = ElementTree.fromstring(mathml(formula, block=True))
     assert root.tag.endswith("}math") and root.get("display") == "block" and len(root)
+
+
+def test_pages_with_formulas_have_their_property(tmp_path):
+    (tmp_path / "a.xhtml").write_text('<p><math xmlns="x"></math></p>')
+    (tmp_path / "b.xhtml").write_text("<p>mathematics</p>")
+    item = '<item id="{0}" href="{0}" media-type="application/xhtml+xml" />'
+    lines = [item.format(name) for name in ("a.xhtml", "b.xhtml")]
+    first, second = with_properties("\n".join(lines), tmp_path).splitlines()
+    assert first == lines[0].replace(" />", ' properties="mathml" />') and second == lines[1]
