@@ -8,6 +8,7 @@ BIN      := $(VENV)/bin
 STAMP    := $(VENV)/.installed
 CHAPTERS := $(wildcard book/*.ipynb)
 BOOK     := $(BIN)/jupyter-book build --config _config.yml --path-output . -q
+EPUBCHECK := java -jar /usr/bin/epubcheck
 # One thread per process: JOBS processes share the cores, and sums are added in one order everywhere.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # The same instructions on every x86 CPU: some runs amplify rounding, and a stored output is compared elsewhere.
@@ -25,7 +26,7 @@ WITHOUT_KERNEL := $(addprefix tests/,circuits/test_ansatz.py circuits/test_circu
   test_devices.py plateaus/test_variance.py test_algorithm_1.py studies/test_variance_studies.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test unit check lint types coverage verify book jupyter trace browser pythons interchange labs grade labtest faults soak audit refresh results bench clean
+.PHONY: help install reproduce test unit check lint types coverage verify book pdf epub article codecheck jupyter trace browser pythons interchange labs grade labtest faults soak audit refresh results bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -70,6 +71,25 @@ verify: $(STAMP)  ## check the result tables, compute a sample of their rows aga
 book: $(STAMP)  ## build the pages from the committed outputs; a warning is an error
 	$(BOOK) -W -n --keep-going book
 	@echo "Read it: _build/html/index.html"
+
+pdf: $(STAMP)  ## the book on paper, from the committed outputs: _build/latex/qbp.pdf (LaTeX; README names the packages)
+	$(BOOK) --builder latex -W -n --keep-going book
+	cd _build/latex && latexmk -xelatex -interaction=nonstopmode -halt-on-error -silent qbp.tex
+	@! grep -n "Missing character" _build/latex/qbp.log
+	@awk '/^Overfull .hbox/ {gsub(/[(pt]/, "", $$3); if ($$3 + 0 > 20) {print; bad = 1}} END {exit bad}' _build/latex/qbp.log
+
+epub: $(STAMP)  ## the book on an e-reader, from the committed outputs: _build/epub/qbp.epub, checked by epubcheck
+	$(BOOK) --builder custom --custom-builder epub -W -n --keep-going book
+	$(EPUBCHECK) --failonwarnings _build/epub/qbp.epub
+
+article: $(STAMP)  ## the article of the replication, its numbers from results/: _build/article/article.pdf (LaTeX)
+	$(ONE_THREAD) $(BIN)/python -m qbp.book.article _build/article
+	cd _build/article && latexmk -xelatex -interaction=nonstopmode -halt-on-error -silent article.tex
+	@! grep -n "Missing character" _build/article/article.log
+	@awk '/^Output written/ {gsub(/[(]/, ""); for (i = 1; i < NF; i++) if ($$(i + 1) ~ /^page/) n = $$i} END {exit !(n && n <= 12)}' _build/article/article.log
+
+codecheck: $(STAMP)  ## write codecheck.yml: every committed output with its command
+	$(BIN)/python -m qbp.book.article codecheck
 
 trace: $(STAMP)  ## on the built pages every figure and table has its command, and no result is typed
 	$(BIN)/python -m pytest -m pages tests/test_traceability.py

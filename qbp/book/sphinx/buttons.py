@@ -61,7 +61,7 @@ def add_buttons(app: Sphinx, page: str, template: str, context: dict[str, Any], 
 
 def write_scripts(app: Sphinx, failure: Exception | None) -> None:
     """Write every chapter of the built pages as a script, its text as comments."""
-    if failure or app.builder.format != "html":
+    if failure or app.builder.name != "html":
         return
     for page in app.env.found_docs:
         source = Path(app.env.doc2path(page))

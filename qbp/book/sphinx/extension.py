@@ -9,6 +9,8 @@ from qbp.book.sphinx.folding import Folded, fold
 from qbp.book.sphinx.icons import keep_used_icons
 from qbp.book.sphinx.live import add_scripts
 from qbp.book.sphinx.mending import mend_page
+from qbp.book.sphinx.printing.paper import EBook, Equations, Outputs, Parts, leave_out_screens
+from qbp.book.sphinx.printing.widths import Widths
 from qbp.book.sphinx.reading import ReadingPath
 from qbp.book.sphinx.result_tables import ResultTables
 from qbp.book.sphinx.status import ChapterStatus
@@ -25,6 +27,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
         html=(Folded.visit, Folded.depart),
         **dict.fromkeys(("latex", "text"), (Folded.nothing, Folded.nothing)),
     )
+    for transform in (Outputs, Parts, Equations, Widths):  # for paper and e-readers alone
+        app.add_post_transform(transform)
+    app.add_builder(EBook, override=True)
     app.connect("doctree-read", trace)
     app.connect("doctree-read", fold)
     app.connect("autodoc-skip-member", is_default)
@@ -33,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", mend_page, priority=600)
     app.connect("html-page-context", add_scripts)
     app.connect("html-page-context", add_buttons, priority=600)  # after the theme has set its own
+    app.connect("html-page-context", leave_out_screens, priority=900)
     app.connect("build-finished", write_scripts)
     app.connect("build-finished", keep_used_icons)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

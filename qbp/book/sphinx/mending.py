@@ -14,8 +14,8 @@ SCROLLS = "jp-RenderedHTMLCommon"  # the theme lets the keyboard into a box of t
 
 
 def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Mend the body of a page."""
-    if "body" not in context:
+    """Mend the body of a page; an e-reader has its own sizes."""
+    if "body" not in context or app.builder.name == "epub":
         return
     sizes = {}
     for source, name in app.builder.images.items():

@@ -1,0 +1,1 @@
+"""Printing of the book: outputs as they stand on paper and on e-readers."""
