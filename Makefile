@@ -100,7 +100,7 @@ browser: $(STAMP)  ## open every built page in Chromium: no script error, no for
 pythons: $(STAMP)  ## newer versions of Python (needs Node and npm): the digests of the code are the same in each
 	$(BIN)/python -m pytest -m pythons tests/results/test_other_pythons.py
 
-interchange:  ## exchange circuits with Qiskit, PennyLane, Cirq and OpenFermion, in an environment of their own
+interchange:  ## exchange circuits with Qiskit, PennyLane and others, each fact on the page of conventions, in an environment of their own
 	test -x _build/interchange/bin/python || $(PYTHON) -m venv _build/interchange
 	_build/interchange/bin/python -m pip install -q -r requirements-torch.lock
 	_build/interchange/bin/python -m pip install -q -r tests/interchange/requirements.txt

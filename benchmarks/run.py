@@ -483,11 +483,12 @@ def main(words: list[str] | None = None) -> int:
         for name, reason in problems.items():
             print(f"{name}: {reason}")
         return bool(problems)
-    began, frames, kept = time.perf_counter(), [], None
-    if args.keep and "benchmarks" in store.manifest(args.output):
+    began, frames, kept, earlier = time.perf_counter(), [], None, 0.0
+    command = shlex.join(["python", "-m", "benchmarks", *(words if words is not None else sys.argv[1:])])
+    if args.keep and (entry := store.manifest(args.output).get("benchmarks")):
+        command, earlier = entry["command"], entry["minutes"]  # what makes the whole table
         stored = report.load(args.output)
         kept = stored[~stored["workload"].isin([w.name for w in rows])]
-    command = shlex.join(["python", "-m", "benchmarks", *(words if words is not None else sys.argv[1:])])
     with tempfile.TemporaryFile("w+") as log:
         session = Session(peers, threads, rounds, caps, log)
         session.problems = {p: problems[PEERS[p][1]] for p in peers if PEERS[p][1] in problems}
@@ -497,7 +498,7 @@ def main(words: list[str] | None = None) -> int:
             for workload in progress:
                 frames.append(session.measure(workload, progress))
                 table = _ordered([*frames, *([kept] if kept is not None else [])])
-                minutes = (time.perf_counter() - began) / 60
+                minutes = earlier + (time.perf_counter() - began) / 60
                 report.save(table, command=command, minutes=minutes, directory=args.output)
         except KeyboardInterrupt:
             print("interrupted: finished rows are kept", file=sys.stderr)

@@ -204,8 +204,11 @@ def terms(
                 found.append((number, kind, *flips, 0, -1))
                 scales.append(phases)
                 continue
-            short = isinstance(phases, list) and len(phases) <= FEW and 2**n > LONG
-            for values, row_z in _signed(phases, lanes) if short else [(_table(phases), -1)]:
+            if phases is not None and len(phases) <= FEW and 2**n > LONG:
+                parts: Iterable[tuple[_Table | np.ndarray, int]] = _signed(phases, lanes)
+            else:
+                parts = [(_table(phases), -1)]
+            for values, row_z in parts:
                 found.append((number, kind, *flips, size, row_z))
                 scales.append(1.0)
                 tables.append((size, values))

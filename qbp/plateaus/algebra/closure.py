@@ -164,7 +164,7 @@ def _names(table: np.ndarray) -> np.ndarray:
     width = table.shape[1]
     words = 1 << np.arange(min(width, 62), dtype=np.int64)
     if width > len(words):
-        words = draws.stream(0, "names of strings").integers(2**62, size=width)
+        words = draws.stream(0, "names of strings").integers(2**62, size=width)  # type: ignore[assignment]
     return np.bitwise_xor.reduce(np.where(table > 0, words, 0), axis=1)
 
 

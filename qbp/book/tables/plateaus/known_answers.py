@@ -103,6 +103,21 @@ def sources(found: Suite) -> list[str]:
     return sorted({key for row in next(iter(found.values()))["rows"] for key in row["sources"]})
 
 
+def others_in_words(found: Suite) -> str:
+    """Return a sentence on the other tools: the best one's right answers, and their false alarms.
+
+    Args:
+        found: as of :func:`load`, without ours.
+    """
+    if not found:
+        return "No other package has answered yet."
+    best = max(found, key=lambda tool: found[tool]["suite"]["verdict"])
+    of = found[best]
+    right = f"{best} is right on {of['suite']['verdict']} of {of['suite']['families']}"
+    alarms = sum(len(each["false_alarms"]) for each in found.values())
+    return f"Of {len(found)} other packages {right}; false alarms of all together: {alarms}."
+
+
 def _said(row: Mapping[str, Any]) -> str:
     if row["right"]["verdict"] or row["verdict"] == "cannot say":
         return str(row["verdict"])

@@ -53,6 +53,13 @@ def test_sources_are_those_of_the_labels(suite):
     assert known_answers.sources(suite) == sorted({key for e in LISTED for key in e.sources})
 
 
+def test_other_tools_in_a_sentence(suite):
+    theirs = {"other": suite["other"]}
+    words = "Of 1 other packages other is right on 1 of 3; false alarms of all together: 1."
+    assert known_answers.others_in_words(theirs) == words
+    assert known_answers.others_in_words({}) == "No other package has answered yet."
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"directory must have plateau-suite\.json"):
         known_answers.load(tmp_path)
