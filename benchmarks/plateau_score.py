@@ -64,7 +64,7 @@ class Answer:
         causes: names as in plateau_suite.toml.
         rate, low, high: bits per qubit and its interval, None where it gives none.
         dead: {number of qubits: parameters that it calls dead}, empty where it names none.
-        seconds: it took.
+        seconds: of a processor that it took.
         note: why it cannot say.
     """
 
@@ -105,12 +105,12 @@ def from_report(name: str, report: Diagnosis) -> Answer:
 def qbp_answers(listed: Iterable[Entry]) -> Iterator[Answer]:
     """Answers of qbp, one after another; an error is "cannot say", with its words."""
     for entry in listed:
-        start, cases = time.perf_counter(), {n: entry.at(n) for n in entry.sizes}
+        start, cases = time.process_time(), {n: entry.at(n) for n in entry.sizes}
         try:
             answer = from_report(entry.name, ask_qbp(entry, cases))
         except Exception as error:
             answer = Answer(entry.name, note=f"{type(error).__name__}: {error}")
-        yield replace(answer, seconds=round(time.perf_counter() - start, 2))
+        yield replace(answer, seconds=round(time.process_time() - start, 2))
 
 
 # ----------------------------------------------------------------------------------------------- peers

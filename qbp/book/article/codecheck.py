@@ -22,6 +22,11 @@ PAPER = {
 OTHERS = {
     "headline.png": ("qbp readme", "figure of the README and of the article"),
     "census-circuits.zip": ("python -m benchmarks.census.collect", "circuits collected from other packages"),
+    "census-agreement.json": ("python -m qbp.results.census --agreement", "both engines on small circuits"),
+    "plateau-suite.json": (
+        "python -m benchmarks.plateau_score --save results/plateau-suite.json",
+        "answers to circuits with a known answer",
+    ),
 }
 HEAD = """\
 # Outputs of this replication, each with its command: written by `python -m qbp.book.article codecheck`.

@@ -19,12 +19,16 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", type=Path, default=store.ROOT / "_build" / "census", help="where parts go")
     parser.add_argument("--only", default="", help="circuits whose name has this in it")
     parser.add_argument("--print", action="store_true", help="print the rows as JSON and write no table")
-    parser.add_argument("--agreement", action="store_true", help="compare the two engines up to 12 qubits")
+    more = "compare the two engines up to 12 qubits, and keep the numbers: an hour"
+    parser.add_argument("--agreement", action="store_true", help=more)
     parser.add_argument("--save", type=Path, default=store.DIRECTORY, help="folder of the table")
     args = parser.parse_args(words)
     circuits = [found for name, found in table.collection().items() if args.only in name]
     if args.agreement:
-        print(agreement.compare_engines(circuits))
+        found = agreement.compare_engines(circuits)
+        if not args.only:
+            agreement.save(found, args.save)
+        print(found)
         return 0
     if args.print:
         print(json.dumps([row for found in circuits for row in table.rows_of(found)], indent=1))

@@ -1,14 +1,20 @@
 """Agreement of the two engines on collected circuits: z values of every parameter's variance."""
 
+import json
+import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from qbp import _files
 from qbp.plateaus.diagnosis.variants import freed
 from qbp.plateaus.variance import gradient_variance
+from qbp.results import store
 from qbp.results.census.collection import Collected
 
+FILE = "census-agreement.json"
 SAMPLES, WALKS = 20_000, 2**16
 FEWEST = 4000  # samples of large circuits: of fewer the errors of rare large gradients are not known
 ENOUGH, PER_AMPLITUDE = 30.0, 1e-9  # seconds a circuit and observable, and seconds a rotation and amplitude
@@ -31,15 +37,48 @@ class Agreement(NamedTuple):
     disagree: list[str]
     refused: dict[str, str]
 
+    def numbers(self) -> dict[str, float]:
+        """Return counts, the share of |z| below 2, its largest value and the deviation of z; NaN of none."""
+        size = np.abs(self.z)
+        some = len(self.z) > 0
+        return {
+            "parameters": len(self.z),
+            "pairs": len(self.circuits),
+            "inside": float((size < 2).mean()) if some else math.nan,
+            "largest": float(size.max()) if some else math.nan,
+            "deviation": float(self.z.std()) if some else math.nan,
+            "disagree": len(self.disagree),
+            "refused": len(self.refused),
+        }
+
     def __str__(self) -> str:
         if not len(self.z):
             return "no parameter to compare"
-        inside = int((abs(self.z) < 2).sum())
+        n = self.numbers()
         return (
-            f"{len(self.z)} parameters of {len(self.circuits)} circuits and observables: |z| < 2 in "
-            f"{100 * inside / len(self.z):.1f} %, largest {abs(self.z).max():.2f}; "
-            f"{len(self.disagree)} where one calls dead what the other sees; {len(self.refused)} refused"
+            f"{n['parameters']} parameters of {n['pairs']} circuits and observables: |z| < 2 in "
+            f"{100 * n['inside']:.1f} %, largest {n['largest']:.2f}; "
+            f"{n['disagree']} where one calls dead what the other sees; {n['refused']} refused"
         )
+
+
+def save(found: Agreement, directory: Path = store.DIRECTORY) -> Path:
+    """Write the numbers of an agreement into a results folder."""
+    path = directory / FILE
+    _files.write(path, (json.dumps(found.numbers(), indent=1) + "\n").encode())
+    return path
+
+
+def load(directory: Path = store.DIRECTORY) -> dict[str, float]:
+    """Return the numbers of the agreement of a results folder, see :meth:`Agreement.numbers`.
+
+    Raises:
+        ValueError: there are none.
+    """
+    try:
+        return _files.parse((directory / FILE).read_bytes(), FILE)
+    except OSError as error:
+        raise ValueError(f"directory must have {FILE}, got {directory}: {error.strerror}") from None
 
 
 def compare_engines(

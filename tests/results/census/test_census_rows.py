@@ -4,6 +4,7 @@ import math
 import time
 
 import collected
+import numpy as np
 import pytest
 
 from qbp.results.census import agreement, collection, rows
@@ -76,3 +77,13 @@ def test_the_engines_agree_on_untied_circuits(small):
     found = agreement.compare_engines(small.values(), samples=1000, walks=2**12)
     assert set(found.circuits) == {f"{n}, {k}" for n in ("product", "tied") for k in agreement.KINDS}
     assert abs(found.z).max() < 5 and not found.refused and "parameters of 4" in str(found)
+
+
+def test_an_agreement_is_kept_as_numbers(small, tmp_path):
+    found = agreement.Agreement(np.array([0.5, -2.5, 1.0, 0.0]), {"a": 2.5}, [], {"b": "why"})
+    agreement.save(found, tmp_path)
+    kept = agreement.load(tmp_path)
+    assert kept == found.numbers() and kept["inside"] == 0.75 and kept["largest"] == 2.5
+    assert (kept["parameters"], kept["pairs"], kept["disagree"], kept["refused"]) == (4, 1, 0, 1)
+    with pytest.raises(ValueError, match=r"directory must have census-agreement\.json"):
+        agreement.load(tmp_path / "none")
