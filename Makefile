@@ -50,7 +50,7 @@ reproduce: $(STAMP)  ## run every chapter here (quick profile), print the claims
 	@echo "Read it: _build/html/index.html"
 
 unit: $(STAMP)  ## unit tests and doctests; on another Python: make unit PYTHON=python3.13 VENV=_build/python3.13
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test: unit  ## unit tests and doctests, without the kernel too; every chapter again, compared with what is stored
 	QBP_KERNEL=torch $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(WITHOUT_KERNEL)
