@@ -25,10 +25,11 @@ NO_RESULTS = {"qbp-beside", "qbp-map"}
 LOADS = re.compile(r"\b(results\.load(_keys)?|claims\.(committed|everything)|ablations\.load)\(")
 COMMAND = re.compile(r"(qbp|papermill|make|python -m) \S")
 # What is no prose: code, formulas, what was glued, outputs, numbers of sections, figures, equations and
-# citations, and what the manifest says.
+# citations, and what the manifest and the records of chapters say.
 OTHER = (
     "code, pre, script, style, .math, mjx-container, .pasted-text, .cell_input, .section-number, .qbp-rows,"
-    ".caption-number, .headerlink, a.reference.internal, .cell_output :not(figcaption, figcaption *, figure)"
+    ".qbp-status, .caption-number, .headerlink, a.reference.internal,"
+    ".cell_output :not(figcaption, figcaption *, figure)"
 )
 
 
@@ -71,7 +72,8 @@ def untraced(article):
             missing.append(f"no command: {what}")
             continue
         cell = shown.find_parent(class_="cell")
-        source = cell.select_one(".cell_input pre").get_text() if cell else ""
+        code = cell.select_one(".cell_input pre") if cell else None  # a cell may hide what it runs
+        source = code.get_text() if code else ""
         if LOADS.search(source.strip().splitlines()[-1] if source.strip() else ""):
             links = [a["href"] for a in line.find_all("a", href=True)]
             if not any("tables.html#rows-" in link for link in links):

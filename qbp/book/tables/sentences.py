@@ -55,7 +55,7 @@ class Sentence:
 
     @property
     def agreement(self) -> str:
-        """How its rows come out together: all of them in favor, none, or some."""
+        """All, none or some: which of its rows come out in favor."""
         sides = {row.verdict in IN_FAVOR for row in self.rows}
         if len(sides) == 1 and not any(row.verdict == "depends" for row in self.rows):
             return "all" if True in sides else "none"

@@ -42,23 +42,24 @@ def cones(circuit: Circuit, H: PauliSum, most: int | None = None) -> Iterator[Co
 
 def simulability(circuit: Circuit, H: Observable) -> Simulability:
     """Say by which structure a laptop computes the cost, with seconds where that is quick to try."""
-    rotations = [g for g in circuit.program if isinstance(g, Rotation) and g.parameter is not None]
+    turned = {i for i, g in enumerate(circuit.program) if isinstance(g, Rotation) and g.parameter is not None}
     if isinstance(H, PauliSum):
         found = list(cones(circuit, H, TERMS))
         largest = max(found, key=lambda c: (len(c.reach.qubits), len(c.reach.rotations)), default=None)
         qubits = len(largest.reach.qubits) if largest else 0
         turns = len(largest.reach.rotations) if largest else 0
-        inside = len({place for c in found for place in c.reach.rotations})
+        inside = len(turned.intersection(place for c in found for place in c.reach.rotations))
     else:
         reach = light_cone(circuit.program, H)
-        largest, qubits, turns, inside = None, len(reach.qubits), len(reach.rotations), len(reach.rotations)
+        largest, qubits, turns = None, len(reach.qubits), len(reach.rotations)
+        inside = len(turned.intersection(reach.rotations))
         if circuit.n_qubits <= RUN and isinstance(H, Projector):
             largest = None
     seconds = _seconds_of(largest) if largest else None
     algebra, dimension = algebra_of(circuit)
     lie = _algebra_seconds(circuit, H)
     easy = qubits <= EASY or lie is not None or inside == 0
-    words = _words(circuit, qubits, turns, seconds, algebra, dimension, lie, inside, len(rotations))
+    words = _words(circuit, qubits, turns, seconds, algebra, dimension, lie, inside, len(turned))
     return Simulability(qubits, turns, seconds, algebra, dimension, lie, inside, easy, words)
 
 

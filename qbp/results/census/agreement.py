@@ -38,7 +38,7 @@ class Agreement(NamedTuple):
     refused: dict[str, str]
 
     def numbers(self) -> dict[str, float]:
-        """Return counts, the share of |z| below 2, its largest value and the deviation of z; NaN of none."""
+        """Return counts, the share of z below 2 in size, its largest size and its deviation; NaN of none."""
         size = np.abs(self.z)
         some = len(self.z) > 0
         return {

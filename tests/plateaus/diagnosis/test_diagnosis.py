@@ -11,9 +11,10 @@ import torch
 import qbp
 from qbp import AngleEnsemble, GateNoise, HardwareEfficient, PauliSum, Projector
 from qbp.circuits.gates import Rotation
+from qbp.interchange.qasm.reader import read_qasm
 from qbp.plateaus.diagnosis import measures
 from qbp.plateaus.diagnosis.report import CAUSES, VERDICTS
-from qbp.plateaus.diagnosis.simulability import tied
+from qbp.plateaus.diagnosis.simulability import simulability, tied
 from qbp.plateaus.diagnosis.words import SAYS
 
 SIZES = [4, 6, 8, 10]
@@ -232,3 +233,11 @@ WRONG = {
 def test_wrong_arguments(message):
     with pytest.raises((TypeError, ValueError), match=message):
         WRONG[message]()
+
+
+def test_rotations_in_cones_are_counted_without_those_of_fixed_angles():
+    gates = "rx(0.3) q[0];\nrx(a) q[0];\nrz(0.2) q[1];\nrx(0.1) q[1];\ncx q[0], q[1];"
+    lines = f"input float[64] a;\nqubit[2] q;\n{gates}"
+    circuit = read_qasm(f'OPENQASM 3.0;\ninclude "stdgates.inc";\n{lines}\n').circuit
+    found = simulability(circuit, PauliSum({"IZ": 1.0}))
+    assert found.non_clifford == 1 and "Of 1 rotations 1 are in light cones" in found.words[-1]

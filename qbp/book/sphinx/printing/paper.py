@@ -189,7 +189,7 @@ def mathml(formula: str, *, block: bool = False) -> str:
     r"""Return a formula of LaTeX as MathML.
 
     Raises:
-        MathError: docutils, which translates it, lacks a command of it.
+        docutils.utils.math.MathError: docutils, which translates it, lacks a command of it.
 
     Example:
         >>> mathml(r"\dots") == mathml(r"\ldots")
