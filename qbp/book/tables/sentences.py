@@ -55,7 +55,7 @@ class Sentence:
 
     @property
     def agreement(self) -> str:
-        """All, none or some: which of its rows come out in favor."""
+        """Whether all, none or some of its rows come out in favor."""
         sides = {row.verdict in IN_FAVOR for row in self.rows}
         if len(sides) == 1 and not any(row.verdict == "depends" for row in self.rows):
             return "all" if True in sides else "none"
