@@ -43,6 +43,7 @@ def svg(figure: Figure) -> str:
         r"<g([^>]*)>(<use [^>]*( style='[^']*')/>(?:<use [^>]*\3/>)*)</g>"  # all of one style: say it once
     )
     text = re.sub(markers, lambda m: f"<g{m[1]}{m[3]}>{m[2].replace(m[3], '')}</g>", text)
+    text = re.sub(r"<g( [^>]*)?/>", "", text)  # of markers without a point
     ends: list[str] = []
 
     def group(match: re.Match) -> str:  # a group without attributes says nothing

@@ -153,6 +153,15 @@ def test_a_rasterized_figure_keeps_its_scale(raster, lines):
     assert (len(root.findall(".//{*}image")) == 0) == bool(lines)
 
 
+def test_markers_without_a_point_leave_the_picture_whole():
+    figure, axis = plt.subplots()
+    axis.plot([np.nan, np.nan], [1, 2], marker="o")
+    axis.errorbar([np.nan], [1.0], [0.1], marker="s")
+    axis.plot([0, 1], [0, 1], marker="^")
+    plt.close(figure)
+    ElementTree.fromstring(_svg.svg(figure))
+
+
 def test_any_title_alt_label_or_value_stays_text():
     made = explorer(blank, title=UNSAFE, alt=UNSAFE, lam=[UNSAFE, "b"], omega=[1], labels={"omega": UNSAFE})
     page = Page(made._page)

@@ -34,7 +34,7 @@ class ChapterStatus(SphinxDirective):
             cells = [nodes.paragraph("", "", title), *(nodes.paragraph("", word) for word in words)]
             body += nodes.row("", *(nodes.entry("", cell) for cell in cells))
         said = f"{recorded} of {len(chapters)} chapters have a record of their last run."
-        return [_table(body), nodes.paragraph("", said)]
+        return [_table(body), nodes.paragraph("", said, classes=["qbp-status"])]
 
 
 def in_words(known: Mapping[str, Any], day: str | None) -> tuple[str, ...]:

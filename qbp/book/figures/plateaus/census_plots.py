@@ -58,7 +58,7 @@ def families(frame: "pd.DataFrame", source: str, kind: str) -> Figure:
         axis.set_ylabel("mean gradient variance, log2 (bits)")
         if columns := -(-some["family"].nunique() // ROWS):
             beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "ncols": columns}
-            axis.legend(frameon=False, fontsize=8, labelspacing=0.3, **beside)
+            axis.legend(frameon=False, fontsize=9, labelspacing=0.25, **beside)
     return figure
 
 
