@@ -111,7 +111,10 @@ class Browser:
     def open(self, url: str) -> list[dict]:
         """Return what happened from asking for a page until its network was quiet for half a second."""
         self.events = []
-        loader = self.send("Page.navigate", url=url)["loaderId"]
+        loader = self.send("Page.navigate", url=url).get("loaderId")
+        if loader is None:  # another place on the page that is open: it would not be loaded
+            self.send("Page.navigate", url="about:blank")
+            loader = self.send("Page.navigate", url=url)["loaderId"]
         while not any(quiet(event, loader) for event in self.events):
             self.events.append(self.receive())
         return self.events

@@ -192,7 +192,7 @@ def of_a_family(table: "pd.DataFrame", family: str, quantity: str) -> Figure:
     workloads = [*part["workload"].unique()][::-1]
     timed = part[part["status"] == "ok"].sort_values("main", ascending=False, kind="stable")
     timed = timed.drop_duplicates(["workload", "peer"])
-    with drawing(6.6, 1.9 + 0.42 * len(workloads), font=11) as (figure, axis):
+    with drawing(6.6, 1.9 + 0.42 * len(workloads), font=12) as (figure, axis):
         for peer in (name for name in PEERS if name in set(timed["peer"])):
             rows = timed[timed["peer"] == peer]
             faces = [PEERS[peer][0] if main else "white" for main in rows["main"]]
