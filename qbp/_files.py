@@ -119,6 +119,18 @@ def parse(text: str | bytes, what: str) -> dict[str, Any]:
     return found
 
 
+def kept(directory: Path, name: str) -> dict[str, Any]:
+    """Return the JSON object of a file in a results folder, of ten million bytes at most.
+
+    Raises:
+        ValueError: the file is not there, or says no object.
+    """
+    try:
+        return parse(content(directory / name, 10_000_000), name)
+    except OSError as error:
+        raise ValueError(f"directory must have {name}, got {directory}: {error.strerror}") from None
+
+
 def decoded(text: str | bytes, what: str, pairs: Callable[[list[tuple[str, Any]]], Any]) -> Any:
     """Return what a text in JSON says.
 

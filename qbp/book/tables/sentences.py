@@ -161,12 +161,15 @@ def ours(row: "Row") -> str:
 
 def summary(s: Sentence) -> str:
     """Write on what a sentence's number was measured, and how its other readings come out."""
-    c = s.head.claim
-    on = ", ".join(filter(None, (c.experiment, c.reading))) or "by formula"
+    on = _measured_on(s.head)
     words = [row.verdict for row in s.more]
     counts = ", ".join(f"{words.count(word)} {word}" for word in VERDICTS if word in words)
     several = "readings" if len(words) > 1 else "reading"
     return f"{on}; {len(words)} more {several}: {counts}" if words else on
+
+
+def _measured_on(row: "Row") -> str:
+    return ", ".join(filter(None, (row.claim.experiment, row.claim.reading))) or "by formula"
 
 
 def _details(row: "Row") -> str:
@@ -184,9 +187,8 @@ def _readings(rows: Iterable["Row"]) -> str:
     """Write the other readings of a sentence as a table."""
     lines = []
     for row in rows:
-        on = ", ".join(filter(None, (row.claim.experiment, row.claim.reading))) or "by formula"
         number = f"{escape(ours(row))} {folded('details', _details(row))}"
-        cells = (escape(on), escape(paper_says(row)), number, escape(verdict_words(row)))
+        cells = (escape(_measured_on(row)), escape(paper_says(row)), number, escape(verdict_words(row)))
         lines.append(
             f'<tr id="claim-{escape(row.claim.id)}">' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>"
         )

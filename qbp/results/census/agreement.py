@@ -75,10 +75,7 @@ def load(directory: Path = store.DIRECTORY) -> dict[str, float]:
     Raises:
         ValueError: there are none.
     """
-    try:
-        return _files.parse((directory / FILE).read_bytes(), FILE)
-    except OSError as error:
-        raise ValueError(f"directory must have {FILE}, got {directory}: {error.strerror}") from None
+    return _files.kept(directory, FILE)
 
 
 def compare_engines(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qbp.plateaus.diagnosis.measures import Z
 from qbp.plateaus.diagnosis.rate import LEAST, rate, verdict
 from qbp.results.census.collection import OBSERVABLES, Collected
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIZES = {"4 to 6": (4, 6), "8 to 14": (8, 14), "16 to 50": (16, 50), "101 to 128": (101, 128)}
-Z = 1.959964  # 95 %
 
 
 def packages(circuits: "Mapping[str, Collected]") -> "pd.DataFrame":
@@ -57,6 +57,11 @@ def ansatze(frame: "pd.DataFrame", circuits: "Mapping[str, Collected]") -> "pd.D
     return frame[[circuits[name].parameters > 0 for name in frame["circuit"]]]
 
 
+def as_published(frame: "pd.DataFrame") -> "pd.Series":
+    """Return whether each row is of the circuit as published: above 14 qubits shared angles are freed."""
+    return (frame["shared"] == 0) | (frame["engine"] == "state vectors")
+
+
 def medians(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return, for each observable and range of qubits, the median circuit.
 
@@ -89,8 +94,8 @@ def medians(frame: "pd.DataFrame") -> "pd.DataFrame":
 def decays(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return the rate and the verdict of every family that has a variance at three sizes or more.
 
-    One engine serves a line: above 14 qubits the angles of a circuit are free, so a family with shared
-    angles is fitted up to there.
+    A family with shared angles is fitted as far as they are shared, see
+    :func:`qbp.results.census.summary.as_published`.
 
     Returns:
         A row for each family and observable: `sizes`, `slope`, `low`, `high` (bits per qubit), `verdict` and
@@ -99,9 +104,9 @@ def decays(frame: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    for (source, family, kind), some in frame.groupby(["source", "family", "observable"]):
-        if (some["shared"] > 0).any():
-            some = some[some["engine"] == "state vectors"]
+    for (source, family, kind), some in frame[as_published(frame)].groupby(
+        ["source", "family", "observable"]
+    ):
         known = some[np.isfinite(some["log2_mean"]) & np.isfinite(some["log2_mean_high"])]
         known = known.drop_duplicates("qubits").sort_values("qubits")
         errors = (known["log2_mean_high"] - known["log2_mean"]) / Z

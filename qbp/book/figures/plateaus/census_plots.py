@@ -9,6 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from qbp.book.figures.style import PLAIN, POINTS, drawing
 from qbp.results.census.collection import OBSERVABLES
+from qbp.results.census.summary import as_published
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def families(frame: "pd.DataFrame", source: str, kind: str) -> Figure:
             color, dash = PLAIN[number % len(PLAIN)]
             marker = POINTS[(number // len(PLAIN) + number) % len(POINTS)]
             look: dict[str, Any] = {"color": color, "linestyle": dash, "marker": marker}
-            for tied, line in of.sort_values("qubits").groupby(_tied(of), sort=False):
+            for tied, line in of.sort_values("qubits").groupby(as_published(of), sort=False):
                 own = {"label": name} if tied else {"markerfacecolor": "white"}
                 axis.plot(line["qubits"], line["log2_mean"], **look, **own)
         _axes(axis)
@@ -60,11 +61,6 @@ def families(frame: "pd.DataFrame", source: str, kind: str) -> Figure:
             beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "ncols": columns}
             axis.legend(frameon=False, fontsize=9, labelspacing=0.25, **beside)
     return figure
-
-
-def _tied(of: "pd.DataFrame") -> "pd.Series":
-    """Return whether each row is of the circuit as published, with its shared angles shared."""
-    return (of["shared"] == 0) | (of["engine"] == "state vectors")
 
 
 def _panel(axis: Axes, some: "pd.DataFrame") -> None:

@@ -22,11 +22,7 @@ def load(directory: Path = store.DIRECTORY) -> Suite:
     Raises:
         ValueError: the file is not there, or is no JSON.
     """
-    path = directory / FILE
-    try:
-        found = _files.parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise ValueError(f"directory must have {FILE}, got {directory}: {error.strerror}") from None
+    found = _files.kept(directory, FILE)
     return dict(
         sorted(found.items(), key=lambda item: (item[0] != "qbp", -item[1]["suite"]["verdict"], item[0]))
     )
