@@ -39,6 +39,17 @@ def svg(figure: Figure) -> str:
         return tag.replace("'", "").replace('"', "'").replace("; ", ";").replace(": ", ":")
 
     text = re.sub(r"<[^>]+>", shrink, text)  # tags only: what is written in the figure stays as it is
+    text = without_empty_groups(text)
+    # An SVG in an <img> sees the reader's own fonts; Verdana is as wide as DejaVu Sans, so labels still fit.
+    return text.replace("<svg", "<svg font-family='DejaVu Sans,Verdana,sans-serif'", 1)
+
+
+def without_empty_groups(text: str) -> str:
+    """Return SVG text in which a style of markers is said once and every group says something.
+
+    What `svg` wrote stays as it is: a test holds every stored picture to that, so that a change here without
+    drawing the chapters again is found at once.
+    """
     markers = (
         r"<g([^>]*)>(<use [^>]*( style='[^']*')/>(?:<use [^>]*\3/>)*)</g>"  # all of one style: say it once
     )
@@ -52,9 +63,7 @@ def svg(figure: Figure) -> str:
         ends.append("" if match[0] == "<g>" else "</g>")
         return match[0] if ends[-1] else ""
 
-    text = re.sub(r"<g( [^>]*)?>|</g>", group, text)
-    # An SVG in an <img> sees the reader's own fonts; Verdana is as wide as DejaVu Sans, so labels still fit.
-    return text.replace("<svg", "<svg font-family='DejaVu Sans,Verdana,sans-serif'", 1)
+    return re.sub(r"<g( [^>]*)?>|</g>", group, text)
 
 
 def png(figure: Figure) -> str:

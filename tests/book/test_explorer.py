@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from nbclient import NotebookClient
 from qbp.book import svg as _svg
 from qbp.book.explorer import MAX_FRAMES, Explorer
 
+BOOK = Path(__file__).parents[2] / "book"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LAMS, OMEGAS = [0, 0.5, 1], [1, 2, 4, 8]
 UNSAFE = '<b onclick="x()">\'</script><script>alert(1)</script>& {0} %41 # λ'
@@ -125,6 +127,17 @@ def test_a_last_bit_of_another_processor_does_not_show():
     plt.close("all")
     assert raw[0] != raw[1]  # names of clips and markers, hashes of every digit
     assert svgs(exact._page) == svgs(off._page)
+
+
+def test_every_stored_picture_is_as_this_code_writes_it():
+    """After a change of how an SVG is written its chapters are to be drawn again: `qbp refresh`."""
+    old = []
+    for chapter in sorted(BOOK.glob("*.ipynb")):
+        outputs = [o for cell in json.loads(chapter.read_text())["cells"] for o in cell.get("outputs", ())]
+        pages = ["".join(o["data"]["text/html"]) for o in outputs if "text/html" in o.get("data", {})]
+        pictures = [svg for page in pages if "data:image/svg" in page for svg in svgs(page)]
+        old += [chapter.stem] * any(svg != _svg.without_empty_groups(svg) for svg in pictures)
+    assert not old
 
 
 def test_numbers_are_rounded_in_coordinates_but_not_in_text(bundle):
