@@ -1,9 +1,9 @@
 r"""Circuits as Pauli walks take them: Clifford gates, and rotations by independent uniform angles.
 
 An angle ``s theta + b`` of a uniform theta is uniform, too, if s is a whole number other than 0; its
-derivative is s times as large.  Fixed rotations of one qubit that come first there belong to the start state;
-where others are left, by multiples of pi/2, all Cliffords are moved behind the rotations
-(:mod:`qbp.circuits.lowering.frames`).
+derivative is s times as large.  A fixed rotation by 0 or by whole turns is no gate.  Fixed rotations of one
+qubit that come first there belong to the start state; where others are left, by multiples of pi/2, all
+Cliffords are moved behind the rotations (:mod:`qbp.circuits.lowering.frames`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -117,10 +117,12 @@ def walkable(circuit: "Circuit", H: Observable) -> Walkable:
 
 
 def started(program: Program, qubits: np.ndarray) -> tuple[Program, np.ndarray]:
-    """Put the fixed rotations that come first on their qubit into the start state."""
+    """Put the fixed rotations that come first on their qubit into the start state; leave out whole turns."""
     closed, rest, qubits = np.zeros(len(qubits), bool), [], qubits.copy()
     for gate in program:
         if isinstance(gate, Rotation):
+            if quarter_turns(gate) == 0:
+                continue
             on = [q for q, letter in enumerate(gate.pauli) if letter != "I"]
             if gate.parameter is None and len(on) == 1 and not closed[on[0]]:
                 q, half = on[0], gate.offset / 2

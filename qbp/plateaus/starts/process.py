@@ -95,7 +95,7 @@ def process_of(circuit: "Circuit", H: Observable, ensemble: AngleEnsemble) -> Pr
         if gate.parameter is not None:
             compiler.rotate(gate.pauli, len(rotations), quarters)
             rotations.append(gate)
-        elif quarters:
+        elif quarters or ensemble.noise:  # noise stands behind a rotation by 0 as well
             compiler.rotate(gate.pauli, None, quarters)
     parameter = np.array([gate.parameter for gate in rotations], dtype=int)
     size = abs(np.array([gate.scale for gate in rotations], dtype=float))

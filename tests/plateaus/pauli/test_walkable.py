@@ -105,6 +105,27 @@ def test_a_circuit_without_parameters_is_refused():
             qbp.gradient_variance(circuit, qbp.tfim(2), engine=engine)
 
 
+@pytest.mark.parametrize("turn", [0.0, 2 * np.pi, -4 * np.pi])
+def test_a_fixed_rotation_by_nothing_is_no_gate(turn):
+    """Of one or of two qubits, first, between, or last; what is walked is the circuit without it."""
+    found = []
+    for fixed in (True, False):
+        b = qbp.CircuitBuilder(3)
+        for q in range(3):
+            b = b.rzz(turn, q, (q + 1) % 3) if fixed else b
+            b = b.t(q).ry(b.parameter(), q)
+        b = b.cx(0, 1).cz(1, 2)
+        b = b.rz(turn, 0).rxx(turn, 0, 2) if fixed else b
+        b = b.rx(b.parameter(), 1)
+        circuit = (b.ry(turn, 1) if fixed else b).build()
+        found.append([walk_moments(circuit, H, walks=2**12) for H in (H3, qbp.Projector(3))])
+        variance, cost = exact(circuit, qbp.Projector(3))
+        assert (abs(found[-1][1].variance - variance) < 5 * found[-1][1].stderr + 1e-12).all()
+        assert abs(found[-1][1].cost_variance - cost) < 5 * found[-1][1].cost_stderr + 1e-12
+    for with_it, without in zip(*found, strict=True):
+        np.testing.assert_array_equal(with_it.variance, without.variance)
+
+
 def test_a_projector_takes_no_fixed_gate_inside():
     b = qbp.CircuitBuilder(2)
     circuit = b.rx(b.parameter(), 0).h(0).build()

@@ -110,6 +110,11 @@ def hea(n, layers, rotations=("ry", "rz"), entangler="cz", **options):
     return HardwareEfficient(n, layers, rotations=rotations, entangler=entangler, **options)
 
 
+def zero_between():
+    b = qbp.CircuitBuilder(2)
+    return b.ry(b.parameter(), 0).rzz(0.0, 0, 1).cx(0, 1).rz(0.0, 1).rx(b.parameter(), 1).build()
+
+
 SUM = PauliSum({"XI": 0.5, "ZZ": 1.0, "IZ": -0.7, "YX": 0.4, "ZX": 0.3})
 PRODUCT = [[0.6, 0.8j], [0.8, -0.6]]
 CENTERS = tuple(np.pi / 2 * np.array([0, 1, 2, 3, 1, 1, 2, 0]))
@@ -141,6 +146,7 @@ CASES = {
         hea(2, 2, entangler="cnot", start=PRODUCT), SUM, AngleEnsemble("uniform", 1.0, CENTERS, DAMPED)
     ),
     "damping, full": (hea(2, 2, ("rx", "rz")), SUM, AngleEnsemble("full", noise=DAMPED)),
+    "fixed by zero, noise": (zero_between(), SUM, AngleEnsemble("gaussian", 0.4, noise=NOISY)),
     "projector": (hea(2, 2), Projector(2), AngleEnsemble("gaussian", 0.4)),
     "projector, damping": (hea(2, 1), Projector(2), AngleEnsemble("uniform", 1.0, noise=DAMPED)),
     "tfim": (hea(3, 2, ("rx",), "cnot"), qbp.tfim(3), AngleEnsemble("gaussian", 0.5)),
