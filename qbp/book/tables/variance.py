@@ -1,8 +1,10 @@
-"""Gradient variances as tables: fitted decays, and both engines side by side."""
+"""Gradient variances as tables: fitted decays, and both engines side by side, one size or many starts."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from qbp.book.tables.markup import frame
 from qbp.studies.variance_studies import Row, decay
@@ -68,3 +70,48 @@ def engine_table(sampled: Sequence[Row], walked: Sequence[Row]) -> "pd.DataFrame
             "difference (standard errors)": f"{apart:+.1f}",
         }
     return frame(rows, "n")
+
+
+def differences(sampled: Sequence[Row], walked: Sequence[Row]) -> np.ndarray:
+    """Return how far both engines' variances of the same parameters are apart, in joint standard errors.
+
+    Args:
+        sampled, walked: rows of the same study of all parameters by "statevector" and by "pauli-walk", in the
+            same order.
+
+    Returns:
+        A number for each parameter: NaN where one engine has an upper bound alone, where neither has an
+        error, or where the variance is zero for both; infinite where one engine calls dead what the other
+        sees alive.
+
+    Example:
+        >>> def row(variance, stderr, bound=1.0):
+        ...     return Row(4, 3, "zz", "", 9, 0, variance, 0.0, stderr, bound, 0.0)
+        >>> differences([row(0.5, 0.03), row(0.1, 0.01)], [row(0.4, 0.04), row(0.0, 0.0, 0.0)])
+        array([ 2., inf])
+    """
+    found = []
+    for a, b in zip(sampled, walked, strict=True):
+        dead, alive = a.upper_bound == 0 or b.upper_bound == 0, a.variance > 0 or b.variance > 0
+        error = math.hypot(a.stderr, b.stderr)
+        known = a.variance > 0 and b.variance > 0 and error > 0
+        found.append(math.inf if dead and alive else (a.variance - b.variance) / error if known else math.nan)
+    return np.array(found)
+
+
+def agreement_table(apart: Mapping[tuple[str, str, str], np.ndarray]) -> "pd.DataFrame":
+    """Return how many parameters both engines agree about, for each start, observable and entangler.
+
+    Args:
+        apart: {(start, observable, entangler): as :func:`differences` returns them}.
+
+    Returns:
+        A row for each start and observable, a column for each entangler: how many are within two standard
+        errors, of how many that both resolve, and the largest difference.
+    """
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for (start, observable, entangler), each in apart.items():
+        size = abs(each[~np.isnan(each)])
+        words = f"{(size < 2).sum()} of {len(size)}, largest {size.max():.1f}" if len(size) else "none"
+        rows.setdefault((start, observable), {})[entangler] = words
+    return frame(rows, "angles", "observable")

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from qbp.book.tables.variance import decay_table, engine_table, row_table
+from qbp.book.tables.variance import agreement_table, decay_table, differences, engine_table, row_table
 from qbp.studies.variance_studies import Row, Study, rows
 
 
@@ -39,3 +40,25 @@ def test_engines_side_by_side():
         assert n == a.n_qubits and f"{a.variance:.3e}" in line.iloc[0] and f"{b.variance:.3e}" in line.iloc[1]
         z = (a.variance - b.variance) / math.hypot(a.stderr, b.stderr)
         assert float(line.iloc[2]) == pytest.approx(z, abs=0.06) and abs(z) < 4
+
+
+def test_differences_are_in_joint_standard_errors():
+    def of(variance, stderr, bound=1.0):
+        return Row(4, 1, "zz", "", 9, 0, variance, math.nan, stderr, bound, 0.1)
+
+    sampled = [of(0.55, 0.03), of(0.3, 0.0), of(0.2, 0.1), of(0.0, 0.0, 0.0), of(0.1, 0.1), of(1.0, 0.5)]
+    walked = [of(0.4, 0.04), of(0.3, 0.0), of(math.nan, math.nan), of(0.0, 0.0, 0.0), of(0.0, 0.0, 0.0)]
+    walked.append(of(3.0, 0.0))
+    found = differences(sampled, walked)
+    np.testing.assert_allclose(found, [3.0, math.nan, math.nan, math.nan, math.inf, -4.0])
+    table = agreement_table({("a", "zz", "one"): found[:1] / 2, ("a", "zz", "two"): found[[0, 1, 5]]})
+    assert table.loc[("a", "zz")].tolist() == ["1 of 1, largest 1.5", "0 of 2, largest 4.0"]
+    assert agreement_table({("a", "zz", "one"): found[1:2]}).loc[("a", "zz"), "one"] == "none"
+
+
+def test_the_engines_agree_on_a_global_cost_from_a_narrow_start():
+    study = {"qubits": "3", "layers": "2", "samples": 4000, "walks": 2**13, "parameter": "all"}
+    study |= {"observable": "global", "angles": "gaussian:depth", "entangler": "cnot"}
+    found = differences(*(list(rows(Study(engine=e, **study))) for e in ("statevector", "pauli-walk")))
+    known = found[~np.isnan(found)]
+    assert len(known) > 5 and abs(known).max() < 4
