@@ -9,6 +9,8 @@ centralizer, and planes on which it turns, each inside one ideal: the ideal is w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,25 @@ from qbp.plateaus.algebra.symplectic import bit_table, commutation, product
 TOLERANCE = 1e-8
 STRINGS = 2**13  # that sums may be made of: a table of all pairs takes half a gigabyte
 Sum = Mapping[int, float]  # coefficients of strings, as vectors
+
+
+class Strings(NamedTuple):
+    """What brackets ask of the strings of a closure, one row each.
+
+    Attributes:
+        x, z: bits of the X and Z parts, float32, (strings, n).
+        ys: how many Y each has, (strings,).
+        graph: which anticommute, bool, (strings, strings).
+        names: a number each, int64, that of a product being the XOR of both, (strings,).
+        order: what sorts the names.
+    """
+
+    x: np.ndarray
+    z: np.ndarray
+    ys: np.ndarray
+    graph: np.ndarray
+    names: np.ndarray
+    order: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,13 @@ class Closure:
     strings: list[int]
     basis: np.ndarray
     actions: np.ndarray
+
+    @cached_property
+    def _strings(self) -> Strings:
+        """Tables of the strings, made once for all roots."""
+        table, names = bit_table(self.strings, 2 * self.n), _names(self.strings, self.n)
+        x, z = table[:, : self.n], table[:, self.n :]
+        return Strings(x, z, (x * z).sum(1), commutation(self.strings, self.n), names, np.argsort(names))
 
     def coordinates(self, terms: Sum) -> tuple[np.ndarray, float]:
         """Return the part of a sum in the algebra, (dimension,), and the sum of squares of the rest."""
@@ -142,12 +170,8 @@ def simple_ideals(closure: Closure) -> tuple[list[tuple[Component, np.ndarray]],
 
 def _action(closure: Closure, element: np.ndarray) -> np.ndarray:
     """Return the bracket with an element, shape (dimension, dimension): a row for each basis element."""
-    n, strings = closure.n, closure.strings
-    table = bit_table(strings, 2 * n)
-    x, z = table[:, :n], table[:, n:]
-    ys, graph, names = (x * z).sum(1), commutation(strings, n), _names(table)
-    order = np.argsort(names)
-    weights, turn = element @ closure.basis, np.zeros((len(strings), len(strings)))
+    x, z, ys, graph, names, order = closure._strings
+    weights, turn = element @ closure.basis, np.zeros(graph.shape)
     for i in np.flatnonzero(abs(weights) > 1e-14).tolist():
         wanted = names[i] ^ names
         at = np.searchsorted(names, wanted, sorter=order) % len(names)
@@ -158,9 +182,10 @@ def _action(closure: Closure, element: np.ndarray) -> np.ndarray:
     return closure.basis @ turn @ closure.basis.T
 
 
-def _names(table: np.ndarray) -> np.ndarray:
+def _names(strings: Sequence[int], n: int) -> np.ndarray:
     """Return a number for each string, int64, that of a product being the XOR of both: its bits, or where
     these are more than 62, parities of them that were drawn once."""
+    table = bit_table(strings, 2 * n)
     width = table.shape[1]
     words = 1 << np.arange(min(width, 62), dtype=np.int64)
     if width > len(words):

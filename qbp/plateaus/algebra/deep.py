@@ -30,6 +30,7 @@ from qbp.plateaus.pauli.families import start_expectations
 
 if TYPE_CHECKING:
     from qbp.circuits.circuit import Circuit
+    from qbp.circuits.lowering.frames import Frame
     from qbp.circuits.observables import PauliSum
 
 
@@ -100,6 +101,26 @@ def deep_variance(circuit: "Circuit", H: "PauliSum", *, cap: int = CAP) -> DeepV
     observable(H, circuit.n_qubits)
     sums, frame = read.of_circuit(circuit)
     algebra = of_sums(sums, circuit.n_qubits, _checks.integer("cap", cap, 1, 4096))
+    return _deep(algebra, sums, frame, circuit, H)
+
+
+def from_algebra(algebra: LieAlgebra, circuit: "Circuit", H: "PauliSum") -> DeepVariance:
+    """Return what :func:`deep_variance` does where the Lie algebra of the circuit is known.
+
+    Args:
+        algebra: of the same circuit.
+        circuit, H: as there.
+
+    Raises:
+        TypeError, ValueError: as there.
+    """
+    observable(H, circuit.n_qubits)
+    return _deep(algebra, *read.of_circuit(circuit), circuit, H)
+
+
+def _deep(
+    algebra: LieAlgebra, sums: list[read.Sum], frame: "Frame", circuit: "Circuit", H: "PauliSum"
+) -> DeepVariance:
     start = Start(start_expectations(circuit.qubits))
     terms = {vector(p): c for p, c in frame.observable(H).terms.items() if c}
     if algebra._closure is not None:

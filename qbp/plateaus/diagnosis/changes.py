@@ -14,19 +14,17 @@ from typing import NamedTuple
 
 from qbp.circuits.circuit import Circuit
 from qbp.circuits.observables import Observable, PauliSum, Projector
-from qbp.plateaus.algebra.deep import deep_variance
-from qbp.plateaus.algebra.lie_algebra import lie_algebra
+from qbp.plateaus.algebra.deep import deep_variance, from_algebra
 from qbp.plateaus.diagnosis import variants
 from qbp.plateaus.diagnosis.measures import Effort, Measured, Of, Z, difference, measured
 from qbp.plateaus.diagnosis.rate import interval, line, misfit
 from qbp.plateaus.diagnosis.report import Bits, Change, Remedy
+from qbp.plateaus.diagnosis.simulability import CAP, algebra, freed_for_algebra
 from qbp.plateaus.starts.ensemble import AngleEnsemble, GateNoise
 
 FLATTENING = ("noise", "global-observable", "depth", "entanglement", "shared-angles", "start-state")
 PROTECTING = ("small-angles", "small-algebra", "shallow-local", "shared-angles", "start-state")
 ORDER = (*FLATTENING[:4], *PROTECTING)
-CAP, STRINGS = 300, 2**12  # dimension of an algebra of sums, and strings that it is made of: seconds
-SUMS = 12  # qubits up to which sums are closed
 NEAR = 2.0  # bits
 TRIED = 0.01  # probability of depolarizing noise that is tried on a circuit without
 
@@ -203,25 +201,19 @@ def small_algebra(case: Case) -> bool:
     """Whether the Lie algebra is far smaller than the largest, 4^n - 1, and explains Var[C]: that of a deep
     circuit with this algebra (Ragone et al. 2024) is within two bits of it."""
     least = 4**case.circuit.n_qubits // 4
-    if (size := algebra_of(case.circuit, min(CAP, least))[1]) is None or size > min(20 * CAP, least):
+    if not isinstance(case.H, PauliSum):  # none has its formula
+        return False
+    found = algebra(case.circuit, min(CAP, least))
+    if found is None or found.dimension > min(20 * CAP, least):
         return False
     try:
-        deep = deep_variance(case.seen.circuit, case.H, cap=CAP).variance  # type: ignore[arg-type]
-    except (ValueError, TypeError):  # neither H nor the start is in it
+        if case.seen.freed == freed_for_algebra(case.circuit):
+            deep = from_algebra(found, case.seen.circuit, case.H).variance
+        else:
+            deep = deep_variance(case.seen.circuit, case.H, cap=CAP).variance
+    except ValueError:  # neither H nor the start is in it
         return False
     return deep > 0 and abs(case.seen.cost.log2 - math.log2(deep)) <= NEAR
-
-
-def algebra_of(circuit: Circuit, cap: int = CAP) -> tuple[str | None, int | None]:
-    """Return the Lie algebra of a circuit in words, and its dimension; that with shared angles freed above 12
-    qubits; None where it is none, or is made of sums, over `cap` of them or over 4,096 strings in them."""
-    try:
-        shared = variants.shares(circuit)
-        whole = variants.freed(circuit) if shared and circuit.n_qubits > SUMS else circuit
-        found = lie_algebra(whole, cap=cap, strings=STRINGS)
-    except ValueError:
-        return None, None
-    return str(found), found.dimension
 
 
 def causes(made: Sequence[Change], verdict: str) -> tuple[Change, ...]:

@@ -17,11 +17,11 @@ from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Rotation
 from qbp.circuits.lowering.frames import light_cone
 from qbp.circuits.observables import Observable, PauliSum, Projector
+from qbp.plateaus.algebra.lie_algebra import LieAlgebra, lie_algebra
 from qbp.plateaus.algebra.simulation.simulator import AlgebraSimulator
-from qbp.plateaus.diagnosis.changes import algebra_of
 from qbp.plateaus.diagnosis.measures import GATE, Effort
 from qbp.plateaus.diagnosis.report import Bits, Simulability, Tied
-from qbp.plateaus.diagnosis.variants import Cone, cone
+from qbp.plateaus.diagnosis.variants import Cone, cone, freed, shares
 from qbp.plateaus.sampling import Sums, random_angles
 
 EASY = 26  # qubits of a state vector on a laptop, 1 GiB
@@ -29,7 +29,8 @@ FITS = 20  # qubits of a cone with shared angles
 RUN = 18  # qubits of a cone that is timed here
 TERMS = 64  # of which the cones are looked at, spread over H
 SAMPLES = 16  # angles with shared angles, at least
-STRINGS = 2**12
+CAP, STRINGS = 300, 2**12  # dimension of an algebra of sums, and strings that it is made of: seconds
+SUMS = 12  # qubits up to which sums are closed
 
 
 def cones(circuit: Circuit, H: PauliSum, most: int | None = None) -> Iterator[Cone]:
@@ -56,11 +57,32 @@ def simulability(circuit: Circuit, H: Observable) -> Simulability:
         if circuit.n_qubits <= RUN and isinstance(H, Projector):
             largest = None
     seconds = _seconds_of(largest) if largest else None
-    algebra, dimension = algebra_of(circuit)
+    name, dimension = algebra_of(circuit)
     lie = _algebra_seconds(circuit, H)
     easy = qubits <= EASY or lie is not None or inside == 0
-    words = _words(circuit, qubits, turns, seconds, algebra, dimension, lie, inside, len(turned))
-    return Simulability(qubits, turns, seconds, algebra, dimension, lie, inside, easy, words)
+    words = _words(circuit, qubits, turns, seconds, name, dimension, lie, inside, len(turned))
+    return Simulability(qubits, turns, seconds, name, dimension, lie, inside, easy, words)
+
+
+def algebra_of(circuit: Circuit) -> tuple[str | None, int | None]:
+    """Return the Lie algebra of a circuit in words, and its dimension; None as for :func:`algebra`."""
+    found = algebra(circuit)
+    return (None, None) if found is None else (str(found), found.dimension)
+
+
+def algebra(circuit: Circuit, cap: int = CAP) -> LieAlgebra | None:
+    """Return the Lie algebra of a circuit, that with shared angles freed above 12 qubits; None where it is
+    none, or is made of sums, over `cap` of them or over 4,096 strings in them."""
+    try:
+        whole = freed(circuit) if freed_for_algebra(circuit) else circuit
+        return lie_algebra(whole, cap=cap, strings=STRINGS)
+    except ValueError:
+        return None
+
+
+def freed_for_algebra(circuit: Circuit) -> bool:
+    """Whether :func:`algebra` frees the shared angles of a circuit."""
+    return shares(circuit) and circuit.n_qubits > SUMS
 
 
 def _seconds_of(largest: Cone) -> float | None:
