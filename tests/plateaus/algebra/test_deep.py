@@ -10,6 +10,7 @@ import torch
 import qbp
 from qbp import HamiltonianVariational, HardwareEfficient, PauliRotations, PauliSum, deep_variance
 from qbp.circuits.gates import Rotation
+from qbp.plateaus.algebra.deep import from_algebra
 from qbp.plateaus.algebra.examples import FAMILIES, family
 from qbp.plateaus.sampling import random_angles
 
@@ -56,6 +57,8 @@ def agrees(circuit, H):
     mean, variance = dense_moments(circuit, H)
     assert found.mean == pytest.approx(mean, abs=1e-9)
     assert found.variance == pytest.approx(variance, abs=1e-9)
+    again = from_algebra(qbp.lie_algebra(circuit), circuit, H)
+    assert (again.mean, again.variance) == (found.mean, found.variance)
     return found
 
 

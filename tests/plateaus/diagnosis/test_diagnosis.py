@@ -12,7 +12,9 @@ import qbp
 from qbp import AngleEnsemble, GateNoise, HardwareEfficient, PauliSum, Projector
 from qbp.circuits.gates import Rotation
 from qbp.interchange.qasm.reader import read_qasm
+from qbp.plateaus.algebra import lie_algebra
 from qbp.plateaus.diagnosis import measures
+from qbp.plateaus.diagnosis.changes import Case, small_algebra
 from qbp.plateaus.diagnosis.report import CAUSES, VERDICTS
 from qbp.plateaus.diagnosis.simulability import simulability, tied
 from qbp.plateaus.diagnosis.words import SAYS
@@ -105,6 +107,20 @@ def test_an_ising_chain_is_protected_by_its_algebra():
     assert found.verdict == "no plateau", found.reason
     assert found.causes[0].name == "small-algebra" and found.simulability.algebra_dimension == 16  # u(n)
     assert found.simulability.easy and not found.freed
+
+
+@pytest.mark.parametrize(("n", "closed"), [(6, 1), (13, 0)])
+def test_an_algebra_is_closed_once(n, closed, monkeypatch):
+    """Shared angles are freed above 12 qubits, and strings need no closure; a projector has no formula."""
+    count, close = [], lie_algebra.close
+    monkeypatch.setattr(lie_algebra, "close", lambda *args: count.append(args) or close(*args))
+    circuit, H = qbp.HamiltonianVariational(qbp.tfim(n), 3), qbp.tfim(n)
+    effort = measures.Effort(samples=100, walks=2**11, seconds=0.01)
+    seen = measures.measured(circuit, H, effort, measures.uniform)
+    assert seen.freed == (n > 12)
+    small_algebra(Case(circuit, H, seen))
+    assert len(count) == closed
+    assert not small_algebra(Case(circuit, Projector(n), seen)) and len(count) == closed
 
 
 def test_small_angles_and_noise_are_named():
