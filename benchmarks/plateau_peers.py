@@ -202,6 +202,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _stop)
     out.write(json.dumps({"peer": peer, "version": version(peer), "python": sys.version.split()[0]}) + "\n")
+    out.flush()
     for line in sys.stdin:
         family, start = json.loads(line), time.process_time()
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
