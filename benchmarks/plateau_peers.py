@@ -83,6 +83,8 @@ def qmlkit(family):
     if family["ensemble"]:
         raise NotServed("angles other than uniform ones")
     cases = {case["n"]: case for case in family["cases"]}
+    if len(cases) < 2:  # it would call one width "not exponential"
+        raise NotServed("a family of which one size alone is small enough")
 
     def ansatz(n):
         def emit(qc, ctx):
@@ -202,6 +204,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _stop)
     out.write(json.dumps({"peer": peer, "version": version(peer), "python": sys.version.split()[0]}) + "\n")
+    out.flush()
     for line in sys.stdin:
         family, start = json.loads(line), time.process_time()
         signal.setitimer(signal.ITIMER_PROF, SECONDS)

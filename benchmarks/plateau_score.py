@@ -149,16 +149,34 @@ def _strings(n: int, case: Case) -> dict[str, float]:
 
 
 def peer_answers(peer: str, listed: list[Entry], environments: Path) -> tuple[str, list[Answer], list[Any]]:
-    """Version of a peer, its answers, and what it printed."""
-    python = environments / peer / "bin" / "python"
+    """Version of a peer, its answers, and what it printed.
+
+    Each answer is kept when it comes, in answers.jsonl beside the environment of the peer: what stopped on
+    the way goes on there.  To ask again, remove that file.
+    """
+    python, kept = environments / peer / "bin" / "python", environments / peer / "answers.jsonl"
     if not python.is_file():
         venv.create(environments / peer, with_pip=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", *PEERS[peer]], check=True)
-    lines = "".join(json.dumps(plain(entry)) + "\n" for entry in listed)
+    before = [json.loads(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
+    found = {row["name"]: row for row in before if "name" in row}
+    left = [entry for entry in listed if entry.name not in found]
     command = [str(python), "-W", "ignore", str(HERE / "plateau_peers.py"), peer]
-    done = subprocess.run(command, input=lines, stdout=subprocess.PIPE, text=True, check=True)
-    first, *rest = (json.loads(line) for line in done.stdout.splitlines())
-    return first["version"], [_of_peer(found) for found in rest], rest
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asked:
+        assert asked.stdin is not None and asked.stdout is not None
+        first = json.loads(asked.stdout.readline())
+        for done, entry in enumerate(left, len(listed) - len(left)):
+            print(f"{done} of {len(listed)} families: {entry.name}", file=sys.stderr)
+            asked.stdin.write(json.dumps(plain(entry)) + "\n")
+            asked.stdin.flush()
+            if not (line := asked.stdout.readline()):
+                raise ValueError(f"{peer} stopped at {entry.name}")
+            found[entry.name] = json.loads(line)
+            with kept.open("a") as file:
+                file.write(line)
+        asked.stdin.close()
+    rest = [found[entry.name] for entry in listed]
+    return first["version"], [_of_peer(row) for row in rest], rest
 
 
 def _of_peer(found: dict[str, Any]) -> Answer:

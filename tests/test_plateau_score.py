@@ -1,5 +1,7 @@
 """Scores of the plateau suite: what counts as right, and what peers are handed."""
 
+import json
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -89,3 +91,28 @@ def test_a_projector_is_a_sum_of_strings():
     n = case["n"]
     state = GLOBAL.at(n).circuit.state(torch.linspace(0.1, 0.9, n, dtype=torch.float64))
     assert qbp.PauliSum(case["H"]).expectation(state) == pytest.approx(float(state[0].abs() ** 2))
+
+
+PEER = f"""#!{sys.executable}
+import json, sys
+print(json.dumps({{"peer": "a", "version": "1.0"}}), flush=True)
+for line in sys.stdin:
+    name = json.loads(line)["name"]
+    if name == "stops here":
+        sys.exit(1)
+    print(json.dumps({{"name": name, "verdict": "plateau", "seconds": 1.0}}), flush=True)
+"""
+
+
+def test_a_peer_goes_on_where_it_stopped(tmp_path, capsys):
+    python = tmp_path / "qmlkit" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PEER)
+    python.chmod(0o755)
+    with pytest.raises(ValueError, match="qmlkit stopped at stops here"):
+        score.peer_answers("qmlkit", [GLOBAL, replace(LOCAL, name="stops here")], tmp_path)
+    which, answers, raw = score.peer_answers("qmlkit", [GLOBAL, LOCAL], tmp_path)
+    assert which == "1.0" and [a.name for a in answers] == [GLOBAL.name, LOCAL.name] and len(raw) == 2
+    kept = (tmp_path / "qmlkit" / "answers.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in kept] == [GLOBAL.name, LOCAL.name]
+    assert capsys.readouterr().err.splitlines()[-1] == f"1 of 2 families: {LOCAL.name}"

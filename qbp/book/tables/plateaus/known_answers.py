@@ -47,7 +47,9 @@ def scores(found: Suite) -> "pd.DataFrame":
             "wrong": wrong,
             "cannot say": suite["cannot say"],
             f"false alarms, of {of['trainable']}": len(of["false_alarms"]),
-            **{name: f"{suite[name][0]} of {suite[name][1]}" for name in ("cause", "rate", "dead")},
+            "cause": _counted(of, "cause", "causes"),
+            "rate": _counted(of, "rate", "rate"),
+            "dead": _counted(of, "dead", "dead"),
             "seconds a family": round(float(np.median([row["seconds"] for row in of["rows"]])), 2),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("tool")
@@ -112,6 +114,13 @@ def others_in_words(found: Suite) -> str:
     right = f"{best} is right on {of['suite']['verdict']} of {of['suite']['families']}"
     alarms = sum(len(each["false_alarms"]) for each in found.values())
     return f"Of {len(found)} other packages {right}; false alarms of all together: {alarms}."
+
+
+def _counted(of: Mapping[str, Any], what: str, said: str) -> str:
+    """Write "right of asked"; a tool that names none in any row was not asked."""
+    right, asked = of["suite"][what]
+    given = any(row[said] not in (None, [], {}) for row in of["rows"])
+    return f"{right} of {asked}" if given else "names none"
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -32,6 +32,9 @@ def test_ours_stands_first_and_everything_is_counted(suite):
     assert found.index.tolist() == ["qbp", "other"]
     assert found["right, of 3"].tolist() == [2, 1] and found["wrong"].tolist() == [0, 1]
     assert found["cannot say"].tolist() == [1, 1] and found["false alarms, of 2"].tolist() == [0, 1]
+    assert (
+        found["rate"].tolist() == ["1 of 2", "names none"] and found["cause"].tolist() == ["names none"] * 2
+    )
 
 
 def test_a_wrong_answer_is_marked(suite):
