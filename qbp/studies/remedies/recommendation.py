@@ -3,22 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from qbp import _checks
-from qbp.experiments.settings import ALIASES
 from qbp.remedies.tasks import TASKS
 from qbp.results import store
-from qbp.statistics.hypothesis_tests import holm, sign_flip_p
-from qbp.studies.remedies.grid import LEVELS, PIECES, STUDY
-
-if TYPE_CHECKING:
-    from qbp.experiments.result import Result
-
-LEVEL = 0.05  # of the family of comparisons with the best
-NAMES = {method: name for name, method in ALIASES.items()}  # as the command line shows them
+from qbp.studies.remedies.comparison import LEVEL, best_and_alike, cells
+from qbp.studies.remedies.grid import LEVELS, PIECES
 
 
 @dataclass(frozen=True)
@@ -70,40 +63,22 @@ def recommend(
     qubits = _checks.integer("qubits", qubits, 2)
     shots = None if shots is None else _checks.integer("shots", shots)
     asked = {"hamiltonian": hamiltonian, "qubits": qubits, "shots": shots}
-    there = store.manifest(directory)
-    pieces = {n: p for n, p in PIECES.items() if p.task == hamiltonian and n in there}
-    cells = {
-        (p.qubits, p.level): [n for n, q in pieces.items() if (q.qubits, q.level) == (p.qubits, p.level)]
-        for p in pieces.values()
-        if _fits(p.level, shots)
-    }
-    if not cells:
+    found = [cell for cell in cells(directory, (hamiltonian,)) if _fits(cell.level, shots)]
+    if not found:
         kind = "exact values" if shots is None else "shots"
         name = next(n for n, p in PIECES.items() if p.task == hamiltonian and _fits(p.level, shots))
         said = f"no committed table has {hamiltonian} with {kind} yet: run `qbp grid {name}`"
         return Recommendation(asked, None, (), {}, said)
-    size, level = min(cells, key=lambda cell: (abs(cell[0] - qubits), _apart(LEVELS[cell[1]], shots)))
-    found: dict[str, Result] = {}
-    for name in cells[size, level]:
-        found |= STUDY.load(name.removeprefix("remedies-"), directory)
-    errors = {NAMES.get(m, m): np.where(r.diverged, np.inf, r.final("error")) for m, r in found.items()}
-    median = dict(sorted(((m, float(np.median(e))) for m, e in errors.items()), key=lambda row: row[1]))
-    best = next(iter(median))
-    others = [m for m in median if m != best]
-    p_values = [sign_flip_p(np.log(_positive(errors[m]) / _positive(errors[best]))) for m in others]
-    alike = tuple(m for m, p in zip(others, holm(p_values), strict=True) if p > LEVEL) if others else ()
-    n, config = len(errors[best]), next(iter(found.values())).config
+    cell = min(found, key=lambda c: (abs(c.qubits - qubits), _apart(LEVELS[c.level], shots)))
+    best, alike = best_and_alike(cell)
+    medians = {method: float(np.median(error)) for method, error in cell.errors.items()}
+    n = len(cell.errors[best])
     said = (
-        f"{', '.join(cells[size, level])}: {hamiltonian}, {size} qubits, {config.layers} layers, "
-        f"{'exact values' if level == 'exact' else f'{level} shots'}, {n} seeds, equal evaluations; "
-        f"differences of log errors, signs flipped, Holm over {len(others)} comparisons at {LEVEL:g}"
+        f"{', '.join(cell.tables)}: {cell.title}, {cell.qubits} layers, {n} seeds, equal evaluations; "
+        f"differences of log errors, signs flipped, Holm over {len(medians) - 1} comparisons at {LEVEL:g}"
     )
+    median = dict(sorted(medians.items(), key=lambda row: row[1]))
     return Recommendation(asked, best, alike, median, said)
-
-
-def _positive(errors: np.ndarray) -> np.ndarray:
-    """Return errors that a logarithm takes: rounding may leave one at or below zero."""
-    return np.clip(np.where(np.isfinite(errors), errors, 1e6), 1e-15, None)
 
 
 def _fits(level: str, shots: int | None) -> bool:

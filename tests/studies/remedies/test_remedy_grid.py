@@ -12,7 +12,7 @@ from qbp.remedies.tasks import TASKS
 from qbp.results import store
 from qbp.results.table import Table, seconds
 from qbp.studies import tables
-from qbp.studies.remedies import grid, rates, recommendation
+from qbp.studies.remedies import comparison, grid, rates, recommendation
 from qbp.studies.remedies.grid import LEVELS, PIECES, Piece
 
 
@@ -42,6 +42,7 @@ def small(monkeypatch):
     pieces = {f"remedies-small-{level}": Piece("tfim", level, 2, methods) for level in ("exact", "10")}
     monkeypatch.setattr(grid, "PIECES", pieces)
     monkeypatch.setattr(recommendation, "PIECES", pieces)
+    monkeypatch.setattr(comparison, "PIECES", pieces)
     table = {name: Table("V", {}, grid.KEPT, "remedies") for name in pieces}
     monkeypatch.setattr(tables, "TABLES", table)
     monkeypatch.setattr(tables, "STUDIES", (grid.STUDY,))
@@ -64,7 +65,7 @@ def test_a_recommendation_reads_the_table_and_says_what_it_rests_on(small, tmp_p
     assert set(found.median) == {"random", "zero", "rotosolve"} and found.best == min(
         found.median, key=found.median.get
     )
-    assert "remedies-small-10: tfim, 2 qubits, 2 layers, 10 shots, 3 seeds" in found.rests_on
+    assert "remedies-small-10: tfim, 2 qubits, 10 shots, 2 layers, 3 seeds" in found.rests_on
     assert json.loads(json.dumps(found.json()))["best"] == found.best
     assert str(found).startswith(f"use {found.best}")
     exact = recommendation.recommend("tfim", 2, None, tmp_path / "results")
@@ -78,7 +79,7 @@ def _few(configs):
 
 
 def test_without_a_table_the_command_says_so_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(recommendation.store, "manifest", lambda directory: {})
+    monkeypatch.setattr(store, "manifest", lambda directory: {})
     said = Said("recommend", "--hamiltonian", "molecule", "--qubits", "4", "--shots", "100")
     assert (
         said.status == 0
