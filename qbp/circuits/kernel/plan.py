@@ -204,11 +204,8 @@ def terms(
                 found.append((number, kind, *flips, 0, -1))
                 scales.append(phases)
                 continue
-            if (
-                phases is not None
-                and len(phases) <= FEW
-                and 2**n > (LONG if len(phases) > 1 else min(ONE, LONG))
-            ):
+            longest = LONG if phases is None or len(phases) > 1 else min(ONE, LONG)
+            if phases is not None and len(phases) <= FEW and 2**n > longest:
                 parts: Iterable[tuple[_Table | np.ndarray, int]] = _signed(phases, lanes)
             else:
                 parts = [(_table(phases), -1)]
