@@ -142,9 +142,9 @@ def value_and_gradient(
     dtype, shape = p.plan.dtype, (p.size, p.m)
     losses, gradient = np.empty(p.size, dtype), np.empty_like(theta)
     values, weights = np.empty((1, *shape), dtype), np.ones((2, *shape), dtype)
-    p.run(
-        "both", theta, p.room(), values=values, weights=weights, linear=p.m, losses=losses, gradient=gradient
-    )
+    memory = p.take()
+    p.run("both", theta, memory, values=values, weights=weights, linear=p.m, losses=losses, gradient=gradient)
+    p.leave(memory)
     return losses, gradient
 
 

@@ -33,6 +33,7 @@ from numba.extending import intrinsic
 _FEATURES = (numba.config.CPU_FEATURES or str(binding.get_host_cpu_features().flatten())).split(",")
 BYTES = 64 if "+avx512f" in _FEATURES else 32 if "+avx2" in _FEATURES else 16  # of a vector register
 TILE_BITS, COLUMNS, CHUNK = 12, 16, 64  # rows of a tile (second-level cache), of a column pass, of `apply`
+ALIKE_BITS = 11  # rows of a tile of psi and one of lambda, where all qubits are turned by one angle
 COEF = 6  # vectors per qubit and layer: c, s, Re P, Im P, Re Q, Im Q
 _SINE = (  # of sin(x) / x^3 and (cos(x) - 1 + x^2 / 2) / x^4 in x^2, up to pi / 4; the highest power first
     1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
@@ -572,6 +573,186 @@ _back_even_lanes, _back_odd_lanes = (_back_pass(odd, True, True) for odd in (Fal
 _back_even_within, _back_odd_within = (_back_pass(odd, True, False) for odd in (False, True))
 
 
+# --- rotations of all qubits by one angle -------------------------------------------------------------------
+#
+# Two qubits that RY turns by one angle are turned as (d, u) = (p00 - p11, p01 + p10) by twice the angle, and
+# p00 + p11 and p01 - p10 stay: with K = s c and T = s / c, p00 loses K (u + T d), p11 gains it, and p01 and
+# p10 gain K (d - T u).  That takes half the multiplications of two rotations, and both overlaps with Y
+# together are l_u p_d - l_d p_u.  Real and imaginary parts do not mix, so that many rows fit into registers.
+
+
+def _of_pair(e, p, K, T):
+    """Turn four vectors; return them, d and u."""
+    d, u = e.sub(p[0], p[3]), e.add(p[1], p[2])
+    first, second = e.add(u, e.mul(T, d)), e.sub(d, e.mul(T, u))
+    turned = [e.sub(p[0], e.mul(K, first)), *(e.add(a, e.mul(K, second)) for a in p[1:3])]
+    return [*turned, e.add(p[3], e.mul(K, first))], d, u
+
+
+def _of_lanes(e, p, bit, K, square):
+    """Turn the lane bits `bit` and the next; return the vector, and what its overlap is taken with."""
+    both = e.shuffle(p, [lane ^ (3 << bit) for lane in range(e.V)])
+    alike = [-1 if (lane >> bit) % 4 in (0, 3) else 1 for lane in range(e.V)]
+    g = e.add(p, e.mul(e.constant(alike), both))
+    h = e.swap(g, bit)
+    turned = e.add(p, e.mul(e.mul(K, e.bit(bit, -1, 1)), h))
+    return e.sub(turned, e.mul(square, g)), h
+
+
+def _of_both(e, p, q, bit, K, square):
+    """Turn a lane bit and the row bit between p and q; return both vectors, and what overlaps are with."""
+    sign = e.bit(bit, -1, 1)
+    g = e.add(p, e.mul(sign, e.swap(q, bit)))
+    h = e.swap(g, bit)
+    first = e.sub(e.add(p, e.mul(e.mul(K, sign), h)), e.mul(square, g))
+    second = e.add(e.add(q, e.mul(K, g)), e.mul(e.mul(square, sign), h))
+    return first, second, g, h
+
+
+def _lowest(e):
+    """Lane bits, and the row bits that :func:`_low` turns with them."""
+    lanes = e.V.bit_length() - 1
+    return lanes, 3 if lanes % 2 else 2
+
+
+def _parts(e, state, index, part):
+    """Load the real (0) or imaginary (1) parts of some rows."""
+    return [e.load(state, e.b.mul(i, e.intp(2)), part) for i in index]
+
+
+def _put_parts(e, values, state, index, part):
+    for value, i in zip(values, index, strict=True):
+        e.store(value, state, e.b.mul(i, e.intp(2)), part)
+
+
+def _turn_low(e, vectors, sets, K, T, square, single, overlap):
+    """Turn the lane bits (if `single`) and the lowest row bits of some states' rows; `sets` holds their
+    vectors, and `overlap(number, left, right)` is told what adds to each sum.
+    """
+    lanes, _ = _lowest(e)
+    lanes = lanes if single else 0
+    for bit in range(0, lanes - 1, 2):
+        for r in range(vectors):
+            before = [rows[r] for rows in sets]
+            found = [_of_lanes(e, a, bit, K, square) for a in before]
+            for rows, (turned, _) in zip(sets, found, strict=True):
+                rows[r] = turned
+            overlap(1 + bit // 2, before[-1], found[0][1])
+    if lanes % 2:
+        for r in range(0, vectors, 2):
+            before = [(rows[r], rows[r + 1]) for rows in sets]
+            found = [_of_both(e, *pair, lanes - 1, K, square) for pair in before]
+            for rows, (first, second, *_) in zip(sets, found, strict=True):
+                rows[r], rows[r + 1] = first, second
+            overlap(0, before[-1][1], found[0][2])
+            overlap(2, before[-1][0], found[0][3])
+    low = lanes % 2
+    for r in (j for j in range(vectors) if not j >> low & 3):
+        _turn_four(e, [r, r + (1 << low), r + (2 << low), r + (3 << low)], sets, K, T, overlap)
+
+
+def _turn_four(e, group, sets, K, T, overlap):
+    """Turn four vectors of each set by pairs."""
+    found = [_of_pair(e, [rows[r] for r in group], K, T) for rows in sets]
+    for rows, (turned, *_) in zip(sets, found, strict=True):
+        for r, value in zip(group, turned, strict=True):
+            rows[r] = value
+    (_, d, u), (_, left_d, left_u) = found[0], found[-1]
+    overlap(0, left_u, d)
+    overlap(0, left_d, u, minus=True)
+
+
+def _turn_all(e, states, kt, sums, index, turn):
+    """Load rows of one or two states, turn them in `turn(sets, overlap)`, and store them and the sums."""
+    totals = {}
+
+    def overlap(number, left, right, minus=False):
+        if len(states) == 1:
+            return
+        if number not in totals:
+            totals[number] = e.load(sums, None, number)
+        totals[number] = (e.sub if minus else e.add)(totals[number], e.mul(left, right))
+
+    for part in (0, 1):
+        sets = [_parts(e, state, index, part) for state in states]
+        turn(sets, overlap)
+        for state, rows in zip(states, sets, strict=True):
+            _put_parts(e, rows, state, index, part)
+    for number, total in totals.items():
+        e.store(total, sums, None, number)
+
+
+def _low_of(single, back):
+    """Turn the lane bits and the lowest row bits of a few rows by one angle; backward with the overlaps."""
+
+    def emit(e, psi, lam, kt, sums, row):
+        K, T, square = (e.load(kt, None, i) for i in range(3))
+        count = 1 << (_lowest(e)[1] if single else 2)
+        index = [e.b.add(row, e.intp(j)) for j in range(count)]
+
+        def turn(sets, overlap):
+            _turn_low(e, count, sets, K, T, square, single, overlap)
+
+        _turn_all(e, [psi, lam] if back else [psi], kt, sums, index, turn)
+
+    return _instruction(emit)
+
+
+def _rows_of_two(back):
+    """Turn two row bits by one angle: the rows `row`, `row + stride`, ...; backward with the overlaps."""
+
+    def emit(e, psi, lam, kt, sums, row, stride):
+        K, T = (e.load(kt, None, i) for i in range(2))
+        index = [e.b.add(row, e.b.mul(stride, e.intp(j))) for j in range(4)]
+
+        def turn(sets, overlap):
+            _turn_four(e, [0, 1, 2, 3], sets, K, T, overlap)
+
+        _turn_all(e, [psi, lam] if back else [psi], kt, sums, index, turn)
+
+    return _instruction(emit)
+
+
+_low_lanes, _low_batch = _low_of(True, False), _low_of(False, False)
+_low_lanes_back, _low_batch_back = _low_of(True, True), _low_of(False, True)
+_two, _two_back = _rows_of_two(False), _rows_of_two(True)
+
+
+def _constants(sign):
+    """K = s c, T = s / c, both times a sign, and s^2."""
+
+    def emit(e, kt, coef):
+        c, s = e.load(coef), e.load(coef, None, 1)
+        tiny = e.constant(1e-18)
+        c = e.b.select(e.b.fcmp_ordered(">", c, tiny), c, tiny)
+        K, T = e.mul(s, c), e.b.fdiv(s, c)
+        for i, value in enumerate((K, T)):
+            e.store(value if sign > 0 else _minus(e, value), kt, None, i)
+        e.store(e.mul(s, s), kt, None, 2)
+
+    return _instruction(emit)
+
+
+_constants_there, _constants_back = _constants(1), _constants(-1)
+
+
+def _sum_of_y(single):
+    """Add the overlaps to the Y component of `t`; those of lanes have a sign by one bit."""
+
+    def emit(e, t, sums):
+        total = e.add(e.load(t, None, 1), e.load(sums))
+        lanes = e.V.bit_length() - 1 if single else 0
+        signs = [*((1 + bit // 2, bit) for bit in range(0, lanes - 1, 2)), *([(2, lanes - 1)] * (lanes % 2))]
+        for number, bit in signs:
+            total = e.add(total, e.mul(e.bit(bit, -1, 1), e.load(sums, None, number)))
+        e.store(total, t, None, 1)
+
+    return _instruction(emit)
+
+
+_sum_lanes, _sum_batch = _sum_of_y(True), _sum_of_y(False)
+
+
 # --- words of rotations, observables ------------------------------------------------------------------------
 
 
@@ -677,12 +858,12 @@ def _take(axis):
 _take_x, _take_y, _take_z = (_take(axis) for axis in range(3))
 
 
-def _pauli(single, table, imaginary=False):
+def _pauli(single, table, imaginary=False, lanes=True):
     """out[row] += weight * table[entry] * psi[row ^ flips], or times i; `lane` is how lanes are flipped."""
 
     def emit(e, out, psi, weight, values, row, flips, lane, entry):
         re, im = e.row(psi, e.b.xor(row, flips))
-        if single:
+        if single and lanes:
             for bit in range(e.V.bit_length() - 1):
                 on = e.b.trunc(e.b.lshr(lane, e.intp(bit)), ir.IntType(1))
                 re, im = (e.b.select(on, e.swap(a, bit), a) for a in (re, im))
@@ -705,6 +886,7 @@ _batch_constant, _batch_real, _batch_imaginary = (
     _pauli(False, True, True),
 )
 _one_constant, _one_real, _one_imaginary = _pauli(True, False), _pauli(True, True), _pauli(True, True, True)
+_row_real, _row_imaginary = _pauli(True, True, lanes=False), _pauli(True, True, True, lanes=False)
 
 
 @_instruction
@@ -917,6 +1099,127 @@ def _pass_backward(psi, lam, patterns, sums, table, places, part, parts):
 
 
 @njit
+def _alike_bits(lane_bits, row_bits, parts):
+    """Row bits that are turned with the lanes, and those of a tile: all but these are turned in pairs."""
+    low = 3 if lane_bits % 2 else 2
+    most = min(ALIKE_BITS, row_bits - 1 if parts > 1 else row_bits)
+    return low, low + max(most - low, 0) // 2 * 2
+
+
+@njit
+def _alike_low(psi, kt, lane_bits, low, first, last, patterns, passes, places, begin, end):
+    """RY by one angle on the lanes and lowest bits of some rows, after the diagonal passes begin..end-1."""
+    for number in range(begin, end):
+        here, place = _shift(patterns, 2 * passes[number, 5]), passes[number, 3]
+        for row in range(first, last):
+            _pass_phase(psi, here, places[1, place + row], row)
+    for row in range(first, last, 1 << low):
+        if lane_bits:
+            _low_lanes(psi, psi, kt, kt, row)
+        else:
+            _low_batch(psi, psi, kt, kt, row)
+
+
+@njit
+def _alike_low_back(
+    psi, lam, kt, sums, lane_bits, low, first, last, patterns, overlaps, passes, places, begin, end
+):  # fmt: skip
+    """Undo :func:`_alike_low` on psi and lambda, and add up the overlaps."""
+    for row in range(first, last, 1 << low):
+        if lane_bits:
+            _low_lanes_back(psi, lam, kt, sums, row)
+        else:
+            _low_batch_back(psi, lam, kt, sums, row)
+    for number in range(end - 1, begin - 1, -1):
+        here, total = _shift(patterns, 2 * passes[number, 5]), _shift(overlaps, passes[number, 5])
+        place = passes[number, 3]
+        for row in range(first, last):
+            _back_phase(psi, lam, here, total, places[1, place + row], row)
+
+
+@njit
+def _alike_rotate(psi, kt, coef, first, extent, tile, width, low, high):
+    """RY by one angle on row bits low..high-1, as :func:`_rotate`."""
+    for k in range(low, high, 2):
+        m, stride = min(2, high - k), 1 << k
+        for outer in range(first, first + extent, stride << m):
+            for mid in range(outer, outer + stride, min(stride, tile)):
+                for row in range(mid, mid + min(stride, width)):
+                    if m == 2:
+                        _two(psi, psi, kt, kt, row, stride)
+                    else:
+                        _block1(psi, _shift(coef, k * COEF), row, stride)
+
+
+@njit
+def _alike_rotate_back(psi, lam, kt, sums, coef, t, first, extent, tile, width, low, high):
+    """Undo :func:`_alike_rotate` on psi and lambda, and add up the overlaps."""
+    for k in range(low, high, 2):
+        m, stride = min(2, high - k), 1 << k
+        for outer in range(first, first + extent, stride << m):
+            for mid in range(outer, outer + stride, min(stride, tile)):
+                for row in range(mid, mid + min(stride, width)):
+                    if m == 2:
+                        _two_back(psi, lam, kt, sums, row, stride)
+                    else:
+                        _back1_y(psi, lam, _shift(coef, k * COEF), _shift(t, 3 * k), row, stride)
+
+
+@njit
+def _alike_forward(
+    psi, kt, coef, meeting, meetings, shape, part, patterns, passes, places, begin, end
+):  # fmt: skip
+    """RY by one angle on all qubits, after the diagonal passes begin..end-1, or a thread's share of it."""
+    lane_bits, row_bits, parts = shape[2], shape[1] - shape[2], shape[7]
+    low, bits = _alike_bits(lane_bits, row_bits, parts)
+    rows, tile, chunk = 1 << row_bits, 1 << bits, min(CHUNK, 1 << bits)
+    width = min(COLUMNS, tile)
+    mine, until = _split(rows // tile, part, parts)
+    for a in range(mine * tile, until * tile, tile):
+        for first in range(a, a + tile, chunk):
+            _alike_low(psi, kt, lane_bits, low, first, first + chunk, patterns, passes, places, begin, end)
+        _alike_rotate(psi, kt, coef, a, tile, tile, tile, low, bits)
+    meetings = _meet(meeting, parts, meetings)
+    if bits < row_bits:
+        mine, until = _split(tile // width, part, parts)
+        for column in range(mine * width, until * width, width):
+            _alike_rotate(psi, kt, coef, column, rows, tile, width, bits, row_bits)
+        meetings = _meet(meeting, parts, meetings)
+    return meetings
+
+
+@njit
+def _alike_backward(
+    psi, lam, kt, sums, coef, t, meeting, meetings, shape, part, patterns, overlaps, passes, places, begin,
+    end,
+):  # fmt: skip
+    """Undo :func:`_alike_forward` on psi and lambda, and add up the overlaps; the caller meets."""
+    lane_bits, row_bits, parts = shape[2], shape[1] - shape[2], shape[7]
+    low, bits = _alike_bits(lane_bits, row_bits, parts)
+    rows, tile, chunk = 1 << row_bits, 1 << bits, min(CHUNK, 1 << bits)
+    width = min(COLUMNS, tile)
+    if bits < row_bits:
+        mine, until = _split(tile // width, part, parts)
+        for column in range(mine * width, until * width, width):
+            _alike_rotate_back(psi, lam, kt, sums, coef, t, column, rows, tile, width, bits, row_bits)
+        meetings = _meet(meeting, parts, meetings)
+    mine, until = _split(rows // tile, part, parts)
+    for a in range(mine * tile, until * tile, tile):
+        _alike_rotate_back(psi, lam, kt, sums, coef, t, a, tile, tile, tile, low, bits)
+        for first in range(a, a + tile, chunk):
+            _alike_low_back(psi, lam, kt, sums, lane_bits, low, first, first + chunk, patterns, overlaps,
+                            passes, places, begin, end)  # fmt: skip
+    return meetings
+
+
+@njit
+def _before(layers, layer):
+    """The passes of the layer before that are made together with this one's rotations: first, one beyond."""
+    before = max(layer - 1, 0)
+    return layers[before, 1], layers[before, 2] if layers[before, 7] else layers[before, 1]
+
+
+@njit
 def _tables(high, low, factors, lane_bits, row_bits, bits):
     """Tables of the products of (1, factor) over the low `bits` row bits and the lanes, and over the rest."""
     if lane_bits:
@@ -1011,6 +1314,10 @@ def _add_terms(
                 elif single and (kind or lane):
                     if kind == 0:
                         _one_constant(out, psi, weight, values, row, flips, lane, entry)
+                    elif lane == 0 and kind == 1:
+                        _row_real(out, psi, weight, values, row, flips, lane, entry)
+                    elif lane == 0:
+                        _row_imaginary(out, psi, weight, values, row, flips, lane, entry)
                     elif kind == 1:
                         _one_real(out, psi, weight, values, row, flips, lane, entry)
                     else:
@@ -1028,11 +1335,12 @@ def _add_terms(
 # `shape` holds (n_layers, n, lane_bits, tile_bits, rotations in words, whether there are permutations,
 # whether they are odd in number, threads of a team, V, patterns, angles of patterns, n_params).  `layers`
 # holds, for each layer, (0 nothing, 1 signs, 2 permutation, 3 passes; which, or the first pass; one beyond
-# the last pass; whether there are words; whether there is a diagonal; whether its Q is not 1).  `room` keeps
-# what the backward pass needs, of every group: half-angle cosines and sines, `coef`, psi, and (cos, sin) of
-# the patterns.  `work` is what one thread or team needs: for each thread a few tables, t, the overlaps of the
-# patterns and angles as they come; then lambda, a spare state and the folded w.  `counter` holds the arrivals
-# at the meetings of a team, and whether all are to stop, which they do at the next layer.
+# the last pass; whether there are words; whether there is a diagonal; whether its Q is not 1; whether words
+# turn all qubits by one angle about Y; whether the passes are made with those of the next layer).  `room`
+# keeps what the backward pass needs, of every group: half-angle cosines and sines, `coef`, psi, and (cos,
+# sin) of the patterns.  `work` is what one thread or team needs: for each thread a few tables, t, the
+# overlaps of the patterns and angles as they come; then lambda, a spare state and the folded w.  `counter`
+# holds the arrivals at the meetings of a team, and whether all are to stop, which they do at the next layer.
 
 
 @njit(cache=True)
@@ -1319,7 +1627,13 @@ def _forward(
                 layer + 1 == n_layers,
             )
             q_next = not final and layers[layer + 1, 5] != 0
-            if layers[layer, 3]:
+            if layers[layer, 6]:
+                begin, end = _before(layers, layer)
+                _constants_there(q, c_rows)
+                meetings = _alike_forward(
+                    here, q, c_rows, meeting, meetings, shape, part, patterns, passes, pass_places, begin, end
+                )
+            elif layers[layer, 3]:
                 table = _offset(signs_of, slot * rows if kind == 1 else 0)
                 bits = _diagonal_of(
                     factors, low, high, c, diagonal != 0, diagonal != 0 and q_next and kind < 2, shape
@@ -1351,7 +1665,7 @@ def _forward(
                         _copy(other, row, here, place)
                 here, other = other, here
                 meetings = _meet(meeting, parts, meetings)
-            elif kind == 3:
+            elif kind == 3 and not layers[layer, 7]:
                 for number in range(slot, layers[layer, 2]):
                     _pass_forward(here, patterns, passes[number], pass_places, part, parts)
                     meetings = _meet(meeting, parts, meetings)
@@ -1459,11 +1773,27 @@ def _backward(
                             _copy(other, row, here, place)
                     here, back, other = back, other, here  # after two rounds they are in their roles again
                     meetings = _meet(meeting, parts, meetings)
-            elif kind == 3:
+            elif kind == 3 and not layers[layer, 7]:
                 for number in range(layers[layer, 2] - 1, slot - 1, -1):
                     _pass_backward(here, back, patterns, overlaps, passes[number], pass_places, part, parts)
                     meetings = _meet(meeting, parts, meetings)
             if not layers[layer, 3]:
+                continue
+            if layers[layer, 6]:
+                begin, end = _before(layers, layer)
+                sums = _shift(q, 4)
+                for number in range(3):
+                    _clear_one(_shift(sums, number))
+                _constants_back(q, c_rows)
+                meetings = _alike_backward(
+                    here, back, q, sums, c_rows, z_rows, meeting, meetings, shape, part, patterns, overlaps,
+                    passes, pass_places, begin, end,
+                )  # fmt: skip
+                if lane_bits:
+                    _sum_lanes(z, sums)
+                else:
+                    _sum_batch(z, sums)
+                meetings = _meet(meeting, parts, meetings)
                 continue
             plain = layers[layer, 5] == 0
             table = _offset(signs_of, slot * rows if kind == 1 else 0)

@@ -11,8 +11,9 @@ Signs: a string with y letters Y maps r to ``(-i)^y (-1)^(z . r)`` times the fli
 a real number, eta, and the pair is turned by -i sin(phi); for odd y it is i eta, and the turn is real.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from qbp.circuits.kernel.stages import Stage
 
 DIAGONAL, EVEN, ODD, EVEN_LANES, ODD_LANES, EVEN_WITHIN, ODD_WITHIN = range(7)  # kinds of a pass
 PATTERNS = 2048  # of one pass, at most; also at most an eighth of the rows, since each costs two functions
+LEAST = 3  # bits of a row's number that the loops for layers of one angle take
 DIGITS = 1e-13  # sums of scales closer than this, relative to the largest, are one
 
 
@@ -223,3 +225,50 @@ def _distinct(values: np.ndarray, unit: float, count: int) -> tuple[np.ndarray, 
 def signs(z: int, index: np.ndarray) -> np.ndarray:
     """Return (-1)^(bits of `index` in `z`)."""
     return 1.0 - 2.0 * (np.bitwise_count(index & z) & 1)
+
+
+def with_alike(
+    layers: Sequence[Sequence[int]],
+    word: Sequence[tuple[int, int, int, int]],
+    angles: Untied,
+    passes: Passes,
+    n: int,
+    lane_bits: int,
+) -> np.ndarray:
+    """Return the layers with two columns more: whether words turn all qubits by one angle about Y, and
+    whether the passes of a layer are made together with the rotations of the next, (n_layers, 8) int64.
+
+    Such are the mixers of the Hamiltonian variational ansatz and of QAOA: the kernel turns two of their
+    qubits at once, and has the diagonal pass before them in the same walk over a state.
+
+    Args:
+        layers: the first six columns, see ``qbp/circuits/kernel/loops.py``.
+        word: layer, bit, axis and number of each rotation in words.
+        angles: of every rotation of the program.
+        passes: all passes.
+        n: number of qubits.
+        lane_bits: the last qubits, which lie in the lanes of a vector.
+    """
+    table = np.zeros((len(layers), 8), np.int64)
+    table[:, :6] = np.array(layers, np.int64).reshape(-1, 6)
+    gates: list[list[tuple[int, ...]]] = [[] for _ in layers]
+    for layer, *gate in word:
+        gates[layer].append(tuple(gate))
+    for number, row in enumerate(table):
+        _, _, _, words, diagonal, phase = row[:6]
+        row[6] = (
+            words and not diagonal and not phase and n - lane_bits >= LEAST and _one(gates[number], angles, n)
+        )
+    for row, following in pairwise(table):
+        found = passes.table[row[1] : row[2]] if row[0] == 3 else passes.table[:0]
+        whole = (found[:, 0] == DIAGONAL) & (found[:, 4] - found[:, 3] == 1 << (n - lane_bits))
+        row[7] = following[6] and len(found) and whole.all()
+    return table
+
+
+def _one(gates: list[tuple[int, ...]], angles: Untied, n: int) -> bool:
+    """Whether rotations are one about Y on each qubit, by the same angle."""
+    bits, axes, numbers = zip(*gates, strict=True)
+    used = list(numbers)
+    same = all(len(np.unique(of[used])) == 1 for of in (angles.parameter, angles.scale, angles.offset))
+    return len(set(bits)) == len(bits) == n and set(axes) == {1} and same

@@ -18,13 +18,13 @@ import numpy as np
 from qbp.circuits.gates import Program, Rotation, untied
 from qbp.circuits.kernel.closings import Closings, indices
 from qbp.circuits.kernel.loading import kernel
-from qbp.circuits.kernel.passes import Passes, Tables, signs
+from qbp.circuits.kernel.passes import Passes, Tables, signs, with_alike
 from qbp.circuits.kernel.rewriting import turn_axes, turn_string
 from qbp.circuits.kernel.stages import Stage, stages
 from qbp.circuits.observables import Observable, PauliSum, Projector
 
 MOST_BYTES = 2**32  # of the tables of a program
-FEW, LONG = 2, 2**16  # strings that have no table of phases where that would be longer
+FEW, LONG, ONE = 2, 2**16, 2**10  # strings without a table of phases that were longer than LONG, or ONE
 _Table = Callable[[np.ndarray], np.ndarray]  # numbers of the amplitudes of some indices
 
 
@@ -48,7 +48,7 @@ class Plan:
     n_params: int
     word: np.ndarray  # (gates, 4): layer, bit, axis, parameter
     halves: np.ndarray  # (2, gates): half the scale and half the offset of its angle
-    layers: np.ndarray  # (n_layers, 6): as in the kernel
+    layers: np.ndarray  # (n_layers, 8): as in the kernel
     signs: np.ndarray  # (1 + sign tables, rows): the lanes that change sign, as bits
     places: np.ndarray  # (2 x permutations, ...): where a row or amplitude comes from, see `Closings`
     passes: Passes
@@ -160,10 +160,10 @@ def plan(program: Program, n: int, char: str, single: bool, team: int, n_params:
         n_params=n_params,
         word=np.array([(*place, alone.parameter[k]) for *place, k in word], np.int64).reshape(-1, 4),
         halves=halves.astype(dtype),
-        layers=np.array(layers, np.int64).reshape(-1, 6),
+        layers=with_alike(layers, word, alone, made := passes.done(), n, lane_bits),
         signs=np.array(closings.signs),
         places=np.array(closings.places),
-        passes=passes.done(),
+        passes=made,
         turned=turned,
     )
 
@@ -204,7 +204,8 @@ def terms(
                 found.append((number, kind, *flips, 0, -1))
                 scales.append(phases)
                 continue
-            if phases is not None and len(phases) <= FEW and 2**n > LONG:
+            longest = LONG if phases is None or len(phases) > 1 else min(ONE, LONG)
+            if phases is not None and len(phases) <= FEW and 2**n > longest:
                 parts: Iterable[tuple[_Table | np.ndarray, int]] = _signed(phases, lanes)
             else:
                 parts = [(_table(phases), -1)]

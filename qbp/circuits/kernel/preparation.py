@@ -24,6 +24,8 @@ MODES = ("forward", "backward", "both", "train", "train_on_data")
 TEAM = 13  # qubits from which threads share one state
 SERIAL = 500_000  # vector operations below which other threads do not pay
 LONG = 50_000_000  # vector operations, tenths of a second, for which Ctrl-C does not wait
+KEPT = 2**18, 2**24  # bytes of memory, from and to, that are kept for the next call
+Memory = tuple[np.ndarray, np.ndarray]
 
 
 class Prepared:
@@ -71,6 +73,7 @@ class Prepared:
             ]
         self.long = G * plan.work * steps > LONG
         self.nothing = _nothing(plan.dtype)
+        self._sizes = self.groups, self.threads, plan.team, char, *plan.sizes
 
     def __repr__(self) -> str:
         layers, passes = self.plan.n_layers, len(self.plan.passes.table)
@@ -78,18 +81,33 @@ class Prepared:
         who = f"{self.plan.team} threads a state" if self.plan.team > 1 else f"{self.threads} threads"
         return f"Prepared({self.way}: {layers} layers, {passes} passes; {form}, {who})"
 
-    def room(self) -> tuple[np.ndarray, np.ndarray]:
+    def room(self) -> Memory:
         """Return memory for all groups, and for each thread or team."""
         room, own, shared = self.plan.sizes
         return self.plan.empty(self.groups * room), self.plan.empty(
             self.threads, own * self.plan.team + shared
         )
 
+    def take(self) -> Memory:
+        """Return memory as :meth:`room` does, or what an earlier call left."""
+        return _left.pop(self._sizes, None) or self.room()
+
+    def leave(self, memory: Memory) -> None:
+        """Leave memory to the next call of its sizes, if it is neither little nor much.
+
+        The C library may give such blocks back to the system, which then clears every page anew: of two
+        states on 16 qubits 500 pages, a sixth of the time of a call.
+        """
+        if KEPT[0] <= sum(part.nbytes for part in memory) <= KEPT[1]:
+            _left[self._sizes] = memory
+            for sizes in list(_left)[:-2]:
+                _left.pop(sizes, None)
+
     def run(
         self,
         mode: str,
         theta: np.ndarray,
-        memory: tuple[np.ndarray, np.ndarray],
+        memory: Memory,
         training: tuple | None = None,
         **arrays: Any,
     ) -> None:
@@ -127,13 +145,14 @@ class Prepared:
                 wait(jobs)
                 raise
 
-    def _arguments(
-        self, theta: np.ndarray, memory: tuple[np.ndarray, np.ndarray], training: tuple | None, given: dict
-    ) -> tuple:
+    def _arguments(self, theta: np.ndarray, memory: Memory, training: tuple | None, given: dict) -> tuple:
         """Return what follows the tables; what a mode does not take is empty."""
         none = self.nothing
         arrays = (given.get(name, none[name]) for name in ARRAYS)
         return self.start, theta, *memory, *arrays, *(training or none["training"])
+
+
+_left: dict[tuple, Memory] = {}  # of the last sizes; each step on it is one of Python's, safe among threads
 
 
 @lru_cache(maxsize=256)
