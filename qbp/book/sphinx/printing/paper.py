@@ -96,8 +96,9 @@ class Outputs(ForPaper):
             block = nodes.literal_block(code, code, language="python")
             return [nodes.paragraph("", "", nodes.literal(name, name)), block]
         made = as_nodes(html, self.page_of(bundle))
-        if _ROW_COMMANDS.search(html):
-            words = nodes.Text("The command for each row is on the page ")
+        said = "What each line opens to" if 'class="below"' in html else "The command for each row"
+        if 'class="below"' in html or _ROW_COMMANDS.search(html):
+            words = nodes.Text(f"{said} is on the page ")
             made.append(nodes.paragraph("", "", words, self.address(bundle), nodes.Text(".")))
         return made
 
