@@ -224,7 +224,9 @@ def test_a_reading_path_says_how_long_it_takes(name):
 
 @pytest.mark.pages
 def test_no_page_names_the_machine_that_built_it():
-    named = [path.name for path in HTML.rglob("*.html") for text in (path.read_text(),) if "PosixPath(" in text]
+    named = [
+        path.name for path in HTML.rglob("*.html") for text in (path.read_text(),) if "PosixPath(" in text
+    ]
     assert named == []
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -125,6 +126,15 @@ def test_the_e_book_has_them_too_in_pages_that_parse(book):
 def test_formulas_that_docutils_refuses_are_rewritten(formula):
     root = ElementTree.fromstring(mathml(formula, block=True))
     assert root.tag.endswith("}math") and root.get("display") == "block" and len(root)
+
+
+def test_an_operator_below_or_above_a_letter_stands_in_braces():
+    """MathJax takes ``_\\min`` without, LaTeX stops there."""
+    bare = re.compile(r"[_^]\\{1,2}(min|max|inf|sup|arg|log|sin|cos|det|lim|sum|operatorname)\b")
+    files = [file for end in ("ipynb", "md") for file in (ROOT / "book").glob(f"**/*.{end}")]
+    files += (ROOT / "qbp").rglob("*.py")
+    assert [file.name for file in files if bare.search(file.read_text("utf-8"))] == []
+    assert bare.search(r"\lambda_\min") and not bare.search(r"\lambda_{\min}")
 
 
 def test_pages_with_formulas_have_their_property(tmp_path):
