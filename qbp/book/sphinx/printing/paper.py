@@ -167,13 +167,17 @@ class Parts(ForPaper):
 
 
 class Equations(ForPaper):
-    """Equations of an e-book as MathML, which needs no script."""
+    """Equations of an e-book as MathML, which needs no script; each id of a page once."""
 
     default_priority = 650
     builders = ("epub",)
 
     def run(self, **kwargs: Any) -> None:
         """Replace every formula."""
+        for part in self.document.findall(nodes.section):  # of exercises and solutions: all have the same
+            part["ids"] = [
+                name for name in part["ids"] if name not in ("exercise-content", "solution-content")
+            ]
         for node in list(self.document.findall(nodes.math)):
             node.replace_self(nodes.raw("", mathml(node.astext()), format="html"))
         writer = SimpleNamespace(builder=self.app.builder)
@@ -198,7 +202,12 @@ def mathml(formula: str, *, block: bool = False) -> str:
     """
     formula = re.sub(r"\\dots(?![a-z])", r"\\ldots", formula).replace(r"\textstyle", "")
     formula = re.sub(r"\\([td]?)frac(\d)(\d)", r"\\\1frac{\2}{\3}", formula)
-    return tex2mathml(formula.strip(), as_block=block)
+    made = tex2mathml(formula.strip(), as_block=block).replace(
+        "&ApplyFunction;", "&#8289;"
+    )  # EPUB has no names
+    return re.sub(
+        r'(<mfrac)(?: (?:displaystyle|scriptlevel)="[^"]*")+', r"\1", made
+    )  # nor sizes of fractions
 
 
 def _element(node: nodes.Node) -> str:
