@@ -22,6 +22,7 @@ from qbp.book.sphinx.folding import Folded
 from qbp.book.sphinx.printing.outputs import as_nodes
 
 BUILDERS = ("latex", "epub")
+EVERYWHERE = {f"{kind}-content" for kind in ("exercise", "solution", "proof")}  # ids that many boxes have
 STYLES = ("pygments.css", "epub.css")  # those of screens have selectors that a reader may not know
 PAGES = "_build/html/"  # where the pages are if they are nowhere else
 LETTERS = 0.66  # of a figure's own size, on paper: 12 points become 8
@@ -175,9 +176,7 @@ class Equations(ForPaper):
     def run(self, **kwargs: Any) -> None:
         """Replace every formula."""
         for part in self.document.findall(nodes.section):  # of exercises and solutions: all have the same
-            part["ids"] = [
-                name for name in part["ids"] if name not in ("exercise-content", "solution-content")
-            ]
+            part["ids"] = [name for name in part["ids"] if name not in EVERYWHERE]
         for node in list(self.document.findall(nodes.math)):
             node.replace_self(nodes.raw("", mathml(node.astext()), format="html"))
         writer = SimpleNamespace(builder=self.app.builder)
@@ -202,12 +201,10 @@ def mathml(formula: str, *, block: bool = False) -> str:
     """
     formula = re.sub(r"\\dots(?![a-z])", r"\\ldots", formula).replace(r"\textstyle", "")
     formula = re.sub(r"\\([td]?)frac(\d)(\d)", r"\\\1frac{\2}{\3}", formula)
-    made = tex2mathml(formula.strip(), as_block=block).replace(
-        "&ApplyFunction;", "&#8289;"
-    )  # EPUB has no names
-    return re.sub(
-        r'(<mfrac)(?: (?:displaystyle|scriptlevel)="[^"]*")+', r"\1", made
-    )  # nor sizes of fractions
+    made = tex2mathml(formula.strip(), as_block=block)
+    made = made.replace("&ApplyFunction;", "&#8289;")  # EPUB knows no names, and no such sizes
+    made = re.sub(r'(<mtable\b[^>]*) scriptlevel="\d"', r"\1", made)
+    return re.sub(r'<mfrac(?: (?:displaystyle|scriptlevel)="[^"]*")+', "<mfrac", made)
 
 
 def _element(node: nodes.Node) -> str:
@@ -268,7 +265,8 @@ def with_properties(manifest: str, folder: Path) -> str:
 
 
 def leave_out_screens(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Leave the scripts and the styles of screens out of a page of the e-book."""
+    """Leave scripts, styles of screens, and ids that a box has twice out of a page of the e-book."""
     if app.builder.name == "epub":
         context["script_files"] = []
+        context["body"] = re.sub(r'(<p class="admonition-title") id="[^"]*"', r"\1", context.get("body", ""))
         context["css_files"] = [one for one in context["css_files"] if one.filename.endswith(STYLES)]

@@ -123,12 +123,21 @@ def test_the_e_book_has_them_too_in_pages_that_parse(book):
 
 
 @pytest.mark.parametrize(
-    "formula", [r"a \dots b", r"\frac12", r"x = \textstyle\sum_a c_a", r"\tfrac{1}{2}", r"\sin x"]
+    "formula",
+    [
+        r"a \dots b",
+        r"\frac12",
+        r"x = \textstyle\sum_a c_a",
+        r"\tfrac{1}{2}",
+        r"\sin x",
+        r"\begin{smallmatrix} a \\ b \end{smallmatrix}",
+    ],
 )
 def test_formulas_that_docutils_refuses_are_rewritten(formula):
     root = ElementTree.fromstring(mathml(formula, block=True))
     assert root.tag.endswith("}math") and root.get("display") == "block" and len(root)
     assert not [part for part in root.iter() if part.tag.endswith("mfrac") and part.attrib]
+    assert not [part for part in root.iter() if part.tag.endswith("mtable") and "scriptlevel" in part.attrib]
 
 
 def test_an_operator_below_or_above_a_letter_stands_in_braces():
