@@ -4,6 +4,7 @@ Nothing is executed; what a page shows by script stands here as its stored frame
 """
 
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -239,6 +240,11 @@ def _put(node: nodes.Element, made: list[nodes.Node]) -> None:
 
 class EBook(Epub3Builder):
     """Builder of the EPUB; its manifest names the pages with formulas."""
+
+    def init(self) -> None:
+        """Begin without what an earlier build has left: styles and scripts of screens, which come last."""
+        shutil.rmtree(Path(self.outdir, "_static"), ignore_errors=True)
+        super().init()
 
     def build_content(self) -> None:
         """Write the manifest."""
