@@ -223,6 +223,14 @@ def test_a_reading_path_says_how_long_it_takes(name):
 
 
 @pytest.mark.pages
+def test_no_page_names_the_machine_that_built_it():
+    named = [
+        path.name for path in HTML.rglob("*.html") for text in (path.read_text(),) if "PosixPath(" in text
+    ]
+    assert named == []
+
+
+@pytest.mark.pages
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_can_be_had_as_a_script(name):
     script = (HTML / "_sources" / f"{name}.py").read_text()

@@ -168,13 +168,15 @@ def observable(name: str, n: int) -> "Observable":
     if not Path(name).exists():
         raise ValueError(
             f"hamiltonian must be one of {', '.join(NAMES)}, or a file that is there, "
-            f'as energy.json with {{"ZZII": 1, "IXII": 0.5}}, got {name!r}'
+            f'as energy.json with {{"ZZII": 1, "IXII": 0.5}} or {{"Z0 Z1": 1, "X1": 0.5}}, got {name!r}'
             f"{_checks.did_you_mean(name, NAMES)}"
         )
-    H = read_hamiltonian(name, n)
-    if H.n_qubits != n:
-        raise ValueError(f"hamiltonian must be on {n} qubits, as the circuit, got {H.n_qubits} in {name}")
-    return H
+    H = read_hamiltonian(name)
+    try:
+        return read_hamiltonian(name, n)
+    except ValueError:  # it can be read: another size
+        said = f"hamiltonian must be on {n} qubits, as the circuit, got {H.n_qubits} in {name}"
+        raise ValueError(said) from None
 
 
 def _ring(n: int) -> list[tuple[int, int]]:

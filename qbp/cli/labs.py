@@ -32,7 +32,8 @@ def _labs(command: Any) -> None:
 def _grade(command: Any) -> None:
     own = command(
         "grade a folder of submissions, offline, each in a sandbox",
-        "DIR holds STUDENT/LAB.ipynb, STUDENT/LAB/LAB.ipynb or STUDENT_LAB.ipynb.  Into --out go "
+        "DIR holds STUDENT/LAB.ipynb, STUDENT/LAB/LAB.ipynb or STUDENT_LAB.ipynb, or is the folder of one "
+        "student, who then has its name.  Into --out go "
         "grades.csv, a table for each lab, its leaderboard if it has one, and feedback/STUDENT/LAB.html. "
         "What was graded is not run again while notebook and lab stay the same.  A submission that is "
         "hostile or endless costs its own points.  What a sandbox keeps out depends on the system, and is "
@@ -40,9 +41,13 @@ def _grade(command: Any) -> None:
         "without, code can read and delete what you can.  Nowhere is a cell kept from reading the hidden "
         "tests of its own lab, or from faking the score of its own lab: read what looks too good.  The "
         "exit status is 1 if a submission could not be read or run.",
-        ["submissions", "submissions --jobs 2 --minutes 3 --out _build/grades --json > grades.json"],
+        [
+            "submissions",
+            "submissions/ada",
+            "submissions --jobs 2 --minutes 3 --out _build/grades --json > grades.json",
+        ],
     )
-    own.add_argument("folder", metavar="DIR", help="folder of the submissions")
+    own.add_argument("folder", metavar="DIR", help="folder of the submissions, or of one student")
     folder(own, "--out", "folder of the grades", "_build/grades")
     folder(own, "--source", SOURCE)
     number(own, "--jobs", "submissions at a time", 1)

@@ -16,6 +16,8 @@ MOST_BYTES = 2**26  # of a file
 MOST_QUBITS = 4096
 MOST_LETTERS = 10**8  # of all strings
 _FORMATS = {".json": "json", ".csv": "csv", ".txt": "text", ".h5": "hdf5", ".hdf5": "hdf5"}
+_DENSE = re.compile("[IXYZ]+")  # a letter for each qubit
+_SPARSE = re.compile(r"\s*[XYZ][0-9]{1,6}(?:\s+[XYZ][0-9]{1,6})*\s*")  # letters with their qubits
 _TERM = re.compile(r"\s{0,99}\+?\s{0,99}([^\s\[\]][^\[\]]{0,99}?)?\s{0,99}\[([^\[\]]*)\]")
 
 
@@ -56,10 +58,11 @@ def read_hamiltonian(path: str | Path, n_qubits: int | None = None, key: str | N
 
     Args:
         path: `.json`, an object ``{"ZIII": -0.2}`` or a list of pairs ``["ZIII", -0.2]``; `.csv`, a string
-            and a number a line, with or without a first line of words; `.txt`, the text of OpenFermion,
+            and a number a line, with or without a first line of words; in both a string may name its
+            qubits instead, as in ``{"Z0 Z1": 1, "": 0.5}``; `.txt`, the text of OpenFermion,
             ``(-0.5+0j) [X0 Y1] + 0.25 []``; `.h5` or `.hdf5`, such a text in a dataset, as HamLib has it
             (needs `h5py`, of the extra `interchange`).
-        n_qubits: of OpenFermion's text, which does not say it; None means up to the last qubit named.
+        n_qubits: where strings name their qubits, which does not say it; None means up to the last one named.
         key: name of the dataset in an HDF5 file; None where there is one.
 
     Returns:
@@ -67,7 +70,7 @@ def read_hamiltonian(path: str | Path, n_qubits: int | None = None, key: str | N
 
     Raises:
         ValueError: another ending, a file that cannot be read or is none of these, an imaginary part above
-            1e-12, strings of two lengths.
+            1e-12, strings of two lengths, or some that name their qubits and some that do not.
     """
     kind, what = _format(path), f"path: {_files.printable(path)}"
     if n_qubits is not None:
@@ -79,7 +82,12 @@ def read_hamiltonian(path: str | Path, n_qubits: int | None = None, key: str | N
     text = _content(Path(path), what)
     if kind == "text":
         return _openfermion(text, n_qubits, what)
-    found = pauli_sum(_json(text, what) if kind == "json" else _csv(text, what), what)
+    terms = list(_json(text, what) if kind == "json" else _csv(text, what))
+    if any(isinstance(string, str) and _SPARSE.fullmatch(string) for string, _ in terms):
+        return _on_qubits(
+            [(_factors(_named(string, what), what), value) for string, value in terms], n_qubits, what
+        )
+    found = pauli_sum(((_spelled(string, what), value) for string, value in terms), what)
     if n_qubits not in (None, found.n_qubits):
         raise ValueError(f"n_qubits must be {found.n_qubits}, as in {what}, got {n_qubits}")
     return found
@@ -184,7 +192,7 @@ def _csv(text: str, what: str) -> Iterator[tuple[Any, Any]]:
         if len(line) != 2:
             raise ValueError(f"{what} must have two columns, got {len(line)} in row {k + 1}")
         string, value = line[0].strip(), line[1].strip()
-        if k == 0 and not set(string) <= set("IXYZ"):
+        if k == 0 and string and not _DENSE.fullmatch(string) and not _SPARSE.fullmatch(string):
             continue  # the words above the columns
         yield string, value
 
@@ -199,6 +207,11 @@ def _openfermion(text: str, n_qubits: int | None, what: str) -> PauliSum:
         coefficient = {None: "1", "-": "-1"}.get(found[1], found[1])
         terms.append((_factors(found[2], what), coefficient))
         position = found.end()
+    return _on_qubits(terms, n_qubits, what)
+
+
+def _on_qubits(terms: list[tuple[dict[int, str], Any]], n_qubits: int | None, what: str) -> PauliSum:
+    """Return the sum of pairs of {qubit: letter} and a number."""
     n = n_qubits or 1 + max((max(letters, default=0) for letters, _ in terms), default=0)
     wide = next((letters for letters, _ in terms if letters and max(letters) >= n), None)
     if wide:
@@ -206,6 +219,24 @@ def _openfermion(text: str, n_qubits: int | None, what: str) -> PauliSum:
     if len(terms) * n > MOST_LETTERS:
         raise ValueError(f"{what} must have at most {MOST_LETTERS} letters, got {len(terms)} strings of {n}")
     return pauli_sum((("".join(on.get(k, "I") for k in range(n)), c) for on, c in terms), what)
+
+
+def _spelled(string: Any, what: str) -> str:
+    """Return a string that has a letter for each qubit, or say which two forms are read."""
+    if not isinstance(string, str) or not _DENSE.fullmatch(string):
+        takes = (
+            'a letter for each qubit as in {"ZZI": 1.0}, or letters with their qubits as in {"Z0 Z1": 1.0}'
+        )
+        raise ValueError(f"{what} must have strings of I, X, Y, Z, {takes}, got {_shown(string)}")
+    return string
+
+
+def _named(string: Any, what: str) -> str:
+    """Return a string that names its qubits, as another one does; "" or "I" is the identity."""
+    if isinstance(string, str) and _DENSE.fullmatch(string) and string != "I":
+        takes = 'in all strings their qubits, as in {"Z0 Z1": 1.0, "X0": 0.5}, or in none'
+        raise ValueError(f"{what} must name {takes}, got {_shown(string)}")
+    return string.removeprefix("I") if isinstance(string, str) else _spelled(string, what)
 
 
 def _factors(text: str, what: str) -> dict[int, str]:

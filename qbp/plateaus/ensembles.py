@@ -43,7 +43,7 @@ class Ensemble:
         frame_potential, stderr: unbiased estimate of F_2, (), dimensionless, and its standard error.
         haar: F_2 of Haar random states.
         gradients: of each observable, by name.
-        samples: m.
+        samples: their number m.
     """
 
     frame_potential: Tensor

@@ -30,7 +30,7 @@ class Expressibility:
         frame_potential: unbiased estimate of F_t, (), dimensionless.
         stderr: its standard error, ().
         haar: F_t of Haar random states, the least there is.
-        order: t.
+        order: of the moment, t.
         samples: states drawn; every pair of them is used.
     """
 
@@ -120,7 +120,7 @@ def frame_potential(states: Tensor, order: int = 2) -> tuple[Tensor, Tensor]:
 
     Args:
         states: normalized amplitudes, (m, d), m at least 4.
-        order: t.
+        order: of the moment, t.
 
     Returns:
         F_t and its standard error, each ().

@@ -19,6 +19,8 @@ def here(tmp_path, monkeypatch):
         circuit = qbp.HardwareEfficient(n, 1, rotations=["rx"])
         (tmp_path / f"{n}.qasm").write_text(qbp.write_qasm(circuit))
     (tmp_path / "energy.json").write_text('{"ZZII": 1.0, "XIII": 0.5}')
+    (tmp_path / "sparse.json").write_text('{"Z0 Z1": 1.0, "X3": 0.5}')
+    (tmp_path / "words.json").write_text('{"terms": 1.0}')
     (tmp_path / "broken.qasm").write_text("OPENQASM 3.0;\nqubit[2] q;\nrx(0.1 q[0];\n")
     return tmp_path
 
@@ -50,6 +52,8 @@ def test_files_of_several_sizes_are_a_family_and_one_is_none(here):
     assert found["verdict"] == "plateau" and found["rate"]["slope"] == pytest.approx(-1.415, abs=0.05)
     said = Said("diagnose", "4.qasm", "--hamiltonian", "energy.json", *FAST)
     assert said.out.startswith("4.qasm, energy.json\n\nCannot say") and "one size, no rate" in said.out
+    said = Said("diagnose", "3.qasm", "4.qasm", "--hamiltonian", "global", *FAST)
+    assert "a rate takes 4 sizes with a resolved variance, here are fewer than 3" in said.out
 
 
 def test_its_page_and_figure(here):
@@ -66,7 +70,9 @@ BAD = {
     "broken.qasm": "broken.qasm:3:8: expected",
     "4.qasm --hamiltonian zzz": "hamiltonian must be one of zz, last,",
     "4.qasm --hamiltonian Z0+X1": r'a file that is there, as energy.json with \{"ZZII": 1, "IXII": 0.5\}',
-    "3.qasm --hamiltonian energy.json": "on 3 qubits|n_qubits",
+    "3.qasm --hamiltonian energy.json": "must be on 3 qubits, as the circuit, got 4 in energy.json",
+    "3.qasm --hamiltonian sparse.json": "must be on 3 qubits, as the circuit, got 4 in sparse.json",
+    "4.qasm --hamiltonian words.json": r'letters with their qubits as in \{"Z0 Z1": 1.0\}, got \'terms\'',
     "4.qasm --sizes 4-8": "--sizes is an option of templates",
     "4.qasm --hamiltonian zz,zz": "--hamiltonian must be one or 1",
     "qaoa 4.qasm": "a template stands alone",

@@ -16,6 +16,10 @@ FILES = {
     "b.json": '[["ZIII", -0.1], ["XYZI", "0.30000000000000004"], ["IIII", 1e-5], ["ZIII", -0.1]]',
     "a.csv": "ZIII,-0.2\nXYZI,0.30000000000000004\nIIII,1e-05\n",
     "b.csv": '"string","coefficient"\r\n"ZIII", -0.2\r\n\r\nXYZI,(0.30000000000000004+0j)\r\nIIII,1e-05',
+    "c.json": '{"Z0 ": -0.2, "X0 Y1  Z2": 0.30000000000000004, "": 1e-05, "X3": 0}',
+    "d.json": '[["Z0", -0.2], ["Z2 X0 Y1", 0.30000000000000004], ["I", 1e-05], ["X3", 0]]',
+    "c.csv": "Z0,-0.2\nX0 Y1 Z2,0.30000000000000004\nI,1e-05\nX3,0",
+    "d.csv": "string,value\nZ0,-0.2\nX0 Y1 Z2,0.30000000000000004\nI,1e-05\nX3,0",
     "a.txt": "(-0.2+0j) [Z0] +\n(0.30000000000000004+0j) [X0 Y1 Z2] +\n1e-05 [] + 0 [X3]",
     "b.txt": "- 0.2 [Z0] + 0.30000000000000004 [Z2 X0 Y1] +\n\n1e-05 [] + 0 [X3] ",
 }
@@ -35,12 +39,15 @@ def test_what_is_written_is_read(ending, tmp_path):
         assert read_hamiltonian(str(tmp_path / f"H.{ending}"), n_qubits=written.n_qubits) == written
 
 
-def test_the_text_of_openfermion_says_no_length(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("[X0] + -[Y2]")
+@pytest.mark.parametrize(
+    "name, text", [("a.txt", "[X0] + -[Y2]"), ("a.json", '{"X0": 1, "Y2": -1}'), ("a.csv", "X0,1\nY2,-1")]
+)
+def test_strings_that_name_their_qubits_say_no_length(name, text, tmp_path):
+    path = tmp_path / name
+    path.write_text(text)
     assert read_hamiltonian(path).terms == {"XII": 1.0, "IIY": -1.0}
     assert read_hamiltonian(path, n_qubits=4).terms == {"XIII": 1.0, "IIYI": -1.0}
-    with pytest.raises(ValueError, match=r"n_qubits must be at least 3 for path: .*a\.txt, got 2"):
+    with pytest.raises(ValueError, match=r"n_qubits must be at least 3 for path: .*a\.\w+, got 2"):
         read_hamiltonian(path, n_qubits=2)
 
 
@@ -58,8 +65,16 @@ WRONG = {
         '{"X": 1, "X": 2}': "one twice",
         '{"X": 1, "XY": 2}': "strings of one length, got 'X' of 1 and 'XY' of 2",
         '{"x": 1}': "strings of I, X, Y",
-        '{"": 1}': "strings of I, X, Y, Z, got ''",
-        "[[1, 2]]": "strings of I, X, Y, Z, got 1",
+        '{"": 1}': r"""as in \{"ZZI": 1.0\}, or letters with their qubits as in \{"Z0 Z1": 1.0\}, got ''""",
+        "[[1, 2]]": r'strings of I, X, Y, Z, a letter for each qubit as in \{"ZZI": 1.0\}, or .*, got 1',
+        '{"z0 z1": 1}': r'with their qubits as in \{"Z0 Z1": 1.0\}, got \'z0 z1\'',
+        '{"Z0Z1": 1}': r'with their qubits as in \{"Z0 Z1": 1.0\}, got \'Z0Z1\'',
+        '{"Z0 Z1": 1, "XII": 2}': r"name in all strings their qubits, as in .*, or in none, got 'XII'",
+        '{"Z0 Z1": 1, "A0": 2}': "letters X, Y, Z with a qubit below 4096, got 'A0'",
+        '[["Z0", 1], [3, 1]]': r'with their qubits as in \{"Z0 Z1": 1.0\}, got 3',
+        '{"Z0 Z0": 1}': "each qubit once in a string",
+        '{"Z0 Z5000": 1}': "a qubit below 4096",
+        '{"Z0": 1, "Z1": null}': "got None",
         '{"X": {"a": 1}}': "must be a real number",
         '{"X": 1e999}': "real and finite",
         '[["X", 1, 2]]': "list of pairs",

@@ -89,6 +89,8 @@ def diagnose(
     curve = _curve(members, effort, of, said)
     found = _rate(curve, [case.seen.gradient for case in curve])
     word, reason = verdict(found) if members else ("cannot say", "one size, no rate")
+    if members and found is None:
+        reason = f"a rate takes {LEAST} sizes with a resolved variance, here are fewer than 3"
     if curve and curve[0].seen.freed:
         reason += "; of circuits with an angle for each rotation"
     if len(dead) == circuit.n_params:

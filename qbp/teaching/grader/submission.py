@@ -49,17 +49,18 @@ class Handed:
     problem: str = ""
 
 
-def find(folder: Path, labs: Collection[str]) -> list[Handed]:
+def find(folder: Path, labs: Mapping[str, Path]) -> list[Handed]:
     """Return what was handed in, a line for each student and each lab that somebody handed in.
 
     ``STUDENT/LAB.ipynb``, ``STUDENT/LAB/LAB.ipynb`` (also a folder of nbgrader's) and ``STUDENT_LAB.ipynb``.
+    A folder with ``LAB.ipynb`` or ``LAB/LAB.ipynb`` in it is that of one student, who has its name.
 
     Args:
-        folder: of the submissions.
-        labs: names of the labs that may be there.
+        folder: of the submissions, or of one student.
+        labs: the instructor notebook of each lab that may be there, by name.
 
     Raises:
-        ValueError: it is no folder, or holds no notebook of these labs.
+        ValueError: it is no folder, holds no notebook of these labs, or holds those of the instructor.
     """
     if not folder.is_dir():
         raise ValueError(f"DIR must be a folder with submissions, got {str(folder)!r}")
@@ -70,11 +71,15 @@ def find(folder: Path, labs: Collection[str]) -> list[Handed]:
             there.setdefault((student, lab), []).append(path)
         else:
             others.setdefault(student, []).append(path.name)
-    students = {p.name for p in folder.iterdir() if p.is_dir() and not _IGNORED.fullmatch(p.name)}
+    students = {p.name for p in folder.iterdir() if p.is_dir() and not _IGNORED.fullmatch(p.name)} - set(labs)
     students |= {student for student, _ in there}
     handed_in = sorted({lab for _, lab in there})
+    ours = {path.resolve() for path in labs.values()}
+    if mine := next((path for paths in there.values() for path in paths if path.resolve() in ours), None):
+        found = f"in which {printable(mine)} is the instructor's: the labs themselves are not graded"
+        raise ValueError(f"DIR must be a folder of what students handed in, got {str(folder)!r}, {found}")
     if not handed_in:
-        takes = "STUDENT/LAB.ipynb, STUDENT/LAB/LAB.ipynb or STUDENT_LAB.ipynb"
+        takes = "STUDENT/LAB.ipynb, STUDENT/LAB/LAB.ipynb, STUDENT_LAB.ipynb or one student's LAB.ipynb"
         raise ValueError(
             f"DIR must hold {takes} with LAB one of {', '.join(sorted(labs))}, got {str(folder)!r}"
         )
@@ -87,7 +92,11 @@ def find(folder: Path, labs: Collection[str]) -> list[Handed]:
 
 def _notebooks(folder: Path, labs: Collection[str]) -> Iterator[tuple[str, str, Path]]:
     """Yield student, lab (empty if it is none of ours) and path of each notebook."""
+    own = folder.resolve().name or "student"
     for path in sorted(folder.glob("*.ipynb")):
+        if path.stem in labs:
+            yield own, path.stem, path
+            continue
         lab = next((lab for lab in labs if path.stem.endswith(f"_{lab}") and path.stem != f"_{lab}"), "")
         if lab and not path.name.startswith("."):
             yield path.stem.removesuffix(f"_{lab}"), lab, path
@@ -98,7 +107,8 @@ def _notebooks(folder: Path, labs: Collection[str]) -> Iterator[tuple[str, str, 
             if linked or any(_IGNORED.fullmatch(part) for part in inside):
                 continue
             ours = path.stem in labs and (len(inside) == 2 or inside[1] == path.stem)
-            yield inside[0], path.stem if ours else "", path
+            student = own if inside[0] in labs else inside[0]  # nobody has the name of a lab
+            yield student, path.stem if ours else "", path
 
 
 def _one(student: str, lab: str, paths: list[Path], others: list[str]) -> Handed:

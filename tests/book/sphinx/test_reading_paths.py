@@ -1,11 +1,16 @@
 """Reading paths: minutes counted from words and exercises; what is no chapter is refused."""
 
+import re
+
 import nbformat
 import pytest
 
+from qbp.book.run import BOOK, chapters
 from qbp.book.sphinx import reading
 
 WORDS = "word " * 590
+PATHS = sorted(path.stem for path in BOOK.glob("path-*.md"))
+LINK = r"\]\(([\w-]+)\.ipynb"
 
 
 def notebook(path, *cells):
@@ -33,3 +38,37 @@ def test_a_chapter_is_a_notebook_or_text_and_another_name_is_refused(tmp_path):
     assert reading.source_of(tmp_path, "a") == tmp_path / "a.md"
     with pytest.raises(ValueError, match=r"reading-path must list chapters.*there is no 'nowhere'"):
         reading.source_of(tmp_path, "nowhere")
+
+
+def needs(name):
+    """The chapters that a chapter names under "You need"."""
+    source = reading.source_of(BOOK, name)
+    if source.suffix == ".md":
+        return []
+    first = nbformat.read(source, as_version=4).cells[0].source
+    said = re.search(r"(?s)\*\*You need\*\*(.*?)(\*\*Run time|\n\n|\Z)", first)
+    return re.findall(LINK, said[1]) if said else []
+
+
+def too_early(order, known=()):
+    """Pairs of a chapter and one that it needs and that does not come before it."""
+    return [
+        (name, other)
+        for at, name in enumerate(order)
+        for other in needs(name)
+        if other not in {*known, *order[:at]}
+    ]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_has_what_a_chapter_needs_before_it(name):
+    text = (BOOK / f"{name}.md").read_text()
+    order = re.findall(r"(?m)^([\w-]+): ", "".join(re.findall(r"(?s)```\{reading-path\}(.*?)```", text)))
+    known = [link for line in re.findall(r".*You know.*", text) for link in re.findall(LINK, line)]
+    assert len(order) > 9 and len(set(order)) == len(order) and too_early(order, known) == []
+
+
+def test_the_table_of_contents_has_what_a_chapter_needs_before_it():
+    order = [path.stem for path in chapters()]
+    assert too_early(order) == []
+    assert too_early(["curve", "algorithm-1"]) == [("curve", "algorithm-1")] and needs("noise-plateaus")

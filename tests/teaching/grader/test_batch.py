@@ -230,6 +230,7 @@ def test_the_command_prints_lines_or_one_object(course, tmp_path, monkeypatch):
     "words, said",
     [
         (["grade", "nowhere"], "DIR must be a folder with submissions, got 'nowhere'"),
+        (["grade", "source"], "DIR must be a folder of what students handed in, got 'source', in which"),
         (["grade", "in", "--jobs", "0"], "jobs must be at least 1, got 0"),
         (["grade", "in", "--minutes", "0"], "minutes must be a finite number, above 0, got 0"),
         (["grade", "in", "--memory", "nan"], "memory must be a finite number, above 0, got nan"),

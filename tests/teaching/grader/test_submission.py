@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from qbp.teaching.grader import submission
 from qbp.teaching.grader.submission import Cell
 
-LABS = ["1-one", "2-two"]
+LABS = {name: Path("labs", "source", name, f"{name}.ipynb") for name in ("1-one", "2-two")}
 
 
 def put(folder, *paths):
@@ -60,6 +61,29 @@ def test_a_folder_without_submissions_is_refused(tmp_path):
         ValueError, match=r"DIR must hold STUDENT/LAB.ipynb, .* with LAB one of 1-one, 2-two, got"
     ):
         submission.find(tmp_path, LABS)
+
+
+def test_the_folder_of_one_student_is_graded_under_its_name(tmp_path, monkeypatch):
+    put(tmp_path, "ann/1-one.ipynb", "ann/2-two/2-two.ipynb", "ann/figures/a.png", "bob/1-one.ipynb")
+    found = submission.find(tmp_path / "ann", LABS)
+    assert [(h.student, h.lab, h.problem) for h in found if h.path] == [
+        ("ann", "1-one", ""),
+        ("ann", "2-two", ""),
+    ]
+    monkeypatch.chdir(tmp_path / "bob")
+    assert [(h.student, h.lab) for h in submission.find(Path("."), LABS)] == [("bob", "1-one")]
+
+
+def test_the_labs_themselves_are_not_graded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, *LABS.values(), "labs/README.md", "ann/1-one.ipynb", "copies/source/1-one/1-one.ipynb")
+    (tmp_path / "linked").symlink_to("labs/source")
+    said = r"DIR must be a folder of what .*, got '{}', in which \S*1-one.ipynb is the instructor's"
+    for folder in ("labs", "labs/source", "labs/source/1-one", "linked"):
+        with pytest.raises(ValueError, match=said.format(folder)) as raised:
+            submission.find(Path(folder), LABS)
+        assert "\n" not in str(raised.value)
+    assert [h.student for h in submission.find(Path("copies"), LABS)] == ["source"]
 
 
 def test_links_pipes_and_large_files_are_not_read(tmp_path):

@@ -6,12 +6,12 @@ The package writes its tables and texts as HTML with few tags; each has its node
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element, SubElement, TreeBuilder
 
 from docutils import nodes
 from sphinx import addnodes
 
-INLINE = {"code": nodes.literal, "strong": nodes.strong, "em": nodes.emphasis}
+INLINE = {"code": nodes.literal, "strong": nodes.strong, "em": nodes.emphasis, "span": nodes.emphasis}
 _VOID = ("br", "wbr", "img", "input")
 _LEFT_OUT = ("style", "script", "wbr")
 
@@ -146,7 +146,7 @@ def _link(target: str, page: str, inner: list[nodes.Node]) -> nodes.Node:
 
 def _table(table: Element, page: str) -> nodes.table:
     """Return a table without spans: what spans stands in its first cell, the others are empty."""
-    heads, bodies = _grid(table.findall("thead/tr")), _grid(table.findall("tbody/tr"))
+    heads, bodies = _grid(table.findall("thead/tr")), _grid(_closed(table.findall("tbody/tr")))
     columns = max(map(len, heads + bodies))
     group = nodes.tgroup(cols=columns)
     group += [nodes.colspec(colwidth=1) for _ in range(columns)]
@@ -158,6 +158,18 @@ def _table(table: Element, page: str) -> nodes.table:
             part += row
         group += [part] if rows else []
     return nodes.table("", group, classes=["qbp-paper", *table.get("class", "").split()])
+
+
+def _closed(rows: list[Element]) -> list[Element]:
+    """Return the rows that stand open: of a fold below a row its summary, in that row's first cell."""
+    kept: list[Element] = []
+    for row in rows:
+        if row.get("class") == "below" and kept:
+            summary = row.find("td/details/summary")
+            SubElement(kept[-1][0], "p").text = "" if summary is None else summary.text
+        else:
+            kept.append(row)
+    return kept
 
 
 def _grid(rows: list[Element]) -> list[list[Element | None]]:

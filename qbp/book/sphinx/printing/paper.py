@@ -4,6 +4,7 @@ Nothing is executed; what a page shows by script stands here as its stored frame
 """
 
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from qbp.book.sphinx.folding import Folded
 from qbp.book.sphinx.printing.outputs import as_nodes
 
 BUILDERS = ("latex", "epub")
+EVERYWHERE = {f"{kind}-content" for kind in ("exercise", "solution", "proof")}  # ids that many boxes have
 STYLES = ("pygments.css", "epub.css")  # those of screens have selectors that a reader may not know
 PAGES = "_build/html/"  # where the pages are if they are nowhere else
 LETTERS = 0.66  # of a figure's own size, on paper: 12 points become 8
@@ -96,8 +98,9 @@ class Outputs(ForPaper):
             block = nodes.literal_block(code, code, language="python")
             return [nodes.paragraph("", "", nodes.literal(name, name)), block]
         made = as_nodes(html, self.page_of(bundle))
-        if _ROW_COMMANDS.search(html):
-            words = nodes.Text("The command for each row is on the page ")
+        said = "What each line opens to" if 'class="below"' in html else "The command for each row"
+        if 'class="below"' in html or _ROW_COMMANDS.search(html):
+            words = nodes.Text(f"{said} is on the page ")
             made.append(nodes.paragraph("", "", words, self.address(bundle), nodes.Text(".")))
         return made
 
@@ -166,13 +169,15 @@ class Parts(ForPaper):
 
 
 class Equations(ForPaper):
-    """Equations of an e-book as MathML, which needs no script."""
+    """Equations of an e-book as MathML, which needs no script; each id of a page once."""
 
     default_priority = 650
     builders = ("epub",)
 
     def run(self, **kwargs: Any) -> None:
         """Replace every formula."""
+        for part in self.document.findall(nodes.section):  # of exercises and solutions: all have the same
+            part["ids"] = [name for name in part["ids"] if name not in EVERYWHERE]
         for node in list(self.document.findall(nodes.math)):
             node.replace_self(nodes.raw("", mathml(node.astext()), format="html"))
         writer = SimpleNamespace(builder=self.app.builder)
@@ -197,7 +202,10 @@ def mathml(formula: str, *, block: bool = False) -> str:
     """
     formula = re.sub(r"\\dots(?![a-z])", r"\\ldots", formula).replace(r"\textstyle", "")
     formula = re.sub(r"\\([td]?)frac(\d)(\d)", r"\\\1frac{\2}{\3}", formula)
-    return tex2mathml(formula.strip(), as_block=block)
+    made = tex2mathml(formula.strip(), as_block=block)
+    made = made.replace("&ApplyFunction;", "&#8289;")  # EPUB knows no names, and no such sizes
+    made = re.sub(r'(<mtable\b[^>]*) scriptlevel="\d"', r"\1", made)
+    return re.sub(r'<mfrac(?: (?:displaystyle|scriptlevel)="[^"]*")+', "<mfrac", made)
 
 
 def _element(node: nodes.Node) -> str:
@@ -233,6 +241,11 @@ def _put(node: nodes.Element, made: list[nodes.Node]) -> None:
 class EBook(Epub3Builder):
     """Builder of the EPUB; its manifest names the pages with formulas."""
 
+    def init(self) -> None:
+        """Begin without what an earlier build has left: styles and scripts of screens, which come last."""
+        shutil.rmtree(Path(self.outdir, "_static"), ignore_errors=True)
+        super().init()
+
     def build_content(self) -> None:
         """Write the manifest."""
         super().build_content()
@@ -258,7 +271,8 @@ def with_properties(manifest: str, folder: Path) -> str:
 
 
 def leave_out_screens(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Leave the scripts and the styles of screens out of a page of the e-book."""
+    """Leave scripts, styles of screens, and ids that a box has twice out of a page of the e-book."""
     if app.builder.name == "epub":
         context["script_files"] = []
+        context["body"] = re.sub(r'(<p class="admonition-title") id="[^"]*"', r"\1", context.get("body", ""))
         context["css_files"] = [one for one in context["css_files"] if one.filename.endswith(STYLES)]

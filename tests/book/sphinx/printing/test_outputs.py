@@ -1,10 +1,12 @@
 """Outputs for paper: HTML that the package writes becomes nodes with the same words, or is refused."""
 
+import nbformat
 import pytest
 from docutils import nodes
 
 from qbp.book.sphinx.printing.outputs import as_nodes
 from qbp.book.tables import markup
+from qbp.results.store import ROOT
 
 
 def grid(table):
@@ -29,6 +31,23 @@ def test_what_a_page_folds_is_open_and_the_command_of_a_row_is_left_out():
     made = as_nodes(markup.folded("A study", markup.html("t", ["", "v"], rows)), "curve")
     assert [node.astext() for node in made[:1]] == ["A study"]
     assert grid(made[1])[1:] == [["x", "1"], ["x against y", "2"], ["z", "p = 1; qbp claims"]]
+
+
+def test_of_a_fold_below_a_row_its_summary_stands_in_the_row():
+    rows = '<tr><td>a <span class="where">there</span></td><td>1</td></tr>'
+    rows += '<tr class="below"><td colspan="2"><details><summary>on b</summary><p>c</p></details></td></tr>'
+    (table,) = as_nodes(markup.html("t", ["", "v"], rows), "claims")
+    assert grid(table)[1:] == [["a there\n\non b", "1"]]
+    assert [part.astext() for part in table.findall(nodes.emphasis)] == ["there"]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "book").glob("*.ipynb")))
+def test_every_stored_output_can_be_printed(name):
+    for cell in nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4).cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            if "qbp-explorer" not in html and "qbp-source" not in html:
+                assert as_nodes(html, name) or not html
 
 
 def test_words_lists_and_links():
