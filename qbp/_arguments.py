@@ -27,7 +27,9 @@ MANY = {Sequence: "a sequence", Iterable: "an iterable", Collection: "a collecti
 LOOSE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
-def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function], Function]:
+def takes(
+    alike: str = "", moved: str = "", also: Callable[..., None] | None = None, **axes: str
+) -> Callable[[Function], Function]:
     """Check the arguments of a function against its hints and these axes before it runs.
 
     Inside :func:`qbp._checks.trusted` nothing is checked.  Values of tensors are not read: no check waits for
@@ -36,6 +38,7 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
     Args:
         alike: names of tensors that must share dtype and device, where torch does not convert.
         moved: names of tensors that the function moves to the device of the others, unless they hold no data.
+        also: called with the arguments that are given, by name: what else refuses them, as for a file's size.
         axes: {argument: axes of its tensor or array}, such as "... samples n".  A name stands for one length
             in all arguments, "samples+" for one of at least 1, "model.n_params" for an attribute of another
             argument; leading axes "..." broadcast.  The first word may be "array", for whatever numpy
@@ -65,6 +68,8 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
                 _shaped({name: shape for name, shape in shapes.items() if shape is not None}, words, given)
                 tensors = {n: v for n, v in given.items() if getattr(v, "ndim", 0) and hasattr(v, "layout")}
                 alike_in({n: v for n, v in tensors.items() if n not in moved.split() or v.is_meta}, alike)
+                if also is not None:
+                    also(**given)
             return function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]  # it has the signature of what it wraps
