@@ -41,8 +41,9 @@ def takes(
         also: called with the arguments that are given, by name: what else refuses them, as for a file's size.
         axes: {argument: axes of its tensor or array}, such as "... samples n".  A name stands for one length
             in all arguments, "samples+" for one of at least 1, "model.n_params" for an attribute of another
-            argument; leading axes "..." broadcast.  The first word may be "array", for whatever numpy
-            reads as real numbers, or a key of `_checks.DTYPES`; a tensor is "real" otherwise.
+            argument; leading axes "..." broadcast, and those of "...+" have an entry or more.  The first word
+            may be "array", for whatever numpy reads as real numbers, or a key of `_checks.DTYPES`; a tensor
+            is "real" otherwise.
 
     Returns:
         A decorator.  What it decorates raises a TypeError or ValueError that names the argument, what it got
@@ -152,13 +153,15 @@ def _shaped(shapes: Mapping[str, Shape], axes: Mapping[str, Sequence[str]], give
     lengths: dict[str, tuple[int, str]] = {}
     before: Shape = ()
     for name, shape in shapes.items():
-        free = axes[name][:1] == ["..."]
+        free = axes[name][:1] in (["..."], ["...+"])
         last = [str(_length(axis, given)) for axis in axes[name][free:]]
         words = [*["..."] * free, *(axis.rstrip("+") for axis in last)]
         said = f"{name} must have shape ({', '.join(words)}{',' * (len(words) == 1)})"
         cut = len(shape) - len(last)
         if cut < 0 or (cut and not free):
             raise ValueError(f"{said}, got {shape}")
+        if axes[name][:1] == ["...+"] and 0 in shape[:cut]:
+            raise ValueError(f"{said} with a row or more, got {shape}")
         for axis, length in zip(last, shape[cut:], strict=True):
             if (misfit := _misfit(axis, length, name, lengths)) is not None:
                 raise ValueError(f"{said}{misfit}, got {shape}")
