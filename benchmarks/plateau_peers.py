@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import math
+import re
 import signal
 import sys
 import tempfile
@@ -106,13 +107,15 @@ def qmlkit(family):
     scan = qk.barren_plateau_scan(ansatz, list(cases), observable, n_samples=SAMPLES, seed=SEED)
     smallest = min(cases)
     findings = qk.plateau_mechanism(ansatz(max(cases)), observable(max(cases)), n_samples=30, seed=SEED)
-    dead = qk.diagnose(ansatz(smallest), observable(smallest), n_samples=30, seed=SEED)
+    report = qk.diagnose(ansatz(smallest), observable(smallest), n_samples=30, seed=SEED)
+    named = [f.message for f in report.findings if f.code == "DEAD_WEIGHTS"]
     return {
         "verdict": "plateau" if scan["looks_exponential"] else "no plateau",
         "rate": None if not scan["decay_per_qubit"] else -math.log2(scan["decay_per_qubit"]),
         "causes": [finding.code for finding in findings],
         "variances": scan["variance"],
-        "findings": [finding.code for finding in getattr(dead, "findings", dead)],
+        "findings": [finding.code for finding in report.findings],
+        "dead": {smallest: json.loads(re.search(r"indices (\[[^\]]*\])", named[0])[1]) if named else []},
     }
 
 

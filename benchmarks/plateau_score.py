@@ -182,7 +182,9 @@ def peer_answers(peer: str, listed: list[Entry], environments: Path) -> tuple[st
 def _of_peer(found: dict[str, Any]) -> Answer:
     causes = tuple(dict.fromkeys(CAUSES[code] for code in found.get("causes", ()) if code in CAUSES))
     verdict, note = found["verdict"] or "cannot say", found.get("note", "")
-    return Answer(found["name"], verdict, causes, rate=found.get("rate"), seconds=found["seconds"], note=note)
+    dead = {int(n): frozenset(indices) for n, indices in found.get("dead", {}).items()}
+    rate, seconds = found.get("rate"), found["seconds"]
+    return Answer(found["name"], verdict, causes, rate=rate, dead=dead, seconds=seconds, note=note)
 
 
 # ---------------------------------------------------------------------------------------------- scores

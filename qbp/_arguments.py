@@ -27,7 +27,9 @@ MANY = {Sequence: "a sequence", Iterable: "an iterable", Collection: "a collecti
 LOOSE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
-def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function], Function]:
+def takes(
+    alike: str = "", moved: str = "", also: Callable[..., None] | None = None, **axes: str
+) -> Callable[[Function], Function]:
     """Check the arguments of a function against its hints and these axes before it runs.
 
     Inside :func:`qbp._checks.trusted` nothing is checked.  Values of tensors are not read: no check waits for
@@ -36,10 +38,12 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
     Args:
         alike: names of tensors that must share dtype and device, where torch does not convert.
         moved: names of tensors that the function moves to the device of the others, unless they hold no data.
+        also: called with the arguments that are given, by name: what else refuses them, as for a file's size.
         axes: {argument: axes of its tensor or array}, such as "... samples n".  A name stands for one length
             in all arguments, "samples+" for one of at least 1, "model.n_params" for an attribute of another
-            argument; leading axes "..." broadcast.  The first word may be "array", for whatever numpy
-            reads as real numbers, or a key of `_checks.DTYPES`; a tensor is "real" otherwise.
+            argument; leading axes "..." broadcast, and those of "...+" have an entry or more.  The first word
+            may be "array", for whatever numpy reads as real numbers, or a key of `_checks.DTYPES`; a tensor
+            is "real" otherwise.
 
     Returns:
         A decorator.  What it decorates raises a TypeError or ValueError that names the argument, what it got
@@ -65,6 +69,8 @@ def takes(alike: str = "", moved: str = "", **axes: str) -> Callable[[Function],
                 _shaped({name: shape for name, shape in shapes.items() if shape is not None}, words, given)
                 tensors = {n: v for n, v in given.items() if getattr(v, "ndim", 0) and hasattr(v, "layout")}
                 alike_in({n: v for n, v in tensors.items() if n not in moved.split() or v.is_meta}, alike)
+                if also is not None:
+                    also(**given)
             return function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]  # it has the signature of what it wraps
@@ -147,13 +153,15 @@ def _shaped(shapes: Mapping[str, Shape], axes: Mapping[str, Sequence[str]], give
     lengths: dict[str, tuple[int, str]] = {}
     before: Shape = ()
     for name, shape in shapes.items():
-        free = axes[name][:1] == ["..."]
+        free = axes[name][:1] in (["..."], ["...+"])
         last = [str(_length(axis, given)) for axis in axes[name][free:]]
         words = [*["..."] * free, *(axis.rstrip("+") for axis in last)]
         said = f"{name} must have shape ({', '.join(words)}{',' * (len(words) == 1)})"
         cut = len(shape) - len(last)
         if cut < 0 or (cut and not free):
             raise ValueError(f"{said}, got {shape}")
+        if axes[name][:1] == ["...+"] and 0 in shape[:cut]:
+            raise ValueError(f"{said} with a row or more, got {shape}")
         for axis, length in zip(last, shape[cut:], strict=True):
             if (misfit := _misfit(axis, length, name, lengths)) is not None:
                 raise ValueError(f"{said}{misfit}, got {shape}")

@@ -1,15 +1,18 @@
 """Files: written whole or not at all, by one process at a time; text of a stranger's file, read and shown."""
 
 import contextlib
+import gzip
 import json
 import os
 import stat
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 LOCK = ".lock"  # beside the files that one process writes at a time, while it does
+PIECE = 1 << 16  # bytes that are unpacked at a time
 
 
 def write(path: Path, content: bytes) -> None:
@@ -96,6 +99,29 @@ def content(path: Path, most: int) -> bytes:
     if len(found) > most:
         raise ValueError(f"{path} has more than {most} bytes, which is not read")
     return found
+
+
+def within(name: str, path: Path, most: int) -> None:
+    """Raise ValueError if a file has more than so many bytes, as it stands or unpacked by gzip.
+
+    It is unpacked piece by piece, and no piece is kept; an archive that is broken ends where it breaks.
+
+    Args:
+        name: what the file belongs to, for the error.
+        path: the file.
+        most: in bytes.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"  # whatever it is called
+    if packed and size <= most:
+        size = 0
+        with gzip.open(path) as file, contextlib.suppress(OSError, EOFError, zlib.error):
+            while size <= most and (piece := file.read(PIECE)):
+                size += len(piece)
+    if size > most:
+        said = f"files of at most {most:,} bytes, as they are and unpacked"
+        raise ValueError(f"{name} must have {said}, got more in {str(path)!r}")
 
 
 def parse(text: str | bytes, what: str) -> dict[str, Any]:

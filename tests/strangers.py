@@ -164,6 +164,15 @@ def submission(folder: Path, text: str) -> object:
     return read(content(folder / "a.ipynb"))
 
 
+def mnist(folder: Path) -> object:
+    """A folder of MNIST whose images are larger than what is read; the file system stores no byte of it."""
+    from qbp.perceptrons.datasets import mnist
+
+    with (folder / "train-images-idx3-ubyte").open("wb") as file:
+        file.truncate(65 * 2**20)
+    return mnist(path=folder)
+
+
 DOUBLING = "gate g0 a { x a; } " + " ".join(f"gate g{k + 1} a {{ g{k} a; g{k} a; }}" for k in range(45))
 CASES: dict[str, Callable[[Path], object]] = {
     "table: no table at all": lambda f: read_table(b"PAR1" + b"\0" * 99),
@@ -189,6 +198,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "circuit: a billion qubits": lambda f: qasm("qreg q[1000000000];"),
     "circuit: a state of 60 qubits": state,
     "circuit: 9 MB": lambda f: qasm("x" * 9 * 2**20),
+    "MNIST: images of 65 MiB": mnist,
     "Hamiltonian: a coefficient that is code": lambda f: hamiltonian(f, "a.json", json.dumps({"Z": EVIL})),
     "Hamiltonian: qubit 999,999": lambda f: hamiltonian(f, "a.txt", "1.0 [X999999]"),
     "Hamiltonian: nested 100,000 deep": lambda f: hamiltonian(f, "a.json", "[" * 100_000),

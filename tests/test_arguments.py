@@ -19,6 +19,7 @@ import pytest
 import torch
 
 import qbp
+from qbp import _checks
 from qbp._arguments import broadcast, takes
 from qbp.baseline.loop import SellierConfig
 from qbp.baseline.waves import WaveConfig
@@ -570,6 +571,27 @@ def test_axes_are_held_to_one_length_each():
         f(t(2, 3), t(3).float())
     with pytest.raises(TypeError, match=r"b must be on the device of a, cpu, got one on meta"):
         f(t(2, 3), t(3).to("meta"))
+
+
+def test_leading_axes_may_have_to_hold_a_row_and_more_may_be_refused():
+    def odd(x: torch.Tensor, most: int = 3) -> None:
+        if x.shape[-1] > most:
+            raise ValueError(f"x must have at most {most} entries, got {x.shape[-1]}")
+
+    @takes(also=odd, x="...+ n")
+    def f(x: torch.Tensor, most: int = 3) -> torch.Size:
+        """Nothing."""
+        return x.shape
+
+    assert f(t(2)) == (2,) and f(t(0)) == (0,) and f(t(5, 1, 2)) == (5, 1, 2)
+    for shape in ((0, 2), (5, 0, 2), (0, 0, 0)):
+        with pytest.raises(ValueError, match=r"^x must have shape \(\.{3}, n\) with a row or more, got \("):
+            f(t(*shape))
+    with pytest.raises(ValueError, match="x must have at most 3 entries, got 4"):
+        f(t(4))
+    assert f(t(4), most=4) == (4,)
+    with _checks.trusted():
+        assert f(t(0, 4)) == (0, 4)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,34 @@ def test_the_cap_ends_a_run_whose_norms_are_nan(rule):
     assert should_switch(norms, cap=39, **options).all()
 
 
+@pytest.mark.parametrize("rule", SWITCHING)
+def test_should_switch_takes_one_run_and_runs_in_two_axes(rule):
+    norms = torch.rand(3, 5, 12, generator=torch.Generator().manual_seed(0)).round(decimals=1) + 0.5
+    options = {"rule": rule, "steps": 5, "cap": 40, "tau_g": 1.2, "window": 4, "tolerance": 0.2}
+    found = should_switch(norms, **options)
+    alone = [[should_switch(run, **options).item() for run in runs] for runs in norms]
+    assert found.tolist() == alone and (rule == "steps" or 0 < sum(map(sum, alone)) < 15)
+
+
+def test_what_is_not_said_of_a_plateau_is_ten_steps_and_one_per_cent():
+    flat = torch.tensor([1.0] * 10 + [1.0099] * 10, dtype=torch.float64)
+    options = {"rule": "plateau", "steps": 0, "cap": 99}
+    assert should_switch(flat, **options) and not should_switch(flat[1:], **options)
+    assert not should_switch(torch.cat([flat[:10], flat[10:] + 0.0003]), **options)
+    assert exit_step(flat[:1], **options).isinf()  # one norm is a record, too
+
+
+@pytest.mark.parametrize("norm", ["paper", "rms", "mean-square"])
+def test_the_norm_of_a_gradient_is_one_value_a_row_whatever_the_axes(norm):
+    grad = random(2, 3, 5)
+    alone = [[gradient_norm(row, norm).item() for row in rows] for rows in grad]
+    assert gradient_norm(grad, norm).tolist() == [pytest.approx(row) for row in alone]
+
+
 def test_should_switch_bad_input():
+    for name in ("steps", "cap"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 0"):
+            should_switch(torch.ones(1), **{"rule": "plateau", "steps": 1, "cap": 1, name: -1})
     with pytest.raises(ValueError, match=r"rule must be one of steps, .*, got 'never'"):
         should_switch(torch.ones(1), rule="never", steps=1, cap=1)
     with pytest.raises(ValueError, match="tau_g must be a number under the rule 'threshold', got None"):

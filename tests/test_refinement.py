@@ -54,6 +54,11 @@ def test_oscillation_has_period_two_pi_over_omega_and_reaches_both_bounds():
         oscillatory_regularizer(theta, omega=math.inf)
 
 
+def test_no_phases_are_phases_of_zero():
+    theta = torch.linspace(-3, 2, 7, dtype=torch.float64)
+    assert oscillatory_regularizer(theta, omega=2.0).item() == pytest.approx((2 * theta).sin().mean().item())
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_annealing_is_geometric(dtype):
     lam, beta = torch.tensor([0.9, 0.0], dtype=dtype), torch.tensor([0.05], dtype=dtype)

@@ -14,6 +14,9 @@ from qbp.algorithm_1 import TwoStageConfig, two_stage
 from qbp.circuits.training.descent import train
 from qbp.convex import SWITCHING
 from qbp.experiments.circuits import CircuitExperiment
+from qbp.experiments.fits.settings import FitExperiment
+from qbp.experiments.later_versions.cloning import CloningExperiment
+from qbp.experiments.later_versions.wine import WineExperiment
 from qbp.experiments.perceptrons import METHODS, Experiment
 from qbp.experiments.regression import RegressionExperiment
 from qbp.optimizers import OPTIMIZERS
@@ -66,12 +69,16 @@ def test_a_step_of_algorithm_1_waits_for_nothing(switching, optimizer):
     )
 
 
+FITS = ("varpro", "varpro-adam", "lm", "rotosolve")
 CIRCUIT = {"qubits": 2, "layers": 1, "seeds": 2}
 RUNS = {
     "vqe": (CircuitExperiment, CIRCUIT),
     "vqe-shots": (CircuitExperiment, CIRCUIT | {"shots": 50}),
     "vqe-channel": (CircuitExperiment, CIRCUIT | {"channel": "depolarizing", "strength": 0.05}),
     "pqc": (RegressionExperiment, {"seeds": 2, "layers": 1}),
+    "cloning": (CloningExperiment, {"seeds": 2}),
+    "wine": (WineExperiment, {"seeds": 2}),
+    **{f"fit-{method}": (FitExperiment, {"method": method, "seeds": 2, "layers": 1}) for method in FITS},
     **{method: (Experiment, {"experiment": "curve", "method": method, "seeds": 2}) for method in METHODS},
 }
 

@@ -69,7 +69,7 @@ def packet(config: SellierConfig, like: Tensor) -> Tensor:
     return gaussian(grid(config, like), config.box / 2, config.box / 5)
 
 
-@takes(psi="complex ... config.points", slope="...")
+@takes(psi="complex ...+ config.points", slope="...")
 def evolve_packet(psi: Tensor, slope: Tensor, config: SellierConfig) -> Tensor:
     """Evolve packets for one training step by split-step Fourier in the potential force * slope * x.
 
@@ -116,14 +116,14 @@ def start(theta: Tensor, config: SellierConfig, model: "MLP") -> Tensor:
     return packet(config, theta).expand(*theta.shape[:-1], len(model.sizes), config.points)
 
 
-@takes(psi="complex ... 4 config.points", grad="... model.n_params")
+@takes(psi="complex ...+ 4 config.points", grad="... model.n_params")
 def advance(psi: Tensor, grad: Tensor, config: SellierConfig, model: "MLP") -> Tensor:
     """Evolve the packets by the mean gradient of each tensor: (..., 4, points)."""
     slope = torch.stack([g.mean(-1) for g in grad.split(model.sizes, -1)], -1)
     return evolve_packet(psi, slope, config)
 
 
-@takes(theta0="... model.n_params")
+@takes(theta0="...+ model.n_params")
 def sellier(
     problem: Problem, config: WaveConfig | SellierConfig, theta0: Tensor, *, model: "MLP"
 ) -> tuple[Tensor, History]:
@@ -140,7 +140,8 @@ def sellier(
         theta after the last step, (..., n_params), and the history.
 
     Raises:
-        TypeError, ValueError: `theta0` has another length, holds NaN, or lies outside the box of the waves.
+        TypeError, ValueError: `theta0` has another length or no row, holds NaN, or lies outside the box of
+            the waves.
     """
     _checks.finite("theta0", theta0)
     with gradients():

@@ -106,7 +106,7 @@ class WaveConfig:
         return 2 * self.cells
 
 
-@takes(theta="... n+")
+@takes(theta="...+ n+")
 def start(theta: Tensor, c: WaveConfig) -> Tensor:
     """Return the packets centred on weights (..., n): complex, (..., n, points), or (..., n, 2) for the
     closure."""
@@ -121,7 +121,7 @@ def start(theta: Tensor, c: WaveConfig) -> Tensor:
     return gaussian(_grid(theta, c), theta.unsqueeze(-1), c.width)
 
 
-@takes(state="complex ... model.n_params c.cells", theta="... model.n_params", grad="... model.n_params")
+@takes(state="complex ...+ model.n_params c.cells", theta="... model.n_params", grad="... model.n_params")
 def advance(state: Tensor, theta: Tensor, grad: Tensor, c: WaveConfig, model: "MLP") -> Tensor:
     """Move packets through one training step.
 

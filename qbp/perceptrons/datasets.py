@@ -8,6 +8,7 @@ files if you name a folder.
 import contextlib
 import gzip
 import importlib.util
+import itertools
 import math
 import zlib
 from dataclasses import dataclass, replace
@@ -18,10 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qbp import _checks, draws
+from qbp import _checks, _files, draws
 from qbp._arguments import takes
 
 WINDOW = 12  # telecom: past values shown to the model
+MOST_BYTES = 2**26  # of an IDX file, as it is and unpacked: the largest of MNIST has 47 million
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,14 @@ def shipped_digits() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1], table[:, -1]
 
 
-@takes()
+def _bounded(folder: Path) -> None:
+    """Raise ValueError if one of the IDX files is too large, before any is unpacked in memory."""
+    for part, kind, end in itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1"), ("", ".gz")):
+        if (file := folder / f"{part}-{kind}-ubyte{end}").is_file():
+            _files.within("the MNIST path", file, MOST_BYTES)
+
+
+@takes(also=_bounded)
 def idx_digits(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Read the four IDX files.
 
@@ -231,7 +240,8 @@ def idx_digits(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
 
     Raises:
         ValueError: `folder` is none, a file is missing, is no IDX file of bytes, or does not go with the
-            others: no image, other sizes, other numbers of images and labels, a label above 9.
+            others: no image, other sizes, other numbers of images and labels, a label above 9; or a file has
+            more than `MOST_BYTES`, 64 MiB, as it is or unpacked.
     """
     if not folder.is_dir():
         raise ValueError(

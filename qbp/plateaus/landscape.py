@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from qbp import _checks, draws
+from qbp._arguments import takes
 from qbp.circuits.circuit import check
 from qbp.circuits.gates import Rotation
 from qbp.problem import gradients
@@ -90,6 +91,7 @@ def landscape(
     return at, values.reshape((points,) * len(directions))
 
 
+@takes(theta="...+ circuit.n_params")
 def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
     r"""Return the exact second derivatives of <H>, symmetric.
 
@@ -99,14 +101,15 @@ def hessian(circuit: "Circuit", theta: Tensor, H: "Observable") -> Tensor:
 
     Args:
         circuit: prepares psi(theta).
-        theta: angles in radians, (..., n_params).
+        theta: angles in radians, (..., n_params), a row or more.
         H: observable.
 
     Returns:
         Real, (..., n_params, n_params), in the unit of H.
 
     Raises:
-        TypeError, ValueError: as for :meth:`qbp.circuits.circuit.Circuit.expectation`.
+        TypeError, ValueError: `theta` has no row; else as for
+            :meth:`qbp.circuits.circuit.Circuit.expectation`.
 
     Example:
         >>> from qbp import HardwareEfficient, PauliSum

@@ -5,12 +5,14 @@ import math
 import struct
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
-from qbp import draws
+import qbp
+from qbp import _files, draws
 from qbp.perceptrons import datasets
 
 
@@ -170,6 +172,52 @@ def test_a_packed_file_under_a_plain_name_is_read(folder):
     for file in folder.glob("*.gz"):
         file.rename(file.with_suffix(""))
     assert torch.equal(datasets.mnist(2, path=folder).x, before.x)
+
+
+LARGE = {  # to a limit of 100 kB what a file that fills the memory is to the real one
+    "an archive that unpacks to too much": gzip.compress(bytes(300_000)),
+    "many small archives, one after another": gzip.compress(bytes(60_000)) * 5,
+    "an archive that breaks beyond the limit": gzip.compress(np.random.default_rng(0).bytes(300_000))[:-9],
+    "a plain file": bytes(300_000),
+}
+
+
+@pytest.mark.parametrize("said", LARGE)
+@pytest.mark.parametrize(
+    "name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte.gz"]
+)
+def test_a_file_that_is_too_large_is_not_unpacked(folder, name, said, monkeypatch):
+    monkeypatch.setattr(datasets, "MOST_BYTES", 100_000)
+    datasets.mnist(2, path=folder)
+    monkeypatch.setattr(datasets.gzip, "decompress", None)  # nothing is unpacked whole
+    (folder / name.removesuffix(".gz")).unlink(missing_ok=True)
+    (folder / name).write_bytes(LARGE[said])
+    for read in (lambda: datasets.mnist(2, path=folder), lambda: qbp.run(digits(folder))):
+        with pytest.raises(
+            ValueError, match=rf"the MNIST path must .*100,000 bytes, .*got more in .*{name}'"
+        ):
+            read()
+
+
+def digits(folder):
+    return qbp.Experiment("mnist", mnist=str(folder), per_class=2, seeds=1, steps=1)
+
+
+def test_what_is_too_large_is_never_held(tmp_path):
+    """The memory that the look at an archive takes is a small part of what it unpacks to."""
+    (tmp_path / "large.gz").write_bytes(gzip.compress(bytes(4_000_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"this must have files of at most 3,999,999 bytes"):
+            _files.within("this", tmp_path / "large.gz", 3_999_999)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    _files.within("this", tmp_path / "large.gz", 4_000_000)
+
+
+def test_the_limit_lets_mnist_through():
+    assert datasets.MOST_BYTES > 16 + 60_000 * 28 * 28
 
 
 def test_bad_input(tmp_path):
