@@ -22,7 +22,8 @@ from qbp.circuits.layers import as_layers, run
 from qbp.circuits.observables import Observable, local_observables
 from qbp.circuits.problems import Infidelity
 from qbp.circuits.statevector import evolve
-from qbp.remedies.measurements import Shots, Wanted, jacobian, values, wanted
+from qbp.remedies import compiled
+from qbp.remedies.measurements import Shots, Wanted, compiled_jacobian, jacobian, values, wanted
 from qbp.remedies.tasks import Task, euler_angles
 
 ROUNDING = 1e-12  # of a measured gradient whose terms cancel
@@ -80,6 +81,7 @@ class Lab:
         self.unit = 2 * self.n_params * self.task.cost
         self.spent, self.budget, self.drawn = 0, steps * self.unit, 0
         self._behind: dict[Circuit, Circuit] = {}
+        self._grouped: dict[tuple[Observable, ...], Wanted] = {}
 
     @property
     def ansatz(self) -> HardwareEfficient:
@@ -146,13 +148,14 @@ class Lab:
         """
         if not free:
             self.pay(theta.shape[1] * self.task.cost)
-        states = self._states(circuit or self.circuit, theta)
-        return values(states, self.task, Shots(self.seeds, None) if free else self.shots)[..., 0]
+        likely = self._likely(self._with_frame(circuit or self.circuit), self._full(theta), self.task)
+        return values(likely, self.task, Shots(self.seeds, None) if free else self.shots)[..., 0]
 
     def locally(self, theta: Tensor) -> Tensor:
         """Measure the local expectations, (runs, n_params) -> (runs, 3 n)."""
         self.pay(self.locals.cost)
-        return values(self._states(self.circuit, theta.unsqueeze(1)), self.locals, self.shots)[:, 0]
+        likely = self._likely(self._with_frame(self.circuit), self._full(theta.unsqueeze(1)), self.locals)
+        return values(likely, self.locals, self.shots)[:, 0]
 
     def local_jacobian(self, theta: Tensor) -> Tensor:
         """Measure the derivatives of the local expectations, (runs, n_params) -> (runs, n_params, 3 n)."""
@@ -161,9 +164,9 @@ class Lab:
 
     def measured(self, circuit: Circuit, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
         """Measure any observables on a circuit as it stands, without the frame: (runs, m)."""
-        asked = wanted([observables], self.dtype, self.device)
+        asked = self._asked(tuple(observables))
         self.pay(asked.cost)
-        return values(_evolved(circuit, theta.unsqueeze(1)), asked, self.shots)[:, 0]
+        return values(self._likely(circuit, theta.unsqueeze(1), asked), asked, self.shots)[:, 0]
 
     def gradient(
         self,
@@ -192,8 +195,8 @@ class Lab:
         self.pay(2 * (theta if rows is None else rows).shape[-1] * asked.cost)
         if callable(local):
             self.pay(self.locals.cost)
-            states = self._states(circuit, theta.unsqueeze(1))
-            local = local(values(states, self.locals, self.shots)[:, 0])
+            likely = self._likely(self._with_frame(circuit), self._full(theta.unsqueeze(1)), self.locals)
+            local = local(values(likely, self.locals, self.shots)[:, 0])
         parts = [] if local is None else [local]
         if task:
             parts.insert(0, torch.full_like(theta[:, :1], task))
@@ -236,14 +239,26 @@ class Lab:
     def _jacobian(self, circuit: Circuit, theta: Tensor, asked: Wanted, rows: Tensor | None) -> Tensor:
         program, p = self._with_frame(circuit).program, theta.shape[1]
         start, full = _zeros(self.n_qubits, theta), self._full(theta)
+        if compiled.takes(program, theta, asked):
+            which = (torch.arange(p) if rows is None else rows).expand(self.runs, -1).numpy()
+            return compiled_jacobian(program, full, asked, self.shots, which)
         states = turned_states(program, full, start)[:, 0, : 1 + p]
         if rows is not None:
             index = torch.cat([torch.zeros_like(rows[..., :1]), 1 + rows], -1).expand(self.runs, -1)
             states = states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
         return jacobian(states, asked, self.shots)
 
-    def _states(self, circuit: Circuit, theta: Tensor) -> Tensor:
-        return _evolved(self._with_frame(circuit), self._full(theta))
+    def _asked(self, observables: tuple[Observable, ...]) -> Wanted:
+        """Return observables that all runs share as they are measured, grouped once."""
+        if observables not in self._grouped:
+            self._grouped[observables] = wanted([observables], self.dtype, self.device)
+        return self._grouped[observables]
+
+    def _likely(self, circuit: Circuit, theta: Tensor, asked: Wanted) -> Tensor:
+        """Return how likely levels are in circuits at angles (runs, circuits, n_params)."""
+        if compiled.takes(circuit.program, theta, asked):
+            return compiled.prepared(circuit.program, theta, asked)
+        return asked.likely(_evolved(circuit, theta))
 
     def _with_frame(self, circuit: Circuit) -> Circuit:
         """Return a circuit, then the rotations that undo the frame by further angles."""
