@@ -6,6 +6,7 @@ computes the same numbers (:mod:`qbp.remedies.measurements`).
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,10 +39,9 @@ def loops() -> ModuleType | None:
     if not evolution.available():
         return None
     try:
-        from qbp.remedies import loops as found
+        return import_module("qbp.remedies.loops")
     except Exception:  # of a cache that cannot be written, as of the kernel
         return None
-    return found
 
 
 def takes(program: Program, theta: Tensor, asked: "Wanted") -> bool:
