@@ -17,15 +17,22 @@ from qbp.circuits.ansatz import HardwareEfficient
 from qbp.circuits.builder import BuiltCircuit
 from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Rotation
-from qbp.circuits.hardware.parameter_shift import turned_states
-from qbp.circuits.layers import as_layers, run
 from qbp.circuits.observables import Observable, local_observables
 from qbp.circuits.problems import Infidelity
-from qbp.circuits.statevector import evolve
 from qbp.remedies import compiled
-from qbp.remedies.measurements import Shots, Wanted, compiled_jacobian, jacobian, values, wanted
+from qbp.remedies.measurements import (
+    Shots,
+    Wanted,
+    compiled_jacobian,
+    evolved,
+    jacobian,
+    turned,
+    values,
+    wanted,
+)
 from qbp.remedies.tasks import Task, euler_angles
 
+SMALL = 2**14  # amplitudes
 ROUNDING = 1e-12  # of a measured gradient whose terms cancel
 Weights = Tensor | Callable[[Tensor], Tensor]  # of the local expectations, (runs, 3 n), or what makes them
 
@@ -201,7 +208,7 @@ class Lab:
         if task:
             parts.insert(0, torch.full_like(theta[:, :1], task))
         weights = torch.cat(parts, -1)
-        if self.shots.shots is not None:
+        if self.shots.shots is not None or self._by_shifts(circuit, theta, asked):
             found = (self._jacobian(circuit, theta, asked, rows) @ weights.unsqueeze(-1)).squeeze(-1)
             found = torch.where(found.abs() < ROUNDING, 0.0, found)  # else Adam makes a step of what cancels
             if rows is None:
@@ -219,8 +226,7 @@ class Lab:
 
     def turned(self, theta: Tensor) -> Tensor:
         """Return the state and those turned at each rotation, (runs, 1 + n_params, 2**n): at no cost."""
-        start = _zeros(self.n_qubits, theta)
-        return turned_states(self.circuit.program, theta, start)[:, 0]
+        return turned(self.circuit.program, theta, self.n_qubits)
 
     def _exact(
         self, circuit: Circuit, theta: Tensor, weights: Tensor, task: bool, local: bool
@@ -237,16 +243,20 @@ class Lab:
         return energy.detach(), gradient
 
     def _jacobian(self, circuit: Circuit, theta: Tensor, asked: Wanted, rows: Tensor | None) -> Tensor:
-        program, p = self._with_frame(circuit).program, theta.shape[1]
-        start, full = _zeros(self.n_qubits, theta), self._full(theta)
+        program, p, full = self._with_frame(circuit).program, theta.shape[1], self._full(theta)
         if compiled.takes(program, theta, asked):
             which = (torch.arange(p) if rows is None else rows).expand(self.runs, -1).numpy()
             return compiled_jacobian(program, full, asked, self.shots, which)
-        states = turned_states(program, full, start)[:, 0, : 1 + p]
+        states = turned(program, full, self.n_qubits)[:, : 1 + p]
         if rows is not None:
             index = torch.cat([torch.zeros_like(rows[..., :1]), 1 + rows], -1).expand(self.runs, -1)
             states = states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
         return jacobian(states, asked, self.shots)
+
+    def _by_shifts(self, circuit: Circuit, theta: Tensor, asked: Wanted) -> bool:
+        """Whether shifts give an exact gradient sooner: of a small circuit made for a few steps."""
+        small = not isinstance(circuit, HardwareEfficient) and theta.shape[1] << self.n_qubits <= SMALL
+        return small and compiled.takes(circuit.program, theta, asked)
 
     def _asked(self, observables: tuple[Observable, ...]) -> Wanted:
         """Return observables that all runs share as they are measured, grouped once."""
@@ -258,7 +268,7 @@ class Lab:
         """Return how likely levels are in circuits at angles (runs, circuits, n_params)."""
         if compiled.takes(circuit.program, theta, asked):
             return compiled.prepared(circuit.program, theta, asked)
-        return asked.likely(_evolved(circuit, theta))
+        return asked.likely(evolved(circuit, theta))
 
     def _with_frame(self, circuit: Circuit) -> Circuit:
         """Return a circuit, then the rotations that undo the frame by further angles."""
@@ -289,19 +299,3 @@ class Lab:
             return theta
         undone = undone if theta.ndim == 2 else undone.unsqueeze(1).expand(-1, theta.shape[1], -1)
         return torch.cat([theta, undone], -1)
-
-
-def _zeros(n_qubits: int, theta: Tensor) -> Tensor:
-    """Return the all-zero state of each run, (runs, 1, 2**n)."""
-    start = theta.new_zeros(len(theta), 1, 2**n_qubits, dtype=theta.dtype.to_complex())
-    start[..., 0] = 1
-    return start
-
-
-def _evolved(circuit: Circuit, theta: Tensor) -> Tensor:
-    """Return states of angles (runs, circuits, n_params), (runs, circuits, 2**n)."""
-    flat = theta.flatten(0, 1)
-    start, program = _zeros(circuit.n_qubits, flat), circuit.program
-    if as_layers(program, circuit.n_qubits):
-        return run(program, flat, start).reshape(*theta.shape[:-1], -1)
-    return evolve(program, flat, start[:, 0]).reshape(*theta.shape[:-1], -1)

@@ -45,19 +45,11 @@ def _factor(letters):
 
 
 @njit(cache=True)
-def _highest(flips):
-    high = 1
-    while 2 * high <= flips:
-        high *= 2
-    return high
-
-
-@njit(cache=True)
 def rotate(re, im, flips, signs, letters, c, s):
     """Apply cos - i sin P, which flips some bits, to all columns of a block."""
-    turn, high = _factor(letters), _highest(flips)
+    turn, low = _factor(letters), flips & -flips
     for a in range(len(re)):
-        if a & high:
+        if a & low:
             continue
         b = a ^ flips
         f, g = turn * _sign(b & signs) * s, turn * _sign(a & signs) * s
@@ -72,12 +64,12 @@ def rotate(re, im, flips, signs, letters, c, s):
 @njit(cache=True)
 def rotate_each(re, im, flips, signs, letters, c, s):
     """Apply cos - i sin P with a cosine and a sine for each column."""
-    turn, high = _factor(letters), _highest(flips)
+    turn, low = _factor(letters), flips & -flips
     for a in range(len(re)):
         if flips == 0:
             sign = _sign(a & signs)
             _mix_each(re[a], im[a], c, s, sign, -sign)
-        elif not a & high:
+        elif not a & low:
             b = a ^ flips
             up, down = turn * _sign(b & signs), turn * _sign(a & signs)
             if letters % 2:

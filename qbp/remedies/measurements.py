@@ -16,10 +16,14 @@ import torch
 from torch import Tensor
 
 from qbp import draws
+from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Program
 from qbp.circuits.hardware.measurement import Setting, amplitudes, overlaps, plan
+from qbp.circuits.hardware.parameter_shift import turned_states
+from qbp.circuits.layers import as_layers, run
 from qbp.circuits.observables import Observable
 from qbp.circuits.problems import Infidelity
+from qbp.circuits.statevector import evolve
 from qbp.remedies import compiled
 
 DRAWS = 2**21  # at once: 16 MiB
@@ -147,36 +151,57 @@ class Shots:
 
     def __init__(self, seeds: Sequence[int], shots: int | None) -> None:
         self.seeds, self.shots, self.calls = tuple(seeds), shots, 0
+        self._streams = [draws.stream(seed, "remedy") for seed in self.seeds] if shots else []
+        self._states = [stream.bit_generator.state for stream in self._streams]
 
     def frequencies(self, likely: Tensor) -> Tensor:
         """Return how often each level is seen, of (runs, ..., levels) probabilities."""
         if self.shots is None:
             return likely
         self.calls += 1
-        return torch.stack([self.one(r, likely[r]) for r in range(len(self.seeds))]).to(likely)
+        rows, runs = likely.numel() // (likely.shape[-1] * len(likely)), range(len(self.seeds))
+        if self.shots > FEW or len(runs) * rows * self.shots > DRAWS:
+            return torch.stack([self.one(r, likely[r]) for r in runs]).to(likely)
+        uniform = np.empty((len(runs), rows, self.shots))
+        for r in runs:
+            self._stream(r).random(out=uniform[r])
+        edges = _edges(likely.double().cpu().numpy())
+        found = compiled.counted(edges, uniform.reshape(-1, self.shots)) / self.shots
+        return torch.from_numpy(found.reshape(likely.shape)).to(likely)
 
     def one(self, run: int, likely: Tensor | np.ndarray) -> Tensor:
         """Draw for one run, (..., levels), at this call: all levels share a stream."""
         given = likely if isinstance(likely, np.ndarray) else likely.double().cpu().numpy()
         if self.shots is None:
             return torch.from_numpy(given)
-        rows = np.maximum(given.reshape(-1, given.shape[-1]), 0.0)
-        stream = draws.stream(self.seeds[run], "remedy", self.calls)
+        stream = self._stream(run)
         if self.shots > FEW:
             # Rounded: numpy draws no number for a share of 0, and one for 1e-17, which shifts what follows.
-            shares = np.round(rows, 12)
+            shares = np.round(np.maximum(given, 0.0), 12)
             counts = stream.multinomial(self.shots, shares / shares.sum(-1, keepdims=True))
-            return torch.from_numpy((counts / self.shots).reshape(given.shape))
-        edges = rows.cumsum(-1)
-        edges /= edges[:, -1:]
-        many = max(1, DRAWS // self.shots)
+            return torch.from_numpy(counts / self.shots)
+        edges, many = _edges(given), max(1, DRAWS // self.shots)
         parts = [edges[k : k + many] for k in range(0, len(edges), many)]
         found = [compiled.counted(part, stream.random((len(part), self.shots))) for part in parts]
         return torch.from_numpy((np.concatenate(found) / self.shots).reshape(given.shape))
 
+    def _stream(self, run: int) -> np.random.Generator:
+        """Return ``draws.stream(seed, "remedy", calls)`` of a run, without making it anew."""
+        state, stream = self._states[run], self._streams[run]
+        state["state"]["counter"] = np.array([0, 0, 0, self.calls], np.uint64)
+        stream.bit_generator.state = state
+        return stream
+
     def binomial(self, likely: np.ndarray) -> np.ndarray:
         """Return how often a certain outcome is seen, of probabilities (runs, circuits)."""
         return self.frequencies(torch.from_numpy(np.stack([likely, 1 - likely], -1)))[..., 0].numpy()
+
+
+def _edges(likely: np.ndarray) -> np.ndarray:
+    """Return cumulated probabilities, (rows, levels), of (..., levels)."""
+    edges = np.maximum(likely.reshape(-1, likely.shape[-1]), 0.0).cumsum(-1)
+    edges /= edges[:, -1:]
+    return edges
 
 
 def values(likely: Tensor, asked: Wanted, shots: Shots) -> Tensor:
@@ -206,8 +231,29 @@ def compiled_jacobian(
     """Return what :func:`jacobian` does of angles (runs, n_params), by the rotations `rows`, (runs, k)."""
     shots.calls += shots.shots is not None
     found = []
-    for run, (angles, own) in enumerate(zip(theta, rows, strict=True)):
-        seen = shots.one(run, compiled.shifted(program, angles, asked, own, run))
+    for r, (angles, own) in enumerate(zip(theta, rows, strict=True)):
+        seen = shots.one(r, compiled.shifted(program, angles, asked, own, r))
         up, down = seen.tensor_split(2, dim=1)
-        found.append(((up - down) / 2 @ asked.worth[:, run % asked.worth.shape[1]].mT).sum(0))
+        found.append(((up - down) / 2 @ asked.worth[:, r % asked.worth.shape[1]].mT).sum(0))
     return torch.stack(found)
+
+
+def turned(program: Program, theta: Tensor, n_qubits: int) -> Tensor:
+    """Return the final state and those turned at each rotation, (runs, 1 + rotations, 2**n)."""
+    return turned_states(program, theta, _zeros(n_qubits, theta))[:, 0]
+
+
+def _zeros(n_qubits: int, theta: Tensor) -> Tensor:
+    """Return the all-zero state of each run, (runs, 1, 2**n)."""
+    start = theta.new_zeros(len(theta), 1, 2**n_qubits, dtype=theta.dtype.to_complex())
+    start[..., 0] = 1
+    return start
+
+
+def evolved(circuit: Circuit, theta: Tensor) -> Tensor:
+    """Return states of angles (runs, circuits, n_params), (runs, circuits, 2**n)."""
+    flat = theta.flatten(0, 1)
+    start, program = _zeros(circuit.n_qubits, flat), circuit.program
+    if as_layers(program, circuit.n_qubits):
+        return run(program, flat, start).reshape(*theta.shape[:-1], -1)
+    return evolve(program, flat, start[:, 0]).reshape(*theta.shape[:-1], -1)
