@@ -32,7 +32,7 @@ from qbp.remedies.measurements import (
 )
 from qbp.remedies.tasks import Task, euler_angles
 
-SMALL = 2**14  # amplitudes
+SMALL = 2**14  # amplitudes of the shifted circuits that are sooner had than the tables of an adjoint pass
 ROUNDING = 1e-12  # of a measured gradient whose terms cancel
 Weights = Tensor | Callable[[Tensor], Tensor]  # of the local expectations, (runs, 3 n), or what makes them
 
@@ -161,8 +161,7 @@ class Lab:
     def locally(self, theta: Tensor) -> Tensor:
         """Measure the local expectations, (runs, n_params) -> (runs, 3 n)."""
         self.pay(self.locals.cost)
-        likely = self._likely(self._with_frame(self.circuit), self._full(theta.unsqueeze(1)), self.locals)
-        return values(likely, self.locals, self.shots)[:, 0]
+        return self._locals_of(self.circuit, theta)
 
     def local_jacobian(self, theta: Tensor) -> Tensor:
         """Measure the derivatives of the local expectations, (runs, n_params) -> (runs, n_params, 3 n)."""
@@ -202,8 +201,7 @@ class Lab:
         self.pay(2 * (theta if rows is None else rows).shape[-1] * asked.cost)
         if callable(local):
             self.pay(self.locals.cost)
-            likely = self._likely(self._with_frame(circuit), self._full(theta.unsqueeze(1)), self.locals)
-            local = local(values(likely, self.locals, self.shots)[:, 0])
+            local = local(self._locals_of(circuit, theta))
         parts = [] if local is None else [local]
         if task:
             parts.insert(0, torch.full_like(theta[:, :1], task))
@@ -257,6 +255,10 @@ class Lab:
         """Whether shifts give an exact gradient sooner: of a small circuit made for a few steps."""
         small = not isinstance(circuit, HardwareEfficient) and theta.shape[1] << self.n_qubits <= SMALL
         return small and compiled.takes(circuit.program, theta, asked)
+
+    def _locals_of(self, circuit: Circuit, theta: Tensor) -> Tensor:
+        likely = self._likely(self._with_frame(circuit), self._full(theta.unsqueeze(1)), self.locals)
+        return values(likely, self.locals, self.shots)[:, 0]
 
     def _asked(self, observables: tuple[Observable, ...]) -> Wanted:
         """Return observables that all runs share as they are measured, grouped once."""
