@@ -43,6 +43,8 @@ PATHS = frozenset(
         "qbp.circuits.lowering.frames",
         "qbp.circuits.training.compiled",
         "qbp.circuits.kernel.loops",
+        "qbp.remedies.compiled",
+        "qbp.remedies.loops",
     }
 )
 

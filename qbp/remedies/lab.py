@@ -17,14 +17,22 @@ from qbp.circuits.ansatz import HardwareEfficient
 from qbp.circuits.builder import BuiltCircuit
 from qbp.circuits.circuit import Circuit
 from qbp.circuits.gates import Rotation
-from qbp.circuits.hardware.parameter_shift import turned_states
-from qbp.circuits.layers import as_layers, run
 from qbp.circuits.observables import Observable, local_observables
 from qbp.circuits.problems import Infidelity
-from qbp.circuits.statevector import evolve
-from qbp.remedies.measurements import Shots, Wanted, jacobian, values, wanted
+from qbp.remedies import compiled
+from qbp.remedies.measurements import (
+    Shots,
+    Wanted,
+    compiled_jacobian,
+    evolved,
+    jacobian,
+    turned,
+    values,
+    wanted,
+)
 from qbp.remedies.tasks import Task, euler_angles
 
+SMALL = 2**14  # amplitudes of the shifted circuits that are sooner had than the tables of an adjoint pass
 ROUNDING = 1e-12  # of a measured gradient whose terms cancel
 Weights = Tensor | Callable[[Tensor], Tensor]  # of the local expectations, (runs, 3 n), or what makes them
 
@@ -80,6 +88,7 @@ class Lab:
         self.unit = 2 * self.n_params * self.task.cost
         self.spent, self.budget, self.drawn = 0, steps * self.unit, 0
         self._behind: dict[Circuit, Circuit] = {}
+        self._grouped: dict[tuple[Observable, ...], Wanted] = {}
 
     @property
     def ansatz(self) -> HardwareEfficient:
@@ -146,13 +155,13 @@ class Lab:
         """
         if not free:
             self.pay(theta.shape[1] * self.task.cost)
-        states = self._states(circuit or self.circuit, theta)
-        return values(states, self.task, Shots(self.seeds, None) if free else self.shots)[..., 0]
+        likely = self._likely(self._with_frame(circuit or self.circuit), self._full(theta), self.task)
+        return values(likely, self.task, Shots(self.seeds, None) if free else self.shots)[..., 0]
 
     def locally(self, theta: Tensor) -> Tensor:
         """Measure the local expectations, (runs, n_params) -> (runs, 3 n)."""
         self.pay(self.locals.cost)
-        return values(self._states(self.circuit, theta.unsqueeze(1)), self.locals, self.shots)[:, 0]
+        return self._locals_of(self.circuit, theta)
 
     def local_jacobian(self, theta: Tensor) -> Tensor:
         """Measure the derivatives of the local expectations, (runs, n_params) -> (runs, n_params, 3 n)."""
@@ -161,9 +170,9 @@ class Lab:
 
     def measured(self, circuit: Circuit, theta: Tensor, observables: Sequence[Observable]) -> Tensor:
         """Measure any observables on a circuit as it stands, without the frame: (runs, m)."""
-        asked = wanted([observables], self.dtype, self.device)
+        asked = self._asked(tuple(observables))
         self.pay(asked.cost)
-        return values(_evolved(circuit, theta.unsqueeze(1)), asked, self.shots)[:, 0]
+        return values(self._likely(circuit, theta.unsqueeze(1), asked), asked, self.shots)[:, 0]
 
     def gradient(
         self,
@@ -192,13 +201,12 @@ class Lab:
         self.pay(2 * (theta if rows is None else rows).shape[-1] * asked.cost)
         if callable(local):
             self.pay(self.locals.cost)
-            states = self._states(circuit, theta.unsqueeze(1))
-            local = local(values(states, self.locals, self.shots)[:, 0])
+            local = local(self._locals_of(circuit, theta))
         parts = [] if local is None else [local]
         if task:
             parts.insert(0, torch.full_like(theta[:, :1], task))
         weights = torch.cat(parts, -1)
-        if self.shots.shots is not None:
+        if self.shots.shots is not None or self._by_shifts(circuit, theta, asked):
             found = (self._jacobian(circuit, theta, asked, rows) @ weights.unsqueeze(-1)).squeeze(-1)
             found = torch.where(found.abs() < ROUNDING, 0.0, found)  # else Adam makes a step of what cancels
             if rows is None:
@@ -216,8 +224,7 @@ class Lab:
 
     def turned(self, theta: Tensor) -> Tensor:
         """Return the state and those turned at each rotation, (runs, 1 + n_params, 2**n): at no cost."""
-        start = _zeros(self.n_qubits, theta)
-        return turned_states(self.circuit.program, theta, start)[:, 0]
+        return turned(self.circuit.program, theta, self.n_qubits)
 
     def _exact(
         self, circuit: Circuit, theta: Tensor, weights: Tensor, task: bool, local: bool
@@ -234,16 +241,36 @@ class Lab:
         return energy.detach(), gradient
 
     def _jacobian(self, circuit: Circuit, theta: Tensor, asked: Wanted, rows: Tensor | None) -> Tensor:
-        program, p = self._with_frame(circuit).program, theta.shape[1]
-        start, full = _zeros(self.n_qubits, theta), self._full(theta)
-        states = turned_states(program, full, start)[:, 0, : 1 + p]
+        program, p, full = self._with_frame(circuit).program, theta.shape[1], self._full(theta)
+        if compiled.takes(program, theta, asked):
+            which = (torch.arange(p) if rows is None else rows).expand(self.runs, -1).numpy()
+            return compiled_jacobian(program, full, asked, self.shots, which)
+        states = turned(program, full, self.n_qubits)[:, : 1 + p]
         if rows is not None:
             index = torch.cat([torch.zeros_like(rows[..., :1]), 1 + rows], -1).expand(self.runs, -1)
             states = states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
         return jacobian(states, asked, self.shots)
 
-    def _states(self, circuit: Circuit, theta: Tensor) -> Tensor:
-        return _evolved(self._with_frame(circuit), self._full(theta))
+    def _by_shifts(self, circuit: Circuit, theta: Tensor, asked: Wanted) -> bool:
+        """Whether shifts give an exact gradient sooner: of a small circuit made for a few steps."""
+        small = not isinstance(circuit, HardwareEfficient) and theta.shape[1] << self.n_qubits <= SMALL
+        return small and compiled.takes(circuit.program, theta, asked)
+
+    def _locals_of(self, circuit: Circuit, theta: Tensor) -> Tensor:
+        likely = self._likely(self._with_frame(circuit), self._full(theta.unsqueeze(1)), self.locals)
+        return values(likely, self.locals, self.shots)[:, 0]
+
+    def _asked(self, observables: tuple[Observable, ...]) -> Wanted:
+        """Return observables that all runs share as they are measured, grouped once."""
+        if observables not in self._grouped:
+            self._grouped[observables] = wanted([observables], self.dtype, self.device)
+        return self._grouped[observables]
+
+    def _likely(self, circuit: Circuit, theta: Tensor, asked: Wanted) -> Tensor:
+        """Return how likely levels are in circuits at angles (runs, circuits, n_params)."""
+        if compiled.takes(circuit.program, theta, asked):
+            return compiled.prepared(circuit.program, theta, asked)
+        return asked.likely(evolved(circuit, theta))
 
     def _with_frame(self, circuit: Circuit) -> Circuit:
         """Return a circuit, then the rotations that undo the frame by further angles."""
@@ -274,19 +301,3 @@ class Lab:
             return theta
         undone = undone if theta.ndim == 2 else undone.unsqueeze(1).expand(-1, theta.shape[1], -1)
         return torch.cat([theta, undone], -1)
-
-
-def _zeros(n_qubits: int, theta: Tensor) -> Tensor:
-    """Return the all-zero state of each run, (runs, 1, 2**n)."""
-    start = theta.new_zeros(len(theta), 1, 2**n_qubits, dtype=theta.dtype.to_complex())
-    start[..., 0] = 1
-    return start
-
-
-def _evolved(circuit: Circuit, theta: Tensor) -> Tensor:
-    """Return states of angles (runs, circuits, n_params), (runs, circuits, 2**n)."""
-    flat = theta.flatten(0, 1)
-    start, program = _zeros(circuit.n_qubits, flat), circuit.program
-    if as_layers(program, circuit.n_qubits):
-        return run(program, flat, start).reshape(*theta.shape[:-1], -1)
-    return evolve(program, flat, start[:, 0]).reshape(*theta.shape[:-1], -1)

@@ -106,11 +106,11 @@ class RemedyExperiment(Settings):
         return {"eta": rate(self.method, self.shots is not None)}
 
 
-# Measured on one core of a laptop, 6 qubits and 6 layers: how much longer than Adam's a run is with shots and
-# with exact values, and there the seconds more for a step of a run, where angles move one by one.
-WITH_SHOTS = {"adapt": 9.0, "rotosolve": 5.0, "bandit": 4.0, "fraxis": 3.1, "layerwise": 2.2, "clifford": 2.2}
+# Measured on one core of a laptop, 6 qubits and 6 layers: seconds more for a step of a run than Adam takes,
+# and how much longer an exact run is.
+MORE = {"adapt": 0.0065, "rotosolve": 0.0026, "fraxis": 0.0031, "clifford": 0.002, "bandit": 0.0013}
+MORE |= {"natural-block": 0.0007, "layerwise": 0.0006, "two-stage": 0.001, "two-stage-plain": 0.001}
 EXACTLY = {"layerwise": 3.0, "bandit": 6.0}
-MORE = {"adapt": 0.016, "rotosolve": 0.008, "fraxis": 0.007, "clifford": 0.003, "natural-block": 0.0014}
 SETTINGS = {"tfim": 2, "heisenberg": 3, "molecule": 25}  # of a task; others have one
 TORCH = {"regular": 0.0015, "circuit": 0.003, "random": 0.003, "molecule": 0.0044}  # seconds of a step
 
@@ -118,11 +118,12 @@ TORCH = {"regular": 0.0015, "circuit": 0.003, "random": 0.003, "molecule": 0.004
 def seconds(config: RemedyExperiment) -> float:
     """Estimate what a configuration takes on one core of a laptop."""
     size, angles = 2.0**config.qubits, config.circuit.n_params
-    scale = angles * size / (72 * 64)
+    more, scale = MORE.get(config.method, 0.0), angles * size / (72 * 64)
     if config.shots is None:
         step = 1e-4 + angles * 1.2e-9 * size + TORCH.get(config.hamiltonian, 0.0)
-        step = step * EXACTLY.get(config.method, 1.2) + MORE.get(config.method, 0.0) * max(1.0, scale / 4)
+        step = step * EXACTLY.get(config.method, 1.2)
+        step += 0.8 * more * (config.method not in ("layerwise", "two-stage", "two-stage-plain"))
     else:
-        settings = SETTINGS.get(config.hamiltonian, 1)
-        step = (0.001 + settings * (0.0012 + 0.0008 * scale)) * WITH_SHOTS.get(config.method, 1.2)
+        draws = 2 * angles * (config.shots if config.shots <= 256 else 40)  # of many, the levels alone
+        step = 2.4e-4 + SETTINGS.get(config.hamiltonian, 1) * (1.6e-4 * scale + 2.7e-8 * draws) + more
     return 2.0 + config.seeds * config.steps * step

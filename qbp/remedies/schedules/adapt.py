@@ -49,4 +49,5 @@ def choice(lab: Lab, chosen: Sequence[str], theta: torch.Tensor, strings: Sequen
     whole = PauliRotations(lab.n_qubits, (*chosen, *strings))
     rows = len(chosen) + torch.arange(len(strings), device=lab.device)
     at = torch.cat([theta, theta.new_zeros(1, len(strings))], -1)
-    return int(lab.gradient(at, whole, rows=rows)[0, len(chosen) :].abs().argmax())
+    slopes = lab.gradient(at, whole, rows=rows)[0, len(chosen) :].abs()
+    return int(slopes.round(decimals=9).argmax())  # the first of equals, whatever their last digits are

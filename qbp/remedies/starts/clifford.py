@@ -20,7 +20,7 @@ def clifford(lab: Lab, *, eta: float = ETA, restarts: int = 4, passes: int = 2) 
     :Cost: free for a Hamiltonian; where a state is prepared, three values for each angle, restart and pass.
     :Source: ravi2023, with a coordinate search in place of Bayesian optimization.
     """
-    return descend(lab, searched(lab, restarts, passes), eta)
+    yield from descend(lab, searched(lab, restarts, passes), eta)  # what the search costs may be too much
 
 
 def searched(lab: Lab, restarts: int, passes: int) -> Tensor:
