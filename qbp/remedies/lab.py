@@ -24,8 +24,8 @@ from qbp.remedies.measurements import (
     Shots,
     Wanted,
     compiled_jacobian,
-    evolved,
     jacobian,
+    likely_of,
     turned,
     values,
     wanted,
@@ -155,7 +155,7 @@ class Lab:
         """
         if not free:
             self.pay(theta.shape[1] * self.task.cost)
-        likely = self._likely(self._with_frame(circuit or self.circuit), self._full(theta), self.task)
+        likely = likely_of(self._with_frame(circuit or self.circuit), self._full(theta), self.task)
         return values(likely, self.task, Shots(self.seeds, None) if free else self.shots)[..., 0]
 
     def locally(self, theta: Tensor) -> Tensor:
@@ -172,7 +172,7 @@ class Lab:
         """Measure any observables on a circuit as it stands, without the frame: (runs, m)."""
         asked = self._asked(tuple(observables))
         self.pay(asked.cost)
-        return values(self._likely(circuit, theta.unsqueeze(1), asked), asked, self.shots)[:, 0]
+        return values(likely_of(circuit, theta.unsqueeze(1), asked), asked, self.shots)[:, 0]
 
     def gradient(
         self,
@@ -257,7 +257,7 @@ class Lab:
         return small and compiled.takes(circuit.program, theta, asked)
 
     def _locals_of(self, circuit: Circuit, theta: Tensor) -> Tensor:
-        likely = self._likely(self._with_frame(circuit), self._full(theta.unsqueeze(1)), self.locals)
+        likely = likely_of(self._with_frame(circuit), self._full(theta.unsqueeze(1)), self.locals)
         return values(likely, self.locals, self.shots)[:, 0]
 
     def _asked(self, observables: tuple[Observable, ...]) -> Wanted:
@@ -265,12 +265,6 @@ class Lab:
         if observables not in self._grouped:
             self._grouped[observables] = wanted([observables], self.dtype, self.device)
         return self._grouped[observables]
-
-    def _likely(self, circuit: Circuit, theta: Tensor, asked: Wanted) -> Tensor:
-        """Return how likely levels are in circuits at angles (runs, circuits, n_params)."""
-        if compiled.takes(circuit.program, theta, asked):
-            return compiled.prepared(circuit.program, theta, asked)
-        return asked.likely(evolved(circuit, theta))
 
     def _with_frame(self, circuit: Circuit) -> Circuit:
         """Return a circuit, then the rotations that undo the frame by further angles."""

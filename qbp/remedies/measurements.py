@@ -250,6 +250,13 @@ def _zeros(n_qubits: int, theta: Tensor) -> Tensor:
     return start
 
 
+def likely_of(circuit: Circuit, theta: Tensor, asked: Wanted) -> Tensor:
+    """Return how likely levels are in circuits at angles (runs, circuits, n_params)."""
+    if compiled.takes(circuit.program, theta, asked):
+        return compiled.prepared(circuit.program, theta, asked)
+    return asked.likely(evolved(circuit, theta))
+
+
 def evolved(circuit: Circuit, theta: Tensor) -> Tensor:
     """Return states of angles (runs, circuits, n_params), (runs, circuits, 2**n)."""
     flat = theta.flatten(0, 1)
