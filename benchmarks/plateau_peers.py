@@ -19,6 +19,7 @@ import tempfile
 import time
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
@@ -182,14 +183,16 @@ def landscape_tools(family):
         circuit = context["circuits"]
         return lambda theta: float(Statevector(circuit.assign_parameters(theta)).expectation_value(H).real)
 
-    found = bp.barren_plateaus_analysis(
-        bp.ExperimentConfig("layerwise_qubits", list(cases), [1], family["name"]),
-        builder,
-        lambda n, depth: draw(family, rng, 1, cases[n]["n_params"])[0],
-        lambda n, depth, name: qiskit_circuit(cases[n]),
-        bp.SamplingConfig(N_min=SAMPLES, N_batch=SAMPLES, N_max=2 * SAMPLES),
-        bp.ExecutionConfig(n_jobs=1, verbose=False),
-    )
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("figures").mkdir()  # it draws into this folder, and ends with an error where it is not
+        found = bp.barren_plateaus_analysis(
+            bp.ExperimentConfig("layerwise_qubits", list(cases), [1], family["name"]),
+            builder,
+            lambda n, depth: draw(family, rng, 1, cases[n]["n_params"])[0],
+            lambda n, depth, name: qiskit_circuit(cases[n]),
+            bp.SamplingConfig(N_min=SAMPLES, N_batch=SAMPLES, N_max=2 * SAMPLES),
+            bp.ExecutionConfig(n_jobs=1, verbose=False),
+        )
     return {"verdict": None, "measured": json.loads(json.dumps(found, default=str))}
 
 
