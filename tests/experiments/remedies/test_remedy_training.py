@@ -33,6 +33,18 @@ def test_every_method_spends_the_same_and_keeps_exact_records(name):
     assert found.theta.shape[0] == 2 and torch.isfinite(found.theta).all()
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_budget_of_one_gradient_gives_a_result_or_a_reason(name):
+    """A search for the start may cost more; on a state it is not free."""
+    config = RemedyExperiment(method=name, hamiltonian="circuit", **SMALL | {"steps": 1, "record_every": 1})
+    try:
+        found = registry.run(config)
+    except ValueError as error:
+        assert name == "clifford" and str(error).startswith("steps must pay for the start")
+    else:
+        assert np.isfinite(found.final("error")).all() and found.history["evaluations"][0, -1] == 2 * 8
+
+
 @pytest.mark.parametrize("name", ["random", "adapt", "layerwise", "natural-block", "clifford"])
 def test_a_run_ends_the_same_alone_and_among_others(name):
     options = {**SMALL, "method": name, "frame": "clifford", "shots": 5}
