@@ -111,7 +111,7 @@ def others_in_words(found: Suite) -> str:
         return "No other package has answered yet."
     best = max(found, key=lambda tool: found[tool]["suite"]["verdict"])
     of = found[best]
-    right = f"{best} is right on {of['suite']['verdict']} of {of['suite']['families']}"
+    right = f"the best, {best}, is right on {of['suite']['verdict']} of {of['suite']['families']}"
     alarms = sum(len(each["false_alarms"]) for each in found.values())
     return f"Of {len(found)} other packages {right}; false alarms of all together: {alarms}."
 
