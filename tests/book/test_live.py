@@ -8,7 +8,9 @@ variances is written to `_build/live-comparison.md`.
 import functools
 import json
 import math
+import re
 from functools import reduce
+from html import unescape
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
@@ -488,6 +490,26 @@ def test_an_explorer_computes_what_its_frame_asks_for(browser):
     browser.run(press)
     assert browser.run(IDLE)[0].startswith("Mean over 6 angles")
     assert browser.run("document.querySelectorAll('.qbp-live form :is(input, select)').length") == 0
+
+
+def asked_states():
+    """What the smallest and the largest frame of each explorer with a button ask for, by chapter."""
+    found = []
+    for chapter in sorted((ROOT / "book").glob("*.ipynb")):
+        for cell in json.loads(chapter.read_text())["cells"]:
+            for output in cell.get("outputs", ()):
+                page = "".join(output.get("data", {}).get("text/html", ""))
+                for states in re.findall(r'data-figure="compute" data-states="([^"]*)"', page):
+                    listed = json.loads(unescape(states))
+                    found += [pytest.param(state, id=chapter.stem) for state in (listed[0], listed[-1])]
+    return found
+
+
+@pytest.mark.parametrize("state", asked_states())
+def test_what_a_chapter_asks_for_is_computed(browser, state):
+    visit(browser, "try-it", f"#{state}")
+    (said,) = browser.run(IDLE)
+    assert "cannot" not in said and len(said) > 50
 
 
 def test_the_plateau_appears(browser):
