@@ -335,6 +335,10 @@ GOOD = {
         },
         "openfermion_text": lambda: {"H": qbp.tfim(2)},
     },
+    "interchange.typed": {
+        "typed_sum": lambda: {"text": "Z0 Z1 + 0.5 X2", "n_qubits": 3},
+        "looks_typed": lambda: {"text": "Z0"},
+    },
     "interchange.qasm.reader": {
         "read_qasm": lambda: {"path_or_text": "OPENQASM 2.0; qreg q[1]; rx(0.1) q[0];", "angles": "free"},
     },

@@ -61,8 +61,10 @@ def _diagnose(command: Any) -> None:
     own.add_argument(
         "circuits", nargs="+", type=named, metavar="CIRCUIT", help=f"OpenQASM files, or one of {templates}"
     )
-    words = f"{', '.join(NAMES)}, or a file as `.json` (several files: A,B,...); default zz, a template's own"
-    own.add_argument("--hamiltonian", type=named, metavar="NAME", help=words)
+    words = f"{', '.join(NAMES)}, a sum as 'Z0 Z1 + 0.5 X2', or a file as `.json` (several files: A,B,...)"
+    own.add_argument(
+        "--hamiltonian", type=named, metavar="NAME", help=f"{words}; default zz, a template's own"
+    )
     number(own, "--qubits", "of a template, at its own size", 8)
     valued(own, "--layers", "of a template: a number, or n, 2n ...", "n", metavar="L")
     own.add_argument("--sizes", type=named, metavar="N-M", help="of a template's family: 4-32, or 4,6,8,10")
@@ -157,6 +159,7 @@ def observable(name: str, n: int) -> "Observable":
     """Return the observable of a name, or of a file, on n qubits."""
     from qbp.circuits.observables import heisenberg, maxcut
     from qbp.interchange.hamiltonians import read_hamiltonian
+    from qbp.interchange.typed import looks_typed, typed_sum
     from qbp.studies.variance_studies import OBSERVABLES
 
     if name in OBSERVABLES:
@@ -165,15 +168,17 @@ def observable(name: str, n: int) -> "Observable":
         return heisenberg(n)
     if name == "maxcut":
         return maxcut(_ring(n), n_qubits=n)
-    if not Path(name).exists():
+    read = typed_sum if looks_typed(name) and not Path(name).exists() else read_hamiltonian
+    if read is read_hamiltonian and not Path(name).exists():
+        near = "; did you mean 'tfim'?" if "ising" in name.lower() else _checks.did_you_mean(name, NAMES)
         raise ValueError(
-            f"hamiltonian must be one of {', '.join(NAMES)}, or a file that is there, "
-            f'as energy.json with {{"ZZII": 1, "IXII": 0.5}} or {{"Z0 Z1": 1, "X1": 0.5}}, got {name!r}'
-            f"{_checks.did_you_mean(name, NAMES)}"
+            f"hamiltonian must be one of {', '.join(NAMES)}, a sum such as 'Z0 Z1 + 0.5 X1', or a file that "
+            f'is there, as energy.json with {{"ZZII": 1, "IXII": 0.5}} or {{"Z0 Z1": 1, "X1": 0.5}}, '
+            f"got {name!r}{near}"
         )
-    H = read_hamiltonian(name)
+    H = read(name)
     try:
-        return read_hamiltonian(name, n)
+        return read(name, n)
     except ValueError:  # it can be read: another size
         said = f"hamiltonian must be on {n} qubits, as the circuit, got {H.n_qubits} in {name}"
         raise ValueError(said) from None
