@@ -107,7 +107,7 @@ def energy_map(
         limits: lowest and highest cost of the scale.
         marks: points (second, first step) to mark in every panel.
     """
-    # A last bit that differs between processors would move an end of a contour, and with it the stored picture.
+    # A last bit that differs between processors would move an end of a contour, and so the stored picture.
     at, maps = numbers(at), {title: numbers(values).round(9) for title, values in maps.items()}
     with drawing(1.4 + 2.9 * len(maps), 3.5, len(maps), grid=False) as (figure, axes):
         levels = np.linspace(*limits, 13)
