@@ -177,6 +177,8 @@ def observable(name: str, n: int) -> "Observable":
             f"got {name!r}{near}"
         )
     H = read(name)
+    if H.n_qubits == n:
+        return H
     try:
         return read(name, n)
     except ValueError:  # it can be read: another size

@@ -5,7 +5,7 @@ import re
 from qbp import _checks
 from qbp._arguments import takes
 from qbp.circuits.observables import PauliSum
-from qbp.interchange.hamiltonians import pauli_sum
+from qbp.interchange.hamiltonians import _on_qubits
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _TERM = re.compile(rf"\s*([-+])?\s*({_NUMBER})?\s*\*?\s*((?:[XYZ]\d{{1,4}}(?!\d)\s*\*?\s*)+)")
@@ -39,13 +39,8 @@ def typed_sum(text: str, n_qubits: int | None = None) -> PauliSum:
             raise ValueError(f"text must name a qubit once in a term, got {found[3].strip()!r}")
         terms.append((on, (found[1] or "") + (found[2] or "1")))
         position = found.end()
-    most = 1 + max(max(on) for on, _ in terms)
-    n = most if n_qubits is None else _checks.integer("n_qubits", n_qubits)
-    if n < most:
-        raise ValueError(f"n_qubits must be at least {most} for the sum, got {n}")
-    return pauli_sum(
-        (("".join(on.get(k, "I") for k in range(n)), float(value)) for on, value in terms), "text"
-    )
+    n = None if n_qubits is None else _checks.integer("n_qubits", n_qubits)
+    return _on_qubits(terms, n, "the sum")
 
 
 @takes()

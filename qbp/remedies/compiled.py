@@ -4,6 +4,7 @@ It is taken on a CPU in float64 with numba, for programs of rotations and CZs fr
 computes the same numbers (:mod:`qbp.remedies.measurements`).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import import_module
@@ -60,11 +61,11 @@ def takes(program: Program, theta: Tensor, asked: "Wanted") -> bool:
 def table(program: Program, n_qubits: int) -> Table:
     """Return a program as the loops take it: the first rotations of all qubits, then the second ones."""
     gates, signs, number = list[tuple[int, ...]](), list[np.ndarray](), 0
+    bits = [1 << (n_qubits - 1 - q) for q in range(n_qubits)]
     for stretch in _stretches(program):
         rows = list[tuple[int, ...]]()
         for gate in stretch:
             if isinstance(gate, Rotation):
-                bits = [1 << (n_qubits - 1 - q) for q in range(n_qubits)]
                 flips = sum(b for b, p in zip(bits, gate.pauli, strict=True) if p in "XY")
                 signed = sum(b for b, p in zip(bits, gate.pauli, strict=True) if p in "YZ")
                 rows.append((0, flips, signed, gate.pauli.count("Y"), number))
@@ -72,10 +73,10 @@ def table(program: Program, n_qubits: int) -> Table:
             else:
                 rows.append((1, 0, 0, 0, len(signs)))
                 signs.append(entangler_table(gate, n_qubits))
-        seen: dict[int, int] = {}
-        turn = [
-            seen[r[1] | r[2]] for r in rows if not seen.update({r[1] | r[2]: seen.get(r[1] | r[2], -1) + 1})
-        ]
+        seen, turn = Counter[int](), list[int]()  # how many rotations of its qubit come before each
+        for row in rows:
+            turn.append(seen[row[1] | row[2]])
+            seen[row[1] | row[2]] += 1
         single = all(r[0] == 0 and (r[1] | r[2]).bit_count() == 1 for r in rows)
         gates += [rows[i] for i in sorted(range(len(rows)), key=turn.__getitem__)] if single else rows
     tables = np.array(signs or [np.ones(2**n_qubits, np.int8)])

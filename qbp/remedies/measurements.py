@@ -124,9 +124,7 @@ def wanted(observables: Sequence[Sequence[Observable]], dtype: torch.dtype, devi
     level, worth = np.zeros((*shape, 2**n), np.int64), np.zeros((*shape, len(plans[0].constant), most))
     for r, own in enumerate(grouped):
         for k, (place, value) in enumerate(own):
-            first = (
-                most - value.shape[1]
-            )  # levels that a setting lacks come first: no shot is in the last one
+            first = most - value.shape[1]  # what a setting lacks comes first: no shot is in the last level
             level[k, r], worth[k, r, :, first:] = place + first, value
     constant = torch.from_numpy(np.stack([p.constant for p in plans])).to(device, dtype)
     return Wanted(plans[0].settings, level, torch.from_numpy(worth).to(device, dtype), constant)

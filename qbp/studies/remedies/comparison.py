@@ -55,6 +55,12 @@ class Cell:
         shots = "exact values" if self.level == "exact" else f"{self.level} shots"
         return f"{self.task}, {self.qubits} qubits, {shots}"
 
+    @property
+    def medians(self) -> dict[str, float]:
+        """The median error of each method, lowest first."""
+        found = {method: float(np.median(error)) for method, error in self.errors.items()}
+        return dict(sorted(found.items(), key=lambda row: row[1]))
+
 
 @dataclass(frozen=True)
 class Row:
@@ -171,8 +177,7 @@ def best_and_alike(cell: Cell) -> tuple[str, tuple[str, ...]]:
     The differences of their logarithms of errors are tested by flipping signs, corrected by Holm over the
     methods of the cell.
     """
-    median = {method: float(np.median(error)) for method, error in cell.errors.items()}
-    best, *others = sorted(median, key=lambda method: median[method])
+    best, *others = cell.medians
     if not others:
         return best, ()
     p = holm([sign_flip_p(np.log(cell.errors[m]) - np.log(cell.errors[best])) for m in others])

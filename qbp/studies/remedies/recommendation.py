@@ -71,13 +71,11 @@ def recommend(
         return Recommendation(asked, None, (), {}, said)
     cell = min(found, key=lambda c: (abs(c.qubits - qubits), _apart(LEVELS[c.level], shots)))
     best, alike = best_and_alike(cell)
-    medians = {method: float(np.median(error)) for method, error in cell.errors.items()}
-    n = len(cell.errors[best])
+    median, n = cell.medians, len(cell.errors[best])
     said = (
         f"{', '.join(cell.tables)}: {cell.title}, {cell.qubits} layers, {n} seeds, equal evaluations; "
-        f"differences of log errors, signs flipped, Holm over {len(medians) - 1} comparisons at {LEVEL:g}"
+        f"differences of log errors, signs flipped, Holm over {len(median) - 1} comparisons at {LEVEL:g}"
     )
-    median = dict(sorted(medians.items(), key=lambda row: row[1]))
     return Recommendation(asked, best, alike, median, said)
 
 
